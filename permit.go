@@ -1,0 +1,51 @@
+package seawall
+
+import "sync/atomic"
+
+// Ticket is what a [Gate] notes on a permit and sees again when the call ends.
+type Ticket struct {
+	// Generation is the period of the gate's state in which the call was admitted. An end that comes in a later one
+	// is late, and must change nothing.
+	Generation uint64
+	// Start is the gate's own, such as a reading of its clock or an index.
+	Start int64
+}
+
+// Issuer is the side of a [Gate] that its permits report to.
+type Issuer interface {
+	// Release ends a call: err is nil for success. It returns false if the end was late and so dropped. A slot that
+	// the call held comes back in either case.
+	Release(t Ticket, err error) bool
+}
+
+// Permit is the right to make one call through a [Gate]. Its holder calls Done when the call has ended, on every path.
+//
+// A Permit must not be copied once it is in use; go vet finds copies. The zero Permit belongs to no gate, and its Done
+// does nothing.
+type Permit struct {
+	_      noCopy
+	issuer Issuer
+	ticket Ticket
+	used   uint32 // 1 after the first Done
+}
+
+// NewPermit makes the permit that a gate's Acquire returns.
+func NewPermit(issuer Issuer, t Ticket) Permit { return Permit{issuer: issuer, ticket: t} }
+
+// Done tells the gate that the call has ended: nil is success, other errors are judged by the gate's classifier. It
+// returns false when that changed nothing, because the end came late, in a later period of the gate's state, or was told
+// before. Done is safe for concurrent use; the first one counts.
+//
+// An error that is only the caller's own cancellation is no fault of the dependency: tell Done(Settle(ctx, err)).
+func (p *Permit) Done(err error) bool {
+	if p.issuer == nil || !atomic.CompareAndSwapUint32(&p.used, 0, 1) {
+		return false
+	}
+	return p.issuer.Release(p.ticket, err)
+}
+
+// noCopy lets go vet report copies of what contains it.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}

@@ -1,0 +1,99 @@
+package seawall
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Pipeline is a chain of policies, and a [Policy] itself. It is immutable and safe for concurrent use.
+type Pipeline struct {
+	stages []stage
+}
+
+// stage is a policy with its role looked up once. Exactly the field of its role is set; custom has none.
+type stage struct {
+	role     role
+	policy   Policy
+	gate     Gate
+	scope    Scope
+	repeater Repeater
+	racer    Racer
+	replacer Replacer
+}
+
+type role uint8
+
+const (
+	customRole role = iota
+	gateRole
+	scopeRole
+	repeaterRole
+	racerRole
+	replacerRole
+)
+
+// Chain puts policies around each other, the outermost first. A Pipeline among them contributes its own policies. The
+// slice may be changed afterwards. Chain panics on a nil policy; without any policy the Pipeline just runs op.
+//
+// The usual order is fallback, total timeout, retry, hedge, breaker, bulkhead or rate limit, attempt timeout: each
+// attempt asks the breaker, and is counted by it.
+func Chain(outermostFirst ...Policy) *Pipeline {
+	p := &Pipeline{}
+	for i, policy := range outermostFirst {
+		if policy == nil {
+			panic(fmt.Sprintf("seawall: Chain: policy %d is nil", i))
+		}
+		if inner, ok := policy.(*Pipeline); ok {
+			p.stages = append(p.stages, inner.stages...)
+			continue
+		}
+		p.stages = append(p.stages, newStage(policy))
+	}
+	return p
+}
+
+func newStage(p Policy) stage {
+	s := stage{policy: p}
+	switch p := p.(type) {
+	case Gate:
+		s.role, s.gate = gateRole, p
+	case Scope:
+		s.role, s.scope = scopeRole, p
+	case Repeater:
+		s.role, s.repeater = repeaterRole, p
+	case Racer:
+		s.role, s.racer = racerRole, p
+	case Replacer:
+		s.role, s.replacer = replacerRole, p
+	}
+	return s
+}
+
+// Do runs op through the policies. It does not start if ctx is done.
+func (p *Pipeline) Do(ctx context.Context, op func(context.Context) error) error {
+	_, err := run(ctx, p, errOp(op))
+	return err
+}
+
+// Policies returns the members, the outermost first.
+func (p *Pipeline) Policies() []Policy {
+	members := make([]Policy, len(p.stages))
+	for i := range p.stages {
+		members[i] = p.stages[i].policy
+	}
+	return members
+}
+
+// String returns the members' texts joined by arrows, such as: retry "payments" → breaker "payments".
+func (p *Pipeline) String() string {
+	names := make([]string, len(p.stages))
+	for i := range p.stages {
+		if s, ok := p.stages[i].policy.(fmt.Stringer); ok {
+			names[i] = s.String()
+		} else {
+			names[i] = fmt.Sprintf("%T", p.stages[i].policy)
+		}
+	}
+	return strings.Join(names, " → ")
+}

@@ -1,0 +1,184 @@
+package seawall
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// ErrLost is the cause of the context of an attempt that another one made superfluous.
+var ErrLost = errors.New("seawall: another attempt won")
+
+// AttemptPanic carries a panic of an attempt that ran in a goroutine of its own to the caller's goroutine, which panics
+// with this value.
+type AttemptPanic struct {
+	Value any    // what the attempt panicked with
+	Stack []byte // the attempt's own stack
+}
+
+// Error returns the value with the attempt's stack.
+func (p *AttemptPanic) Error() string {
+	return fmt.Sprintf("%v [in a raced attempt]\n\n%s", p.Value, p.Stack)
+}
+
+// Unwrap returns the value if it is an error.
+func (p *AttemptPanic) Unwrap() error {
+	err, _ := p.Value.(error)
+	return err
+}
+
+// attemptEnd is how an attempt of a race ended; n counts from 1, and is 0 as long as none has.
+type attemptEnd[T any] struct {
+	n      int
+	v      T
+	err    error
+	panic  *AttemptPanic
+	goexit bool
+}
+
+func throughRacer[T any, O operation[T]](ctx context.Context, r Racer, inner []stage, op O) (v T, err error) {
+	h := &heat[T, O]{op: op, inner: inner, race: r.Race(ctx), ended: make(chan struct{}, 1)}
+	winner := 0
+	err = ErrAborted // until the race is decided
+	attempts, cancel := context.WithCancelCause(ctx)
+	defer func() {
+		cancel(ErrLost)
+		h.close()
+		err = h.race.End(winner, err)
+	}()
+	last := h.run(ctx, attempts)
+	switch {
+	case last.panic != nil:
+		panic(last.panic)
+	case last.goexit:
+		runtime.Goexit()
+	}
+	winner, v, err = last.n, last.v, last.err
+	return v, err
+}
+
+// heat is one call under a Racer. Its attempts run in goroutines of their own and hand their ends over; one that comes
+// after the race is let go of by its own goroutine.
+type heat[T any, O operation[T]] struct {
+	op    O
+	inner []stage
+	race  Race
+	ended chan struct{} // a token when ends may have grown
+
+	mu     sync.Mutex // guards the fields below
+	ends   []attemptEnd[T]
+	closed bool
+}
+
+// run starts attempts and takes their ends until one decides the race, or ctx is done.
+func (h *heat[T, O]) run(ctx, attempts context.Context) (last attemptEnd[T]) {
+	started, running := 0, 0
+	var next <-chan time.Time // when the next attempt starts; nil if there is none
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	start := func() {
+		started++
+		if h.race.Started(started) {
+			running++
+			go h.attempt(WithAttempt(attempts, started), started)
+		}
+		next = nil
+		if delay, more := h.race.Next(); more {
+			timer.Reset(delay)
+			next = timer.C
+		}
+	}
+	start()
+	for running > 0 || next != nil {
+		select {
+		case <-ctx.Done():
+			h.op.discard(last.v)
+			return attemptEnd[T]{err: context.Cause(ctx)}
+		case <-next:
+			start()
+		case <-h.ended:
+			for _, e := range h.take() {
+				running--
+				if last.n != 0 {
+					h.op.discard(last.v)
+				}
+				last = e
+				if e.panic != nil || e.goexit {
+					return last
+				}
+				switch h.race.Ended(e.n, e.err) {
+				case Win:
+					return last
+				case StartNext:
+					if next != nil {
+						start()
+					}
+				case KeepRunning:
+				}
+			}
+		}
+	}
+	if last.n == 0 {
+		last.err = Reject("race", "", ReasonBudget, ErrRejected, 0)
+	}
+	return last
+}
+
+// attempt runs op once, and hands its end over, or lets go of it if the race is over.
+func (h *heat[T, O]) attempt(ctx context.Context, n int) {
+	e := attemptEnd[T]{n: n, err: ErrAborted, goexit: true}
+	defer func() {
+		if value := recover(); value != nil {
+			e.panic, e.goexit = &AttemptPanic{Value: value, Stack: debug.Stack()}, false
+		}
+		if h.hand(e) {
+			return
+		}
+		h.op.discard(e.v)
+		if e.panic != nil {
+			slog.ErrorContext(ctx, "seawall.race.loser_panicked", "attempt", n, "panic", e.panic.Error())
+		}
+	}()
+	e.v, e.err = walk[T](ctx, h.inner, h.op)
+	e.goexit = false
+}
+
+// hand gives an end to run. It returns false if the race is over.
+func (h *heat[T, O]) hand(e attemptEnd[T]) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return false
+	}
+	h.ends = append(h.ends, e)
+	select {
+	case h.ended <- struct{}{}:
+	default: // there is a token already
+	}
+	return true
+}
+
+func (h *heat[T, O]) take() []attemptEnd[T] {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ends := h.ends
+	h.ends = nil
+	return ends
+}
+
+// close ends the race and lets go of what came in after its decision.
+func (h *heat[T, O]) close() {
+	h.mu.Lock()
+	h.closed = true
+	late := h.ends
+	h.ends = nil
+	h.mu.Unlock()
+	for _, e := range late {
+		h.op.discard(e.v)
+	}
+}

@@ -1,0 +1,172 @@
+package seawall
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"weak"
+)
+
+// Member is what a [Registry] holds: every policy of this module.
+type Member interface {
+	// Snapshot returns the member's state and counts. It may run beside calls.
+	Snapshot() Snapshot
+}
+
+// Snapshot is what a [Member] says of itself, for people and for telemetry.
+type Snapshot struct {
+	Kind   string // such as "breaker"
+	Name   string
+	Mode   Mode
+	State  string // such as "half_open"; empty if the kind has no states
+	Values []Value
+}
+
+// Value is one number of a [Snapshot].
+type Value struct {
+	Name string // such as "calls.failure"; the same name has the same meaning in every snapshot of a kind
+	V    float64
+}
+
+// Registry knows the policies of a program by weak pointers: it lists them, and keeps none of them alive. A policy enters
+// it when it is made. The zero Registry is ready for use, and safe for concurrent use.
+type Registry struct {
+	logger atomic.Pointer[slog.Logger]
+
+	mu      sync.Mutex // guards the fields below
+	members map[memberKey]func() Member
+	latest  map[memberKey]int // the last number given to an equal name
+	sweepAt int               // number of members at which the dropped ones are swept out
+}
+
+type memberKey struct{ kind, name string }
+
+var defaultRegistry Registry
+
+// DefaultRegistry returns the registry that policies enter whose Config names none.
+func DefaultRegistry() *Registry { return &defaultRegistry }
+
+// Register enters a policy under its kind and *name. If another living policy has both, *name gets a number, which is also
+// logged. *name is changed before anybody can see m through the registry. A nil Registry is the default one. The caller
+// is the policy's New:
+//
+//	b := &Breaker{name: name}
+//	seawall.Register(cfg.Registry, "breaker", &b.name, b)
+func Register[T any, M interface {
+	*T
+	Member
+}](r *Registry, kind string, name *string, m M) {
+	r = r.orDefault()
+	pointer := weak.Make((*T)(m))
+	member := func() Member {
+		if p := pointer.Value(); p != nil {
+			return M(p)
+		}
+		return nil
+	}
+	asked := *name
+	r.enter(kind, name, member)
+	if *name != asked {
+		r.Logger().Warn("seawall.registry.name_taken", "kind", kind, "name", asked, "renamed", *name)
+	}
+}
+
+func (r *Registry) orDefault() *Registry {
+	if r == nil {
+		return &defaultRegistry
+	}
+	return r
+}
+
+func (r *Registry) enter(kind string, name *string, member func() Member) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.members == nil {
+		r.members, r.latest, r.sweepAt = map[memberKey]func() Member{}, map[memberKey]int{}, 64
+	}
+	if len(r.members) >= r.sweepAt {
+		r.sweepLocked()
+	}
+	asked := memberKey{kind, *name}
+	key := asked
+	for n := max(2, r.latest[asked]+1); ; n++ {
+		if other, taken := r.members[key]; !taken || other() == nil {
+			break
+		}
+		key.name = fmt.Sprintf("%s#%d", asked.name, n)
+		r.latest[asked] = n
+	}
+	*name = key.name
+	r.members[key] = member
+}
+
+// sweepLocked forgets the dropped members. It runs each time their number may have doubled, so that entering costs a
+// constant on average, and no goroutine is needed.
+func (r *Registry) sweepLocked() {
+	for key, member := range r.members {
+		if member() == nil {
+			delete(r.members, key)
+		}
+	}
+	for key := range r.latest {
+		if _, living := r.members[key]; !living {
+			delete(r.latest, key)
+		}
+	}
+	r.sweepAt = max(64, 2*len(r.members))
+}
+
+// Members returns the living members, ordered by kind and name.
+func (r *Registry) Members() []Member {
+	type entry struct {
+		memberKey
+		m Member
+	}
+	r = r.orDefault()
+	r.mu.Lock()
+	var living []entry
+	for key, member := range r.members {
+		if m := member(); m != nil {
+			living = append(living, entry{key, m})
+		}
+	}
+	r.mu.Unlock()
+	slices.SortFunc(living, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name))
+	})
+	members := make([]Member, len(living))
+	for i := range living {
+		members[i] = living[i].m
+	}
+	return members
+}
+
+// Snapshots returns the snapshots of the living members, ordered by kind and name.
+func (r *Registry) Snapshots() []Snapshot {
+	members := r.Members()
+	snapshots := make([]Snapshot, len(members))
+	for i, m := range members {
+		snapshots[i] = m.Snapshot()
+	}
+	return snapshots
+}
+
+// SetLogger sets where the members' events go. The default is slog.Default, looked up at each event.
+func (r *Registry) SetLogger(l *slog.Logger) { r.orDefault().logger.Store(l) }
+
+// Logger returns where the members' events go.
+func (r *Registry) Logger() *slog.Logger {
+	if l := r.orDefault().logger.Load(); l != nil {
+		return l
+	}
+	return slog.Default()
+}
+
+// Log writes an event with a stable name, such as seawall.breaker.state_changed.
+func (r *Registry) Log(ctx context.Context, level slog.Level, event string, attrs ...slog.Attr) {
+	r.Logger().LogAttrs(ctx, level, event, attrs...)
+}

@@ -1,0 +1,86 @@
+package seawall
+
+import (
+	"context"
+	"time"
+)
+
+// Gate lets a call in or rejects it, and learns how the call ended: breaker, bulkhead, ratelimit.
+type Gate interface {
+	Policy
+	// Acquire asks for one call. It may wait, never beyond ctx. The error is a rejection that matches [ErrRejected],
+	// or that of ctx. The caller ends the permit by Done, exactly once, on every path.
+	Acquire(ctx context.Context) (Permit, error)
+}
+
+// Scope gives what is inside of it a context of its own: timeout.
+type Scope interface {
+	Policy
+	// Enter derives the context for one call. An error refuses the call.
+	Enter(ctx context.Context) (context.Context, error)
+	// Leave ends the call: it releases inner, which Enter returned for outer, and returns the error that the caller
+	// is to see for err, the error of what ran inside. If that panicked or called runtime.Goexit, err is
+	// [ErrAborted] and what Leave returns is not used.
+	Leave(outer, inner context.Context, err error) error
+}
+
+// Repeater runs a call again: retry.
+type Repeater interface {
+	Policy
+	// Ended is told how the first attempt of a call ended: nil for success, [ErrAborted] after a panic. It returns
+	// nil when the call ends with that, and else what decides about further attempts; Next is then called with the
+	// same error.
+	Ended(ctx context.Context, err error) Repetition
+}
+
+// Repetition is the rest of one call under a [Repeater]. It is used by one goroutine at a time.
+type Repetition interface {
+	// Next is told how an attempt failed. It returns whether another follows, and after which wait. The wait must be
+	// one that can end before the deadline of ctx.
+	Next(ctx context.Context, err error) (wait time.Duration, again bool)
+	// End is told how the call ends, once: with nil, with the error of the last attempt, with the cause of ctx if that
+	// ended during a wait, or with [ErrAborted]. It returns the error that the caller is to see.
+	End(err error) error
+}
+
+// Racer runs further attempts of a call beside the first, and takes the best end: hedge.
+type Racer interface {
+	Policy
+	// Race begins a call.
+	Race(ctx context.Context) Race
+}
+
+// Race is one call under a [Racer]. It is used by one goroutine at a time.
+type Race interface {
+	// Next returns how long after the latest start another attempt is to start, if none has won by then; false if no
+	// more are to start.
+	Next() (delay time.Duration, more bool)
+	// Started is told that attempt n, counted from 1, starts. false forbids it: the race goes on without it.
+	Started(n int) bool
+	// Ended is told how attempt n ended, in the order of the ends.
+	Ended(n int, err error) Finish
+	// End is told how the race ended: with the winner's number and error, or 0 and the cause of the caller's context.
+	// It returns the error that the caller is to see.
+	End(winner int, err error) error
+}
+
+// Finish is what the end of one attempt means for its [Race].
+type Finish uint8
+
+const (
+	// KeepRunning waits for the other attempts, and for the next one to start in its time. If none is left, the race
+	// ends with this one.
+	KeepRunning Finish = iota
+	// StartNext starts the next attempt at once, if there is one.
+	StartNext
+	// Win ends the race: the others are canceled.
+	Win
+)
+
+// Replacer puts something else in the place of a call's final error: degrade.
+type Replacer interface {
+	Policy
+	// Replace is given the error of what is inside. With a nil error its value becomes the result; otherwise its
+	// error, which may be err itself, is what the caller sees.
+	Replace(ctx context.Context, err error) (value any, rerr error)
+}

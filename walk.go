@@ -1,0 +1,213 @@
+package seawall
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// run is the entry of every call.
+func run[T any, O operation[T]](ctx context.Context, p Policy, op O) (v T, err error) {
+	if ctx.Err() != nil {
+		return v, context.Cause(ctx)
+	}
+	switch p := p.(type) {
+	case *Pipeline:
+		return walk[T](ctx, p.stages, op)
+	case Gate:
+		return throughGate[T](ctx, p, nil, op)
+	case Scope:
+		return throughScope[T](ctx, p, nil, op)
+	case Repeater:
+		return throughRepeater[T](ctx, p, nil, op)
+	case Racer:
+		return throughRacer[T](ctx, p, nil, op)
+	case Replacer:
+		return throughReplacer[T](ctx, p, nil, op)
+	}
+	return throughCustom[T](ctx, p, nil, op)
+}
+
+// walk runs op inside of the stages. Each role has a frame of its own, because its defer is what keeps the promise that
+// a panic or a Goexit gives everything back.
+func walk[T any, O operation[T]](ctx context.Context, stages []stage, op O) (T, error) {
+	if len(stages) == 0 {
+		return op.call(ctx)
+	}
+	s, inner := &stages[0], stages[1:]
+	switch s.role {
+	case gateRole:
+		return throughGate[T](ctx, s.gate, inner, op)
+	case scopeRole:
+		return throughScope[T](ctx, s.scope, inner, op)
+	case repeaterRole:
+		return throughRepeater[T](ctx, s.repeater, inner, op)
+	case racerRole:
+		return throughRacer[T](ctx, s.racer, inner, op)
+	case replacerRole:
+		return throughReplacer[T](ctx, s.replacer, inner, op)
+	case customRole:
+	}
+	return throughCustom[T](ctx, s.policy, inner, op)
+}
+
+func throughGate[T any, O operation[T]](ctx context.Context, gate Gate, inner []stage, op O) (v T, err error) {
+	permit, err := gate.Acquire(ctx)
+	if err != nil {
+		return v, err
+	}
+	err = ErrAborted // until the walk returns
+	defer func() { permit.Done(Settle(ctx, err)) }()
+	v, err = walk[T](ctx, inner, op)
+	return v, err
+}
+
+func throughScope[T any, O operation[T]](ctx context.Context, scope Scope, inner []stage, op O) (v T, err error) {
+	within, err := scope.Enter(ctx)
+	if err != nil {
+		return v, err
+	}
+	err = ErrAborted // until the walk returns
+	defer func() { err = scope.Leave(ctx, within, err) }()
+	v, err = walk[T](within, inner, op)
+	return v, err
+}
+
+func throughReplacer[T any, O operation[T]](ctx context.Context, r Replacer, inner []stage, op O) (T, error) {
+	v, err := walk[T](ctx, inner, op)
+	if err == nil {
+		return v, nil
+	}
+	value, rerr := r.Replace(ctx, err)
+	if rerr != nil {
+		return v, rerr
+	}
+	replaced, aerr := op.accept(value)
+	if aerr != nil {
+		return v, errors.Join(aerr, err)
+	}
+	op.discard(v)
+	return replaced, nil
+}
+
+func throughRepeater[T any, O operation[T]](ctx context.Context, r Repeater, inner []stage, op O) (v T, err error) {
+	v, err = firstAttempt[T](ctx, r, inner, op)
+	if rest := r.Ended(ctx, err); rest != nil {
+		return repeat[T](ctx, rest, inner, op, v, err)
+	}
+	return v, err
+}
+
+// firstAttempt is a frame of its own because its defer must not run again after the attempts that follow.
+func firstAttempt[T any, O operation[T]](ctx context.Context, r Repeater, inner []stage, op O) (v T, err error) {
+	returned := false
+	defer func() {
+		if !returned {
+			if rest := r.Ended(ctx, ErrAborted); rest != nil {
+				_ = rest.End(ErrAborted)
+			}
+		}
+	}()
+	v, err = walk[T](ctx, inner, op)
+	returned = true
+	return v, err
+}
+
+// repeat runs the attempts after the first, which ended with v and err.
+func repeat[T any, O operation[T]](
+	ctx context.Context, rest Repetition, inner []stage, op O, v T, err error,
+) (_ T, final error) {
+	final = ErrAborted // until the loop ends
+	defer func() { final = rest.End(final) }()
+	for n := 2; err != nil; n++ {
+		wait, again := rest.Next(ctx, err)
+		if !again {
+			break
+		}
+		op.discard(v)
+		var zero T
+		v = zero
+		if err = sleep(ctx, wait); err != nil {
+			break
+		}
+		v, err = walk[T](WithAttempt(ctx, n), inner, op)
+	}
+	final = err
+	return v, final
+}
+
+// sleep waits, and returns the cause of ctx if that is done, also when the wait ends at the same instant: no attempt
+// starts for a caller that has left.
+func sleep(ctx context.Context, wait time.Duration) error {
+	if wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func throughCustom[T any, O operation[T]](ctx context.Context, p Policy, inner []stage, op O) (T, error) {
+	var box box[T]
+	err := p.Do(ctx, func(ctx context.Context) error {
+		v, err := walk[T](ctx, inner, op)
+		box.put(v, err, op.discard)
+		return err
+	})
+	return box.take(err, op.discard), err
+}
+
+// box carries the result out of a policy of which nothing is known: it may run op again, side by side, or go on with it
+// after it has returned. The first success is kept; until there is one, the latest failure.
+type box[T any] struct {
+	mu    sync.Mutex // guards the fields below
+	state boxState
+	v     T
+}
+
+type boxState uint8
+
+const (
+	empty boxState = iota
+	failed
+	succeeded
+	taken
+)
+
+func (b *box[T]) put(v T, err error, discard func(T)) {
+	b.mu.Lock()
+	loser, lost := v, true
+	if b.state < succeeded {
+		loser, lost = b.v, b.state == failed
+		b.v, b.state = v, failed
+		if err == nil {
+			b.state = succeeded
+		}
+	}
+	b.mu.Unlock()
+	if lost {
+		discard(loser)
+	}
+}
+
+// take returns the result that goes with the policy's error, and lets go of one that does not.
+func (b *box[T]) take(err error, discard func(T)) (v T) {
+	b.mu.Lock()
+	kept, state := b.v, b.state
+	b.state = taken
+	b.mu.Unlock()
+	switch {
+	case state == succeeded && err == nil, state == failed && err != nil:
+		return kept
+	case state == succeeded, state == failed:
+		discard(kept)
+	}
+	return v
+}
