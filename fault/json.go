@@ -1,0 +1,124 @@
+package fault
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxPlanBytes bounds what ParsePlan reads: far more than the longest plan needs.
+const maxPlanBytes = 1 << 20
+
+// ParsePlan reads a plan in JSON and validates it; it reads to the end of r, at most 1 MiB. Reading is strict, so that
+// a plan does what it says or nothing: a field that is not known, a name in the wrong case, a field given twice, a
+// null, a strength that is not given, and anything after the plan are errors, and the error names the place.
+func ParsePlan(r io.Reader) (Plan, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxPlanBytes+1))
+	if err != nil {
+		return Plan{}, fmt.Errorf("fault: plan: %w", err)
+	}
+	if len(data) > maxPlanBytes {
+		return Plan{}, fmt.Errorf("fault: plan: longer than %d bytes", maxPlanBytes)
+	}
+	var syntax json.RawMessage
+	if err := json.Unmarshal(data, &syntax); err != nil {
+		if at, ok := errors.AsType[*json.SyntaxError](err); ok {
+			return Plan{}, fmt.Errorf("fault: plan: byte %d: %w", at.Offset, err)
+		}
+		return Plan{}, fmt.Errorf("fault: plan: %w", err)
+	}
+	var p Plan
+	if err := p.UnmarshalJSON(data); err != nil {
+		return Plan{}, err
+	}
+	if err := p.Validate(); err != nil {
+		return Plan{}, err
+	}
+	return p, nil
+}
+
+// UnmarshalJSON reads a plan as strictly as [ParsePlan] does, and does not validate it. A null is an error.
+func (p *Plan) UnmarshalJSON(data []byte) error {
+	var read Plan
+	faults := func(path string, raw json.RawMessage) error {
+		return readArray(path, raw, func(path string, raw json.RawMessage) error {
+			var f Fault
+			if err := f.read(path+".", raw); err != nil {
+				return err
+			}
+			read.Faults = append(read.Faults, f)
+			return nil
+		})
+	}
+	_, err := readObject("", data, []field{
+		{"seed", into(&read.Seed, "a whole number from 0 to 18446744073709551615")},
+		{"faults", faults},
+	})
+	if err != nil {
+		return fmt.Errorf("fault: plan: %w", err)
+	}
+	*p = read
+	return nil
+}
+
+// UnmarshalJSON reads a fault as strictly as [ParsePlan] does, and does not validate it. A null is an error.
+func (f *Fault) UnmarshalJSON(data []byte) error {
+	var read Fault
+	if err := read.read("", data); err != nil {
+		return fmt.Errorf("fault: %w", err)
+	}
+	*f = read
+	return nil
+}
+
+func (f *Fault) read(prefix string, data []byte) error {
+	given, err := readObject(prefix, data, []field{
+		{"at", duration(&f.At)},
+		{"for", duration(&f.For)},
+		{"kind", into(&f.Kind, "a text")},
+		{"target", into(&f.Target, "a text")},
+		{factorField, into(&f.Factor, "a number")},
+		{rateField, into(&f.Rate, "a number")},
+	})
+	if err != nil {
+		return err
+	}
+	// A rate that was forgotten must not pass for a rate of 0.
+	if name, low, high, ok := f.Kind.parameter(); ok && !given[name] {
+		return fmt.Errorf("%s%s is missing, want %v to %v for kind %q", prefix, name, low, high, f.Kind)
+	}
+	return nil
+}
+
+// MarshalJSON writes the form that [ParsePlan] reads.
+func (p Plan) MarshalJSON() ([]byte, error) {
+	faults := p.Faults
+	if faults == nil {
+		faults = []Fault{} // a null would not be read back
+	}
+	return json.Marshal(struct {
+		Seed   uint64  `json:"seed"`
+		Faults []Fault `json:"faults"`
+	}{p.Seed, faults})
+}
+
+// MarshalJSON writes the form that [ParsePlan] reads.
+func (f Fault) MarshalJSON() ([]byte, error) {
+	factor, rate := &f.Factor, &f.Rate
+	parameter, _, _, _ := f.Kind.parameter()
+	if f.Factor == 0 && parameter != factorField {
+		factor = nil
+	}
+	if f.Rate == 0 && parameter != rateField {
+		rate = nil
+	}
+	return json.Marshal(struct {
+		At     string   `json:"at"`
+		For    string   `json:"for"`
+		Kind   Kind     `json:"kind"`
+		Target string   `json:"target"`
+		Factor *float64 `json:"factor,omitempty"`
+		Rate   *float64 `json:"rate,omitempty"`
+	}{f.At.String(), f.For.String(), f.Kind, f.Target, factor, rate})
+}
