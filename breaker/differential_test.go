@@ -1,0 +1,215 @@
+package breaker_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/breaker"
+)
+
+// step is one operation on a breaker and its model.
+type step struct {
+	kind stepKind
+	arg  int
+}
+
+type stepKind uint8
+
+const (
+	begin  stepKind = iota // acquire; what is admitted stays out
+	finish                 // end one of the calls that are out; arg chooses it and its outcome
+	call                   // acquire and end at once; arg chooses the outcome
+	wait                   // let time pass; arg chooses how much
+	reload                 // update the config; arg chooses it
+	kinds
+)
+
+func (s step) String() string {
+	return fmt.Sprintf("%s(%d)", [...]string{"begin", "finish", "call", "wait", "reload"}[s.kind], s.arg)
+}
+
+// shapes are the windows of the two tests.
+var shapes = map[string]breaker.Window{"time": {Time: time.Second}, "calls": {Calls: 8}}
+
+// reloads are the configs that a run switches between, in all modes.
+func reloads(shape breaker.Window) []breaker.Config {
+	var all []breaker.Config
+	for _, mode := range []seawall.Mode{
+		seawall.Enforce, seawall.Enforce, seawall.Shadow, seawall.ForcedOpen, seawall.ForcedClosed, seawall.Off,
+	} {
+		all = append(all,
+			breaker.Config{Window: shape, MinCalls: 5, Mode: mode},
+			breaker.Config{Window: shape, MinCalls: 3, FailureRate: 0.33, OpenFor: 100 * time.Millisecond, Mode: mode},
+			breaker.Config{Window: shape, MinCalls: 1, FailureRate: 1, Probes: breaker.Probes{Calls: 1}, Mode: mode},
+			breaker.Config{Window: shape, MinCalls: 4, Probes: breaker.Probes{Calls: 9, Timeout: time.Second}, Mode: mode},
+			breaker.Config{Window: breaker.Window{Calls: 4}, Mode: mode},
+			breaker.Config{Window: breaker.Window{Time: 3 * time.Second}, MinCalls: 2, MaxOpenFor: 2 * time.Second, Mode: mode},
+		)
+	}
+	for i := range all {
+		all[i].Registry = quiet()
+		all[i] = breaker.New("resolve", all[i]).Config()
+	}
+	return all
+}
+
+// run makes the steps on a breaker and its model, in a bubble, and returns the first difference.
+func run(shape breaker.Window, steps []step) error {
+	configs := reloads(shape)
+	start := time.Now()
+	b := newBreaker(configs[0])
+	b.SetRandom(func() float64 { return 0.5 })
+	m := newModel(configs[0], func() time.Duration { return time.Since(start) })
+	type pair struct {
+		real  *seawall.Permit
+		model modelPermit
+	}
+	var out []pair
+	acquire := func() (pair, bool, error) {
+		real, err := b.Acquire(context.Background())
+		model, admitted := m.acquire()
+		if (err == nil) != admitted {
+			return pair{}, false, fmt.Errorf("acquire says %v; the model admits: %v", err, admitted) //nolint:errorlint // text
+		}
+		return pair{&real, model}, admitted, nil
+	}
+	end := func(p pair, arg int) error {
+		with := outcomes[arg%len(outcomes)]
+		if got, want := p.real.Done(with.err), m.done(p.model, with.outcome); got != want {
+			return fmt.Errorf("done with %v: %v, the model says %v", with.outcome, got, want)
+		}
+		return nil
+	}
+	for i, s := range steps {
+		var err error
+		switch s.kind {
+		case begin:
+			var p pair
+			var admitted bool
+			if p, admitted, err = acquire(); admitted {
+				out = append(out, p)
+			}
+		case finish:
+			if len(out) > 0 {
+				n := s.arg / len(outcomes) % len(out)
+				err = end(out[n], s.arg)
+				out = slices.Delete(out, n, n+1)
+			}
+		case call:
+			var p pair
+			var admitted bool
+			if p, admitted, err = acquire(); admitted {
+				err = end(p, s.arg)
+			}
+		case wait:
+			// The instants at which something ends are the interesting ones.
+			left := b.Stats().Reopen
+			waits := []time.Duration{
+				1, time.Millisecond, 99 * time.Millisecond, 100 * time.Millisecond, time.Second, 10 * time.Second,
+				left, max(0, left-1), m.cfg.Probes.Timeout, m.cfg.Window.Time / 10, m.cfg.Window.Time,
+			}
+			time.Sleep(waits[s.arg%len(waits)])
+		case reload:
+			cfg := configs[s.arg%len(configs)]
+			err = b.Update(cfg)
+			m.update(cfg)
+		}
+		if err == nil {
+			if got, want := b.Stats(), m.snapshot(); got != want {
+				err = fmt.Errorf("\n%+v, the model has\n%+v", got, want)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("step %d of %v: %w", i, steps, err)
+		}
+	}
+	return nil
+}
+
+// shortest leaves steps out as long as what remains still fails.
+func shortest(fails func([]step) bool, steps []step) []step {
+	for chunk := len(steps) / 2; chunk > 0; {
+		smaller := false
+		for i := 0; i+chunk <= len(steps); i++ {
+			without := slices.Concat(steps[:i], steps[i+chunk:])
+			if fails(without) {
+				steps, smaller = without, true
+				break
+			}
+		}
+		if !smaller {
+			chunk /= 2
+		}
+	}
+	return steps
+}
+
+func check(t *testing.T, shape breaker.Window, steps []step) {
+	t.Helper()
+	inBubble := func(steps []step) (err error) {
+		synctest.Test(t, func(*testing.T) { err = run(shape, steps) })
+		return err
+	}
+	if err := inBubble(steps); err != nil {
+		few := shortest(func(s []step) bool { return inBubble(s) != nil }, steps)
+		t.Fatalf("%v\n\nfirst seen as: %v", inBubble(few), err)
+	}
+}
+
+// T1, T4, T7, T8, T12, T75, T79
+func TestBreakerDoesWhatItsModelDoes(t *testing.T) {
+	seeds := uint64(300)
+	if testing.Short() {
+		seeds = 50
+	}
+	for name, shape := range shapes {
+		t.Run(name, func(t *testing.T) {
+			for seed := range seeds {
+				r := rand.New(rand.NewPCG(seed, 99))
+				steps := make([]step, 400)
+				for i := range steps {
+					// Calls are frequent, reloads rare, and failures come in bad times.
+					kind := [...]stepKind{begin, begin, finish, finish, call, call, call, call, wait, wait}[r.IntN(10)]
+					if r.IntN(40) == 0 {
+						kind = reload
+					}
+					arg := r.IntN(1 << 16)
+					if i/50%2 == 1 && kind != wait && kind != reload {
+						arg = arg&^3 | 1 // a failure
+					}
+					steps[i] = step{kind, arg}
+				}
+				t.Logf("seed %d", seed)
+				check(t, shape, steps)
+			}
+		})
+	}
+}
+
+// FuzzBreaker runs a breaker beside its model. Two bytes are a step.
+func FuzzBreaker(f *testing.F) {
+	f.Add(true, []byte{2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 3, 6, 0, 0, 0, 0, 1, 0, 1, 3})
+	f.Add(false, []byte{2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 3, 7, 2, 0, 3, 0, 2, 0, 2, 0, 2, 0})
+	f.Add(true, []byte{4, 2, 2, 1, 3, 6, 0, 0, 3, 8, 0, 0, 4, 12, 0, 0, 1, 0})
+	f.Add(false, []byte{4, 3, 2, 1, 2, 1, 2, 1, 2, 1, 3, 6, 2, 0, 2, 0, 4, 1, 0, 0})
+	f.Fuzz(func(t *testing.T, byTime bool, data []byte) {
+		if len(data) > 400 {
+			return
+		}
+		var steps []step
+		for ; len(data) >= 2; data = data[2:] {
+			steps = append(steps, step{stepKind(data[0]) % kinds, int(data[1])})
+		}
+		shape := shapes["calls"]
+		if byTime {
+			shape = shapes["time"]
+		}
+		check(t, shape, steps)
+	})
+}

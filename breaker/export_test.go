@@ -1,0 +1,103 @@
+package breaker
+
+import "time"
+
+// SetRandom replaces the source of the jitter. It is called before the breaker is used.
+func (b *Breaker) SetRandom(f func() float64) { b.random = f }
+
+// OpenFor returns how long a breaker with cfg stays open the n-th time in a row, for u in [0, 1).
+func OpenFor(cfg Config, n int, u float64) time.Duration { return newSettings(cfg).openFor(n, u) }
+
+// Queue puts an event into the queue as a transition does, and leaves its delivery to others.
+func (b *Breaker) Queue(e Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.events = append(b.events, e)
+}
+
+// TripOn does what the end of a call does that saw so many failures in the window: w is the one of that call.
+func (b *Breaker) TripOn(w WindowUnderTest, calls, failures int64) {
+	b.trip(w.w, tally(failures<<32+calls))
+}
+
+// ClosedWindow returns the window of the closed state.
+func (b *Breaker) ClosedWindow() WindowUnderTest { return WindowUnderTest{b.era.Load().window} }
+
+// WindowUnderTest opens a window to tests.
+type WindowUnderTest struct{ w *window }
+
+// NewWindow makes a window at a reading of the clock.
+func NewWindow(shape Window, now time.Duration) WindowUnderTest {
+	return WindowUnderTest{newWindow(shape, now)}
+}
+
+// Record counts one outcome and returns what the window holds with it; ok is false if it was sealed.
+func (t WindowUnderTest) Record(now time.Duration, failure bool) (calls, failures int64, ok bool) {
+	if t.w.ring != nil {
+		in, ok := t.w.record(failure)
+		return in.calls(), in.failures(), ok
+	}
+	in, ok := t.w.recordAt(now, failure)
+	return in.calls(), in.failures(), ok
+}
+
+// RecordNow is Record with a reading of the real clock.
+func (t WindowUnderTest) RecordNow(failure bool) (calls, failures int64, ok bool) {
+	in, ok := t.w.record(failure)
+	return in.calls(), in.failures(), ok
+}
+
+// Advance does what a call does that found the step over, and comes second to move the window on.
+func (t WindowUnderTest) Advance(now time.Duration) { t.w.advance(now) }
+
+// In returns what the window holds at now.
+func (t WindowUnderTest) In(now time.Duration) (calls, failures int64) {
+	in := t.w.in(now)
+	return in.calls(), in.failures()
+}
+
+// Counted returns all that was recorded.
+func (t WindowUnderTest) Counted() (calls, failures int64) {
+	sum := t.w.counted()
+	return sum.calls, sum.failures
+}
+
+// Seal ends the window and returns all that was recorded.
+func (t WindowUnderTest) Seal() (calls, failures int64) {
+	sum := t.w.seal()
+	return sum.calls, sum.failures
+}
+
+// Ring returns the sum of the single outcomes of a count window, which no call may be recording into.
+func (t WindowUnderTest) Ring() (calls, failures int64) {
+	var sum tally
+	for i := range t.w.ring {
+		sum += ringTally[t.w.ring[i].Load()]
+	}
+	return sum.calls(), sum.failures()
+}
+
+// Lift puts the word to where it is after very many failures, and all that is compared to it as well, so that nothing
+// changes in what the window holds. Nothing may be recorded meanwhile.
+func (t WindowUnderTest) Lift(failures int64) {
+	t.w.mu.Lock()
+	defer t.w.mu.Unlock()
+	by := tally(failures << 32)
+	t.w.word.Add(int64(by))
+	t.w.origin += by
+	for i := range t.w.bases {
+		t.w.bases[i] += by
+	}
+	if p := t.w.pace.Load(); p != nil {
+		t.w.pace.Store(&pace{end: p.end, base: p.base + by})
+	}
+}
+
+// Lifted reports whether the word is at or above the height at which a fold brings it down.
+func (t WindowUnderTest) Lifted() bool { return tally(t.w.word.Load()) >= rebaseAt }
+
+// RebaseAt is the number of failures at which a fold brings the word down.
+const RebaseAt = int64(rebaseAt >> 32)
+
+// PartsPerMillion returns the failure rate as it is compared.
+func PartsPerMillion(cfg Config) int64 { return newSettings(cfg).ppm }
