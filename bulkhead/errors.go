@@ -1,0 +1,81 @@
+package bulkhead
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seawall-go/seawall"
+)
+
+// ErrFull is matched by every rejection of a bulkhead, whatever its reason. The details are in the
+// [*seawall.RejectedError].
+var ErrFull = errors.New("bulkhead: full")
+
+// refusal says why a call is rejected, as an index.
+type refusal int
+
+const (
+	full refusal = iota
+	queueFull
+	queueTimeout
+	deadline
+	forced
+	refusalCount
+)
+
+func (why refusal) reason() seawall.Reason {
+	return [refusalCount]seawall.Reason{
+		full:         seawall.ReasonFull,
+		queueFull:    seawall.ReasonQueueFull,
+		queueTimeout: seawall.ReasonQueueTimeout,
+		deadline:     seawall.ReasonDeadline,
+		forced:       seawall.ReasonForced,
+	}[why]
+}
+
+// reject counts a rejection and returns its error. In overload this is the end of most calls: without a retry-after the
+// error is made once.
+func (b *Bulkhead) reject(ctx context.Context, why refusal, after time.Duration) error {
+	b.counts.rejected[why].Add(1)
+	b.note(ctx, why.reason())
+	if after > 0 {
+		return seawall.Reject(kind, b.name, why.reason(), ErrFull, after)
+	}
+	err := b.refusals[why].Load()
+	if err == nil {
+		err = seawall.Reject(kind, b.name, why.reason(), ErrFull, 0)
+		b.refusals[why].Store(err)
+	}
+	return err
+}
+
+// canceled counts a call whose context ended while it waited, and returns its error.
+func (b *Bulkhead) canceled(ctx context.Context) error {
+	b.counts.canceled.Add(1)
+	b.note(ctx, seawall.ReasonCanceled)
+	return &waitError{name: b.name, cause: context.Cause(ctx)}
+}
+
+// note writes the end into the call's record, if it has one.
+func (b *Bulkhead) note(ctx context.Context, reason seawall.Reason) {
+	if record := seawall.RecordOf(ctx); record != nil {
+		record.Note(func(f *seawall.Facts) { f.DecidedBy, f.Reason = b.String(), reason })
+	}
+}
+
+// waitError is what a caller sees whose context ended while it waited. It matches the cause.
+type waitError struct {
+	name  string
+	cause error
+}
+
+func (e *waitError) Error() string {
+	return fmt.Sprintf("%s %q: gave up waiting: %v", kind, e.name, e.cause)
+}
+
+func (e *waitError) Unwrap() error { return e.cause }
+
+// Verdict is ignored, also if it was a deadline that passed: the dependency was not asked.
+func (*waitError) Verdict() seawall.Verdict { return seawall.Verdict{Outcome: seawall.Ignored} }

@@ -1,0 +1,40 @@
+package bulkhead
+
+import (
+	"time"
+
+	"github.com/seawall-go/seawall"
+)
+
+// Bounds of what the state holds.
+const (
+	MaxInUse    = maxInUse
+	MaxAdmitted = maxAdmitted
+)
+
+// Preset sets the state of a bulkhead in which nobody waits.
+func (b *Bulkhead) Preset(inUse, admitted int) {
+	b.state.v.Store(uint64(inUse) + uint64(admitted)*uint64(oneAdmitted))
+}
+
+// QueueLen counts the calls that are linked into the queue, which the state counts as well.
+func (b *Bulkhead) QueueLen() (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for w := b.queue.first; w != nil; w = w.next {
+		n++
+	}
+	return n
+}
+
+// Foretell returns the wait that is expected at a position of the queue after hand-overs at the given readings.
+func Foretell(handOvers []time.Duration, position int) time.Duration {
+	var p pace
+	for _, now := range handOvers {
+		p.handedOver(now)
+	}
+	return p.expect(position)
+}
+
+// SlotTicket returns what is noted on the permit of a call that holds a slot.
+func SlotTicket() seawall.Ticket { return seawall.Ticket{Start: int64(slot)} }

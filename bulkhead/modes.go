@@ -1,0 +1,94 @@
+package bulkhead
+
+import (
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/mono"
+)
+
+// SetMode switches how the bulkhead acts, while calls run and with its counts kept:
+//
+//   - [seawall.Enforce] is the normal mode.
+//   - [seawall.Shadow] lets every call in at once, and counts those that would have been rejected: those that come when
+//     as many are in as have a slot or a place in the queue. It does not foretell who would have waited too long.
+//   - [seawall.ForcedOpen] rejects every call, also those that wait.
+//   - [seawall.ForcedClosed] lets every call in at once.
+//   - [seawall.Off] lets every call pass, uncounted. Such a call holds no slot, also after a switch back.
+//
+// In the two modes that let every call in, more slots may be in use than the limit allows. After a switch to Enforce
+// calls have to wait until the surplus has drained. Calls that wait at a switch to a mode without a limit get in.
+//
+// SetMode is logged as seawall.gate.mode_changed. It panics if m is none of the modes.
+func (b *Bulkhead) SetMode(m seawall.Mode) {
+	if !m.Valid() {
+		panic("bulkhead: SetMode: no such mode: " + m.String())
+	}
+	b.change(func(cfg Config) Config {
+		cfg.Mode = m
+		return cfg
+	})
+}
+
+// letIn gives a call a slot whatever the limit is.
+func (b *Bulkhead) letIn(h holding) holding {
+	for {
+		w := b.state.load()
+		if w.countFull() {
+			b.mu.Lock()
+			b.foldLocked()
+			b.mu.Unlock()
+			continue
+		}
+		if w.inUse() == maxInUse {
+			return nothing // the state has bits for no more than sixteen million
+		}
+		if b.state.swap(w, w+oneAdmitted+oneInUse) {
+			if h == slotBeyond {
+				b.counts.shadowRejected.Add(1)
+				b.counts.beyond.Add(1)
+			}
+			return h
+		}
+	}
+}
+
+// rehearse lets a call in and judges it as enforce mode would. Those that would have been rejected do not count against
+// the ones after them. The judgement is exact for calls that come one after the other; of calls that come at the same
+// instant it may miss each other.
+func (b *Bulkhead) rehearse(s *settings) holding {
+	in := int64(b.state.load().inUse()) - b.counts.beyond.Load()
+	if in < int64(s.Limit+s.places) {
+		return b.letIn(slot)
+	}
+	return b.letIn(slotBeyond)
+}
+
+// resettleLocked does for those that wait what new settings mean for them.
+func (b *Bulkhead) resettleLocked(s *settings) {
+	switch s.Mode {
+	case seawall.Enforce:
+		b.admitWaitersLocked(s.Limit, mono.Now())
+	case seawall.ForcedOpen:
+		for w := b.queue.first; w != nil; w = b.queue.first {
+			b.state.subtract(oneWaiting)
+			b.queue.remove(w, refused)
+		}
+	case seawall.Shadow, seawall.ForcedClosed, seawall.Off:
+		b.admitWaitersLocked(maxInUse, mono.Now())
+	}
+}
+
+// admitWaitersLocked gives slots to waiters while fewer are in use than the limit.
+func (b *Bulkhead) admitWaitersLocked(limit int, now time.Duration) {
+	for {
+		b.passOverLocked(now)
+		w := b.state.load()
+		if w.waiting() == 0 || w.inUse() >= limit {
+			return
+		}
+		if b.state.swap(w, w-oneWaiting+oneInUse) {
+			b.queue.remove(b.queue.first, granted)
+		}
+	}
+}

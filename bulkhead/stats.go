@@ -1,0 +1,102 @@
+package bulkhead
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/seawall-go/seawall"
+)
+
+// counts are the rare ones; admissions without waiting are counted in the state.
+type counts struct {
+	waited         atomic.Int64
+	canceled       atomic.Int64
+	rejected       [refusalCount]atomic.Int64
+	shadowRejected atomic.Int64
+	beyond         atomic.Int64 // slots in use that would not have been given in enforce mode
+}
+
+// Stats is what a bulkhead is doing and has done since it was made. Every call that finds it with a live context, and
+// not off, is counted once in Admitted, Canceled or Rejected; until then it is Waiting. The counts never decrease.
+type Stats struct {
+	Limit   int // calls that may run at once
+	InUse   int // calls that run; above Limit after it has shrunk, and in modes without a limit
+	Waiting int // calls in the queue
+
+	Admitted       int64 // calls that got in; Admitted - InUse have ended
+	Waited         int64 // those of Admitted that had to wait
+	Canceled       int64 // calls whose context ended while they waited
+	Rejected       Rejections
+	ShadowRejected int64 // those of Admitted that enforce mode would have rejected
+
+	// ExpectedWait is how long a newcomer would wait, by the pace at which the queue moves; 0 if nobody waits or the
+	// pace is not known yet.
+	ExpectedWait time.Duration
+}
+
+// Rejections counts rejections by their reason.
+type Rejections struct {
+	Full         int64 // no slot was free, and there is no queue
+	QueueFull    int64 // the queue was full
+	QueueTimeout int64 // no slot came free within MaxWait, or was expected to
+	Deadline     int64 // no slot was expected before the caller's deadline
+	Forced       int64 // the bulkhead was forced open
+}
+
+// Total returns the sum.
+func (r Rejections) Total() int64 {
+	return r.Full + r.QueueFull + r.QueueTimeout + r.Deadline + r.Forced
+}
+
+// Stats returns the numbers of this instant. It takes the lock of the queue for a moment. Calls that are just passing
+// may be in one number and not yet in another.
+func (b *Bulkhead) Stats() Stats {
+	rejected := func(why refusal) int64 { return b.counts.rejected[why].Load() }
+	waited := b.counts.waited.Load()
+	b.mu.Lock()
+	w, folded, pace := b.state.load(), b.folded, b.pace
+	b.mu.Unlock()
+	return Stats{
+		Limit:    b.settings.Load().Limit,
+		InUse:    w.inUse(),
+		Waiting:  w.waiting(),
+		Admitted: folded + w.admitted() + waited,
+		Waited:   waited,
+		Canceled: b.counts.canceled.Load(),
+		Rejected: Rejections{
+			Full:         rejected(full),
+			QueueFull:    rejected(queueFull),
+			QueueTimeout: rejected(queueTimeout),
+			Deadline:     rejected(deadline),
+			Forced:       rejected(forced),
+		},
+		ShadowRejected: b.counts.shadowRejected.Load(),
+		ExpectedWait:   pace.expect(w.waiting() + 1),
+	}
+}
+
+// Snapshot returns the mode and the numbers of [Bulkhead.Stats], for the registry.
+func (b *Bulkhead) Snapshot() seawall.Snapshot {
+	s := b.Stats()
+	value := func(name string, n int64) seawall.Value { return seawall.Value{Name: name, V: float64(n)} }
+	return seawall.Snapshot{
+		Kind: kind,
+		Name: b.name,
+		Mode: b.settings.Load().Mode,
+		Values: []seawall.Value{
+			{Name: "limit", V: float64(s.Limit)},
+			{Name: "active", V: float64(s.InUse)},
+			{Name: "pending", V: float64(s.Waiting)},
+			{Name: "expected_wait", V: s.ExpectedWait.Seconds()},
+			value("calls.admitted", s.Admitted),
+			value("calls.waited", s.Waited),
+			value("calls.canceled", s.Canceled),
+			value("rejections.full", s.Rejected.Full),
+			value("rejections.queue_full", s.Rejected.QueueFull),
+			value("rejections.queue_timeout", s.Rejected.QueueTimeout),
+			value("rejections.deadline", s.Rejected.Deadline),
+			value("rejections.forced", s.Rejected.Forced),
+			value("shadow_rejections", s.ShadowRejected),
+		},
+	}
+}

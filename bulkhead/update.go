@@ -1,0 +1,56 @@
+package bulkhead
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+)
+
+// Config returns the configuration that is in force, with its defaults filled in.
+func (b *Bulkhead) Config() Config { return b.settings.Load().Config }
+
+// Update changes the configuration while calls run, all of it or, with an error, nothing. Its Registry is ignored.
+//
+// Calls that are in stay in: after the limit has shrunk, the next one gets in when the surplus has drained. After it
+// has grown, as many waiters get in as fit. Calls that wait keep their place, also in a queue that has become shorter,
+// and the time for which they may wait. All counts go on. A change is logged as seawall.config.updated, and one of the
+// mode as seawall.gate.mode_changed.
+func (b *Bulkhead) Update(cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	b.change(func(old Config) Config {
+		cfg.Registry = old.Registry
+		return cfg
+	})
+	return nil
+}
+
+// change swaps the settings and then logs what has changed.
+func (b *Bulkhead) change(edit func(Config) Config) {
+	b.mu.Lock()
+	old := b.settings.Load()
+	s := newSettings(edit(old.Config))
+	b.settings.Store(s)
+	b.resettleLocked(s)
+	if s.Limit != old.Limit {
+		b.pace = pace{} // another number of slots comes free at another pace
+	}
+	b.restLocked()
+	b.mu.Unlock()
+
+	fields := old.changes(s.Config)
+	if s.Mode != old.Mode {
+		b.log(slog.LevelWarn, "seawall.gate.mode_changed",
+			slog.String("from", old.Mode.String()), slog.String("to", s.Mode.String()))
+		fields = fields[:len(fields)-1] // the mode comes last, and has an event of its own
+	}
+	if len(fields) > 0 {
+		b.log(slog.LevelInfo, "seawall.config.updated", slog.String("fields", strings.Join(fields, " ")))
+	}
+}
+
+func (b *Bulkhead) log(level slog.Level, event string, attrs ...slog.Attr) {
+	attrs = append([]slog.Attr{slog.String("kind", kind), slog.String("name", b.name)}, attrs...)
+	b.registry.Log(context.Background(), level, event, attrs...)
+}
