@@ -1,0 +1,163 @@
+package retry
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/seawall-go/seawall"
+)
+
+const (
+	// Unlimited as Config.MaxAttempts bounds the attempts of a call by its context, the schedule and the budget alone.
+	Unlimited = -1
+	// NoDelay as Config.OverloadDelay adds nothing.
+	NoDelay time.Duration = -1
+)
+
+// Config sets a [Retry]. The zero value is good for calls that may be carried out twice; a zero field is its default.
+type Config struct {
+	// MaxAttempts is how many attempts a call may take, the first one included. Default 3; at least 1, or [Unlimited].
+	// 1 never repeats. Attempts multiply where layers repeat on top of each other: 3 layers of 3 make 27 calls.
+	MaxAttempts int `json:"max_attempts" yaml:"max_attempts"`
+	// Backoff is the schedule of the waits between attempts. Default full jitter that grows from 50 ms to 5 s.
+	Backoff Backoff `json:"backoff" yaml:"backoff"`
+	// MaxRetryAfter is the longest wait that the dependency can ask for: what goes beyond is cut off. A wait that was
+	// asked for is never undercut otherwise; that of the schedule comes on top. Default 30 s; at least 1 ns. What was
+	// asked for, uncut, is in [seawall.Facts] and in [Event].
+	MaxRetryAfter time.Duration `json:"max_retry_after" yaml:"max_retry_after"`
+	// OverloadDelay is for an answer that asks for less, [seawall.Overload], without a time: a random wait up to this
+	// comes on top of the schedule. Default 1 s, the base of the AWS SDKs for throttled calls; at least 1 ns, or
+	// [NoDelay]. A short one makes the retries part of the overload.
+	OverloadDelay time.Duration `json:"overload_delay" yaml:"overload_delay"`
+	// Funding says what pays for retries. Default [FromBudget].
+	Funding Funding `json:"funding" yaml:"funding"`
+	// BudgetConfig sets the Retry's own budget. Default 10 % of the successes, and a burst of 10. It must be zero with
+	// [NoBudget] and with a shared Budget, which has numbers of its own.
+	BudgetConfig seawall.BudgetConfig `json:"budget" yaml:"budget"`
+
+	// Budget is a budget shared with others that repeat calls to the same dependency. nil is one of the Retry's own,
+	// made from BudgetConfig.
+	Budget *seawall.Budget `json:"-" yaml:"-"`
+	// Schedule makes the schedule of one call that has failed, in the place of Backoff: a schedule has state, so it
+	// must be a new one each time. backoff.Stop, or any negative wait, ends the call with [ErrExhausted]. It is Reset
+	// before its first use, so a limit on the elapsed time starts behind the first attempt. nil is Backoff.
+	Schedule func() backoff.BackOff `json:"-" yaml:"-"`
+	// Classify judges how an attempt ended. Default [seawall.Classify], with an error that has a backoff.Permanent in
+	// its tree never repeated. It is not asked about nil, nor about the caller's own cancellation. A panic of it is the
+	// caller's.
+	Classify func(error) seawall.Verdict `json:"-" yaml:"-"`
+	// OnRetry is told of each retry at its start, after the wait and right before the attempt, by the goroutine of the
+	// call. A panic of it is the caller's. nil is off.
+	OnRetry func(Event) `json:"-" yaml:"-"`
+	// Registry is where the Retry enters itself, and where its events are logged. Default [seawall.DefaultRegistry].
+	Registry *seawall.Registry `json:"-" yaml:"-"`
+}
+
+func (c Config) withDefaults() Config {
+	if c.MaxAttempts == 0 {
+		c.MaxAttempts = 3
+	}
+	c.Backoff = c.Backoff.withDefaults()
+	if c.MaxRetryAfter == 0 {
+		c.MaxRetryAfter = 30 * time.Second
+	}
+	if c.OverloadDelay == 0 {
+		c.OverloadDelay = time.Second
+	}
+	if c.Funding == FromBudget && c.Budget == nil {
+		c.BudgetConfig = resolved(c.BudgetConfig)
+	}
+	if c.Classify == nil {
+		c.Classify = classify
+	}
+	return c
+}
+
+// resolved fills in the defaults of a valid BudgetConfig, which only a budget knows.
+func resolved(c seawall.BudgetConfig) seawall.BudgetConfig {
+	if c.Validate() != nil {
+		return c
+	}
+	return seawall.NewBudget(c).Config()
+}
+
+// Validate returns an error that names a field that is out of its range, its value, and the range. 0 is the default.
+func (c Config) Validate() error {
+	bad := func(field string, value any, want string) error {
+		return fmt.Errorf("retry: Config.%s is %v, want %s", field, value, want)
+	}
+	switch {
+	case c.MaxAttempts < 0 && c.MaxAttempts != Unlimited:
+		return bad("MaxAttempts", c.MaxAttempts, "at least 1, or Unlimited")
+	case c.MaxRetryAfter < 0:
+		return bad("MaxRetryAfter", c.MaxRetryAfter, "at least 1ns")
+	case c.OverloadDelay < 0 && c.OverloadDelay != NoDelay:
+		return bad("OverloadDelay", c.OverloadDelay, "at least 1ns, or NoDelay")
+	case int(c.Funding) >= len(fundingNames):
+		return bad("Funding", c.Funding, "FromBudget or NoBudget")
+	case c.Funding == NoBudget && c.Budget != nil:
+		return bad("Budget", "set", "nil with NoBudget")
+	case c.BudgetConfig != (seawall.BudgetConfig{}) && c.Funding == NoBudget:
+		return bad("BudgetConfig", fmt.Sprintf("%+v", c.BudgetConfig), "zero with NoBudget")
+	case c.BudgetConfig != (seawall.BudgetConfig{}) && c.Budget != nil:
+		return bad("BudgetConfig", fmt.Sprintf("%+v", c.BudgetConfig), "zero with a shared Budget")
+	}
+	if err := c.BudgetConfig.Validate(); err != nil {
+		return fmt.Errorf("retry: Config.BudgetConfig: %w", err)
+	}
+	if err := c.Backoff.Validate(); err != nil {
+		return fmt.Errorf("retry: Config.Backoff: %w", err)
+	}
+	return nil
+}
+
+// Equal reports whether two configurations mean the same: their defaults filled in, their functions and registry left
+// aside. A shared budget is equal to itself only.
+func (c Config) Equal(other Config) bool { return c.data() == other.data() }
+
+// configData is what compares in a Config.
+type configData struct {
+	maxAttempts   int
+	backoff       Backoff
+	maxRetryAfter time.Duration
+	overloadDelay time.Duration
+	funding       Funding
+	budgetConfig  seawall.BudgetConfig
+	budget        *seawall.Budget
+}
+
+func (c Config) data() configData {
+	c = c.withDefaults()
+	return configData{
+		c.MaxAttempts, c.Backoff, c.MaxRetryAfter, c.OverloadDelay, c.Funding, c.BudgetConfig, c.Budget,
+	}
+}
+
+// settings is a Config made ready for the path of a call.
+type settings struct {
+	Config
+	maxAttempts int             // Unlimited resolved
+	budget      *seawall.Budget // nil if there is none
+}
+
+// newSettings makes settings out of a valid Config. Its own budget is that of old, if that has one of the same numbers:
+// where it has none of its own, its BudgetConfig is zero, which ours is not.
+func newSettings(cfg Config, old *settings) *settings {
+	s := &settings{Config: cfg.withDefaults()}
+	s.maxAttempts = s.MaxAttempts
+	if s.maxAttempts == Unlimited {
+		s.maxAttempts = math.MaxInt
+	}
+	switch {
+	case s.Funding == NoBudget:
+	case s.Budget != nil:
+		s.budget = s.Budget
+	case old != nil && old.BudgetConfig == s.BudgetConfig:
+		s.budget = old.budget
+	default:
+		s.budget = seawall.NewBudget(s.BudgetConfig)
+	}
+	return s
+}

@@ -1,0 +1,25 @@
+// Package retry repeats failed calls: few times, at random moments, and only as long as a budget pays for it.
+//
+//	r := retry.New("payments", retry.Config{}) // 3 attempts, full jitter, a budget of 10 %
+//	err := r.Do(ctx, func(ctx context.Context) error { return psp.Ping(ctx) })
+//	if errors.Is(err, retry.ErrExhausted) { ... }
+//
+// # What is repeated
+//
+// The verdict on an error decides, see [seawall.Classify]: by default every error is repeated that no one has declared
+// final, by [seawall.Permanent], by backoff.Permanent or by a verdict of its own. A call that must not be carried out
+// twice says so in its context, see [seawall.NotIdempotent]. A rejection by a gate is never repeated, nor is anything
+// for a caller that has left.
+//
+// # When
+//
+// Not before the time that the dependency asked for, and then after a wait out of the schedule. A wait that cannot end
+// before the caller's deadline is not begun: the call ends at once, with [ErrOutOfTime]. There is no limit on the
+// elapsed time of its own; put a timeout around the retry.
+//
+// # How often
+//
+// Config.MaxAttempts bounds one call, the [seawall.Budget] bounds all calls together. It is funded by successes, so
+// that retries die out when nothing succeeds, which is when they would only be a burden. Share one budget among all
+// that repeat calls to the same dependency.
+package retry

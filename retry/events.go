@@ -1,0 +1,89 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/mono"
+)
+
+// Event is a retry that starts.
+type Event struct {
+	Name        string        // the Retry's
+	Attempt     int           // number of the attempt that starts: 2 for the first retry
+	Err         error         // how the attempt before it ended
+	Wait        time.Duration // planned wait between the two
+	ServerDelay time.Duration // what the dependency asked for, before its cap; 0 if it did not
+}
+
+// refused writes the events for a call that may not go on.
+func (r *Retry) refused(ctx context.Context, p *repetition, err error) {
+	switch p.end {
+	case exhausted:
+		if suppressed, ok := r.exhausted.allow(); ok {
+			p.settings.Registry.Log(ctx, slog.LevelWarn, "seawall.retry.exhausted",
+				slog.String("name", r.name), slog.Int("attempts", p.attempts),
+				slog.String("error_type", errorType(err, p.verdict)), slog.Int64("suppressed", suppressed))
+		}
+	case budgetDenied:
+		if r.starved.CompareAndSwap(false, true) {
+			p.settings.Registry.Log(ctx, slog.LevelWarn, "seawall.retry.budget_empty", slog.String("name", r.name))
+		}
+	}
+}
+
+// restored writes that the budget has come back, as soon as it is half full. At the first token it would come and go
+// with each retry while a share of the calls fails.
+func (r *Retry) restored(ctx context.Context, b *seawall.Budget) {
+	if b.Available() < max(1, float64(b.Config().Burst)/2) {
+		return
+	}
+	if r.starved.CompareAndSwap(true, false) {
+		registry := r.settings.Load().Registry
+		registry.Log(ctx, slog.LevelInfo, "seawall.retry.budget_restored", slog.String("name", r.name))
+	}
+}
+
+// errorType sorts an error for the log, where its text must not go: "rejected", "timeout", "overload" or "other".
+func errorType(err error, v seawall.Verdict) string {
+	type timeouter interface {
+		error
+		Timeout() bool
+	}
+	if t, ok := errors.AsType[timeouter](err); ok && t.Timeout() {
+		return "timeout"
+	}
+	switch {
+	case errors.Is(err, seawall.ErrRejected):
+		return "rejected"
+	case v.Outcome == seawall.Overload:
+		return "overload"
+	}
+	return "other"
+}
+
+// throttle lets one event pass in a second, and counts the others.
+type throttle struct {
+	mu         sync.Mutex // guards the fields below
+	used       bool
+	latest     time.Duration // reading of mono.Now; only if used
+	suppressed int64
+}
+
+// allow returns whether an event may pass, and how many were suppressed before it.
+func (t *throttle) allow() (suppressed int64, ok bool) {
+	now := mono.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.used && now-t.latest < time.Second {
+		t.suppressed++
+		return 0, false
+	}
+	suppressed, t.suppressed = t.suppressed, 0
+	t.used, t.latest = true, now
+	return suppressed, true
+}

@@ -1,0 +1,242 @@
+package retry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/retry"
+)
+
+func TestExhaustedIsLoggedOncePerSecondWithTheNumberLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, log := newRetry(t, retry.Config{Backoff: retry.Backoff{Kind: retry.Immediate}, Funding: retry.NoBudget})
+		for range 35 { // one each 100 ms
+			_ = r.Do(t.Context(), down)
+			time.Sleep(100 * time.Millisecond)
+		}
+		records := log.named("seawall.retry.exhausted")
+		var suppressed []any
+		for _, e := range records {
+			suppressed = append(suppressed, e["suppressed"])
+		}
+		if fmt.Sprint(suppressed) != "[0 9 9 9]" {
+			t.Errorf("suppressed are %v", suppressed)
+		}
+		e := records[0]
+		if e["name"] != "test" || e["attempts"] != 3.0 || e["error_type"] != "other" || e["level"] != "WARN" {
+			t.Errorf("event is %v", e)
+		}
+	})
+}
+
+func TestErrorTypesOfTheEventAreAClosedList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rejection := seawall.Reject("bulkhead", "b", seawall.ReasonFull, seawall.ErrRejected, 0)
+		for err, want := range map[error]string{
+			errDown:                              "other",
+			overloaded(0):                        "overload",
+			context.DeadlineExceeded:             "timeout",
+			fmt.Errorf("wrapped: %w", rejection): "rejected",
+		} {
+			r, log := newRetry(t, retry.Config{Classify: func(err error) seawall.Verdict {
+				v := seawall.Classify(err)
+				if errors.Is(err, seawall.ErrRejected) {
+					v.Outcome = seawall.Failure
+				}
+				v.Repeat = seawall.RepeatAlways
+				return v
+			}})
+			_ = r.Do(t.Context(), func(context.Context) error { return err })
+			if e := log.named("seawall.retry.exhausted"); len(e) != 1 || e[0]["error_type"] != want {
+				t.Errorf("%v: events are %v, want one of type %s", err, e, want)
+			}
+		}
+	})
+}
+
+func TestRecordTellsWhatTheResultHides(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := newRetry(t, retry.Config{Backoff: steady})
+		for _, row := range []struct {
+			name string
+			ctx  func(context.Context) (context.Context, context.CancelFunc)
+			errs []error
+			want seawall.Facts
+		}{
+			{name: "first try", errs: []error{nil}},
+			{name: "not retryable", errs: []error{seawall.Permanent(errDown)}},
+			{
+				name: "recovered", errs: []error{errDown, hintError(5 * time.Second), nil},
+				want: seawall.Facts{Retries: 2, Waited: 7 * time.Second, ServerDelay: 5 * time.Second},
+			},
+			{
+				name: "the longest wait asked for",
+				errs: []error{hintError(5 * time.Second), hintError(time.Second), nil},
+				want: seawall.Facts{Retries: 2, Waited: 8 * time.Second, ServerDelay: 5 * time.Second},
+			},
+			{
+				name: "exhausted", errs: []error{errDown},
+				want: seawall.Facts{Retries: 2, Waited: 2 * time.Second, DecidedBy: `retry "test"`},
+			},
+			{
+				name: "out of time", errs: []error{errDown},
+				ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
+					return context.WithTimeout(ctx, 2*time.Second)
+				},
+				want: seawall.Facts{
+					Retries: 1, Waited: time.Second, DecidedBy: `retry "test"`, Reason: seawall.ReasonDeadline,
+				},
+			},
+			{
+				name: "canceled during a wait", errs: []error{errDown},
+				ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
+					ctx, cancel := context.WithCancel(ctx)
+					time.AfterFunc(1250*time.Millisecond, cancel)
+					return ctx, cancel
+				},
+				want: seawall.Facts{Retries: 1, Waited: 1250 * time.Millisecond},
+			},
+		} {
+			ctx, record := seawall.WithRecord(t.Context())
+			if row.ctx != nil {
+				var cancel context.CancelFunc
+				ctx, cancel = row.ctx(ctx)
+				defer cancel()
+			}
+			runs := 0
+			_ = r.Do(ctx, script(&runs, row.errs...))
+			if got := record.Facts(); got != row.want {
+				t.Errorf("%s: facts are %+v, want %+v", row.name, got, row.want)
+			}
+		}
+	})
+}
+
+// T44
+func TestEveryCallHasExactlyOneResult(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := newRetry(t, retry.Config{
+			Backoff:      retry.Backoff{Base: time.Millisecond},
+			BudgetConfig: seawall.BudgetConfig{Ratio: 1}, // about half of what the calls would spend
+		})
+		const callers, each = 50, 2000
+		var wg sync.WaitGroup
+		for caller := range callers {
+			random := rand.New(rand.NewPCG(1, uint64(caller)))
+			calls := func() {
+				for range each {
+					mixedCall(t.Context(), r, random)
+				}
+			}
+			wg.Go(calls)
+		}
+		wg.Wait()
+		s := r.Stats()
+		if s.Calls() != callers*each {
+			t.Errorf("%d results of %d calls: %+v", s.Calls(), callers*each, s)
+		}
+		for _, v := range r.Snapshot().Values {
+			if v.V == 0 && v.Name != "budget.available" {
+				t.Errorf("no call ended as %s", v.Name)
+			}
+		}
+	})
+}
+
+// mixedCall makes one call that ends in one of many ways. A Goexit ends the goroutine of its own that it runs in.
+func mixedCall(ctx context.Context, r *retry.Retry, random *rand.Rand) {
+	end := random.IntN(16)
+	ctx, cancel := context.WithTimeout(ctx, time.Hour)
+	defer cancel()
+	if end == 8 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, time.Microsecond)
+		defer stop()
+	}
+	at := 1 + random.IntN(2)
+	op := func(ctx context.Context) error {
+		if seawall.Attempt(ctx) < at {
+			return errDown
+		}
+		switch end {
+		case 0:
+			panic("boom")
+		case 1:
+			runtime.Goexit()
+		case 2:
+			return errDown
+		case 3:
+			return seawall.Permanent(errDown)
+		case 4:
+			cancel()
+			return ctx.Err()
+		case 5:
+			time.AfterFunc(time.Microsecond, cancel)
+			return errDown
+		case 6:
+			return overloaded(time.Millisecond)
+		case 7:
+			return seawall.Reject("bulkhead", "b", seawall.ReasonFull, seawall.ErrRejected, 0)
+		case 8:
+			return errDown // and hardly any time left
+		}
+		return nil
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { _ = recover() }()
+		_ = r.Do(ctx, op)
+	}()
+	<-done
+}
+
+// T41, T46
+func TestReadersAndUpdatesRaceWithCalls(t *testing.T) {
+	r, _ := newRetry(t, retry.Config{})
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	loop := func(f func()) {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					f()
+				}
+			}
+		})
+	}
+	configs := []retry.Config{
+		{Backoff: retry.Backoff{Kind: retry.Immediate}},
+		{Backoff: retry.Backoff{Kind: retry.Immediate}, BudgetConfig: seawall.BudgetConfig{Burst: 3}},
+		{Backoff: retry.Backoff{Kind: retry.Immediate}, Funding: retry.NoBudget, MaxAttempts: 5},
+	}
+	for i := range configs {
+		loop(func() {
+			if err := r.Update(configs[i]); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range 2 {
+		loop(func() { _ = r.Do(t.Context(), down) })
+		loop(func() { _ = r.Do(t.Context(), succeed) })
+	}
+	loop(func() { _ = r.Stats() })
+	loop(func() { _ = r.Snapshot() })
+	loop(func() { _, _ = r.String(), r.Config() })
+	loop(func() { _ = r.Budget() })
+	time.Sleep(300 * time.Millisecond)
+	close(stop)
+	wg.Wait()
+}
