@@ -1,0 +1,85 @@
+package timeout_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/timeout"
+)
+
+// slow answers after a minute, unless its context ends.
+func slow(ctx context.Context) (string, error) {
+	select {
+	case <-time.After(time.Minute):
+		return "an answer", nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+func ExampleNew() {
+	search := timeout.New("search", timeout.Config{Limit: 10 * time.Millisecond})
+
+	_, err := seawall.Call(context.Background(), search, slow)
+	fmt.Println(err)
+	// Output: timeout "search": limit of 10ms exceeded
+}
+
+// The limit is told from the caller's own deadline by its error.
+func ExampleTimeout_Do() {
+	limit := timeout.New("settings", timeout.Config{Limit: time.Second})
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+
+	err := limit.Do(ctx, func(ctx context.Context) error {
+		_, err := slow(ctx)
+		return err
+	})
+	fmt.Println(errors.Is(err, timeout.ErrExceeded), errors.Is(err, context.DeadlineExceeded))
+	// Output: false true
+}
+
+func ExampleExceededError() {
+	limit := timeout.New("profile", timeout.Config{Limit: 10 * time.Millisecond})
+
+	err := limit.Do(context.Background(), func(ctx context.Context) error {
+		_, err := slow(ctx)
+		fmt.Println("operation:", err, "because of", context.Cause(ctx))
+		return err
+	})
+	if e, ok := errors.AsType[*timeout.ExceededError](err); ok {
+		fmt.Println("caller:", e.Name, "took longer than", e.Limit)
+	}
+	// Output:
+	// operation: context deadline exceeded because of timeout "profile": limit of 10ms exceeded
+	// caller: profile took longer than 10ms
+}
+
+// Enter and Leave are for calls that are not one function, such as a stream.
+func ExampleTimeout_Enter() {
+	limit := timeout.New("stream", timeout.Config{Limit: time.Minute})
+	caller := context.Background()
+
+	ctx, err := limit.Enter(caller)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// ... open the stream with ctx, use it, and when it ends:
+	err = limit.Leave(caller, ctx, nil)
+	fmt.Println(err, ctx.Err())
+	// Output: <nil> context canceled
+}
+
+func ExampleTimeout_Update() {
+	limit := timeout.New("report", timeout.Config{Limit: time.Second})
+
+	fmt.Println(limit.Update(timeout.Config{Limit: -5 * time.Second}))
+	fmt.Println(limit.Update(timeout.Config{Limit: timeout.Off}), limit.Config().Limit == timeout.Off)
+	// Output:
+	// timeout: Config.Limit is -5s, want at least 1ns, or Off
+	// <nil> true
+}
