@@ -8,9 +8,9 @@ import (
 
 // BudgetConfig sets a [Budget]. It is data: it compares, prints and loads.
 type BudgetConfig struct {
-	// Ratio is how many extra attempts one success pays for. Default 0.1; above 0 and up to 10. It is the lasting share
-	// of extra load in healthy times, and retries stay funded while less than Ratio/(1+Ratio) of the attempts fail:
-	// 9 % at the default.
+	// Ratio is how many extra attempts one success pays for. Default 0.1; 0.000001 to 10, rounded to a millionth. It
+	// is the lasting share of extra load in healthy times, and retries stay funded while less than Ratio/(1+Ratio) of
+	// the attempts fail: 9 % at the default.
 	Ratio float64 `json:"ratio" yaml:"ratio"`
 	// Burst is how many extra attempts are at hand at the start and at the most. Default 10; 1 to 1,000,000. It is all
 	// that a dependency gets in extra load while nothing succeeds.
@@ -29,8 +29,8 @@ func (c BudgetConfig) withDefaults() BudgetConfig {
 
 // Validate returns an error that names a field that is out of its range, and the value it has. 0 means the default.
 func (c BudgetConfig) Validate() error {
-	if c.Ratio < 0 || c.Ratio > 10 || math.IsNaN(c.Ratio) {
-		return fmt.Errorf("seawall: BudgetConfig.Ratio is %v, want above 0 and up to 10", c.Ratio)
+	if c.Ratio < 0 || c.Ratio > 10 || math.IsNaN(c.Ratio) || c.Ratio > 0 && c.Ratio < 1.0/microTokens {
+		return fmt.Errorf("seawall: BudgetConfig.Ratio is %v, want 0.000001 to 10", c.Ratio)
 	}
 	if c.Burst < 0 || c.Burst > 1_000_000 {
 		return fmt.Errorf("seawall: BudgetConfig.Burst is %d, want 1 to 1000000", c.Burst)
@@ -66,7 +66,7 @@ func NewBudget(cfg BudgetConfig) *Budget {
 	cfg = cfg.withDefaults()
 	b := &Budget{
 		cfg:   cfg,
-		grant: max(1, int64(math.Round(cfg.Ratio*microTokens))),
+		grant: int64(math.Round(cfg.Ratio * microTokens)),
 		full:  int64(cfg.Burst) * microTokens,
 	}
 	b.tokens.Store(b.full)

@@ -31,6 +31,9 @@ func (op valueOp[T]) call(ctx context.Context) (T, error) { return op(ctx) }
 func (valueOp[T]) accept(value any) (T, error)            { return accept[T](value) }
 
 func (valueOp[T]) discard(v T) {
+	if isZero(&v) {
+		return
+	}
 	if c, ok := any(v).(io.Closer); ok && !isNil(c) {
 		_ = c.Close() // nobody is left who could act on the error
 	}
@@ -43,8 +46,13 @@ type discardOp[T any] struct {
 }
 
 func (op discardOp[T]) call(ctx context.Context) (T, error) { return op.op(ctx) }
-func (op discardOp[T]) discard(v T)                         { op.drop(v) }
 func (discardOp[T]) accept(value any) (T, error)            { return accept[T](value) }
+
+func (op discardOp[T]) discard(v T) {
+	if !isZero(&v) {
+		op.drop(v)
+	}
+}
 
 // ErrReplacement is matched by the error of [Call] when a [Replacer] gave a value of another type than the operation's.
 var ErrReplacement = errors.New("seawall: replacement has the wrong type")
@@ -56,6 +64,9 @@ func accept[T any](value any) (T, error) {
 	}
 	return v, fmt.Errorf("%w: got %T, want %v", ErrReplacement, value, reflect.TypeFor[T]())
 }
+
+// isZero reports whether there is nothing to discard: an attempt that was rejected, or that failed, has the zero T.
+func isZero[T any](v *T) bool { return reflect.ValueOf(v).Elem().IsZero() }
 
 // isNil reports whether an interface holds a nil pointer, map or the like, on which a method may not be callable.
 func isNil(v any) bool {

@@ -23,10 +23,9 @@ type Issuer interface {
 // A Permit must not be copied once it is in use; go vet finds copies. The zero Permit belongs to no gate, and its Done
 // does nothing.
 type Permit struct {
-	_      noCopy
 	issuer Issuer
 	ticket Ticket
-	used   uint32 // 1 after the first Done
+	used   atomic.Bool // Done was called; it also lets go vet report copies
 }
 
 // NewPermit makes the permit that a gate's Acquire returns.
@@ -38,14 +37,15 @@ func NewPermit(issuer Issuer, t Ticket) Permit { return Permit{issuer: issuer, t
 //
 // An error that is only the caller's own cancellation is no fault of the dependency: tell Done(Settle(ctx, err)).
 func (p *Permit) Done(err error) bool {
-	if p.issuer == nil || !atomic.CompareAndSwapUint32(&p.used, 0, 1) {
+	if p.issuer == nil || !p.used.CompareAndSwap(false, true) {
 		return false
 	}
 	return p.issuer.Release(p.ticket, err)
 }
 
-// noCopy lets go vet report copies of what contains it.
-type noCopy struct{}
-
-func (*noCopy) Lock()   {}
-func (*noCopy) Unlock() {}
+// end is Done for a walk, whose frame has the only hand on its permit.
+func (p *Permit) end(err error) {
+	if p.issuer != nil {
+		p.issuer.Release(p.ticket, err)
+	}
+}

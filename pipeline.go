@@ -36,6 +36,9 @@ const (
 // Chain puts policies around each other, the outermost first. A Pipeline among them contributes its own policies. The
 // slice may be changed afterwards. Chain panics on a nil policy; without any policy the Pipeline just runs op.
 //
+// A chain asks a policy that plays a role by that role, not by its Do. So a type that embeds a breaker is a breaker in a
+// chain, whatever its own Do does; one that is to add to it holds the breaker in a named field.
+//
 // The usual order is fallback, total timeout, retry, hedge, breaker, bulkhead or rate limit, attempt timeout: each
 // attempt asks the breaker, and is counted by it.
 func Chain(outermostFirst ...Policy) *Pipeline {

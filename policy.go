@@ -21,8 +21,9 @@ func Call[T any](ctx context.Context, p Policy, op func(context.Context) (T, err
 }
 
 // CallDiscard is [Call] for results that need more than a Close when they are not returned: discard gets each result,
-// once, that came with an error and was followed by another attempt, that lost a race, or that was replaced. It may be
-// called from another goroutine, after CallDiscard has returned.
+// once, that came with an error and was not the last, that lost a race, or that was replaced. It is not called with the
+// zero T, which is what there is of an attempt that was rejected. It may be called from another goroutine, after
+// CallDiscard has returned.
 func CallDiscard[T any](
 	ctx context.Context, p Policy, op func(context.Context) (T, error), discard func(T),
 ) (T, error) {

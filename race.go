@@ -75,7 +75,8 @@ type heat[T any, O operation[T]] struct {
 	closed bool
 }
 
-// run starts attempts and takes their ends until one decides the race, or ctx is done.
+// run starts attempts and takes their ends until one decides the race, none is left, or ctx is done. Ends come before
+// all else: one that comes at the instant at which the caller leaves counts, and nothing starts for one that has left.
 func (h *heat[T, O]) run(ctx, attempts context.Context) (last attemptEnd[T]) {
 	started, running := 0, 0
 	var next <-chan time.Time // when the next attempt starts; nil if there is none
@@ -85,7 +86,11 @@ func (h *heat[T, O]) run(ctx, attempts context.Context) (last attemptEnd[T]) {
 		started++
 		if h.race.Started(started) {
 			running++
-			go h.attempt(WithAttempt(attempts, started), started)
+			within := attempts
+			if started > 1 { // the first one has the number of an outer attempt; see Attempt
+				within = WithAttempt(attempts, started)
+			}
+			go h.attempt(within, started)
 		}
 		next = nil
 		if delay, more := h.race.Next(); more {
@@ -95,31 +100,37 @@ func (h *heat[T, O]) run(ctx, attempts context.Context) (last attemptEnd[T]) {
 	}
 	start()
 	for running > 0 || next != nil {
+		due, wanted := 0, 0 // attempts to start: because of the time, because of failures
 		select {
 		case <-ctx.Done():
+		case <-next:
+			due = 1
+		case <-h.ended:
+		}
+		for e, ok := h.take(); ok; e, ok = h.take() {
+			running--
+			if last.n != 0 {
+				h.op.discard(last.v)
+			}
+			last = e
+			if e.panic != nil || e.goexit {
+				return last
+			}
+			switch h.race.Ended(e.n, e.err) {
+			case Win:
+				return last
+			case StartNext:
+				wanted++
+			case KeepRunning:
+			}
+		}
+		if ctx.Err() != nil && (running > 0 || next != nil) {
 			h.op.discard(last.v)
 			return attemptEnd[T]{err: context.Cause(ctx)}
-		case <-next:
-			start()
-		case <-h.ended:
-			for _, e := range h.take() {
-				running--
-				if last.n != 0 {
-					h.op.discard(last.v)
-				}
-				last = e
-				if e.panic != nil || e.goexit {
-					return last
-				}
-				switch h.race.Ended(e.n, e.err) {
-				case Win:
-					return last
-				case StartNext:
-					if next != nil {
-						start()
-					}
-				case KeepRunning:
-				}
+		}
+		for range max(due, wanted) {
+			if next != nil {
+				start()
 			}
 		}
 	}
@@ -134,14 +145,15 @@ func (h *heat[T, O]) attempt(ctx context.Context, n int) {
 	e := attemptEnd[T]{n: n, err: ErrAborted, goexit: true}
 	defer func() {
 		if value := recover(); value != nil {
-			e.panic, e.goexit = &AttemptPanic{Value: value, Stack: debug.Stack()}, false
+			e.goexit = false
+			if inner, ok := value.(*AttemptPanic); ok {
+				e.panic = inner // of a race inside of this one, with the stack that matters
+			} else {
+				e.panic = &AttemptPanic{Value: value, Stack: debug.Stack()}
+			}
 		}
-		if h.hand(e) {
-			return
-		}
-		h.op.discard(e.v)
-		if e.panic != nil {
-			slog.ErrorContext(ctx, "seawall.race.loser_panicked", "attempt", n, "panic", e.panic.Error())
+		if !h.hand(e) {
+			h.letGo(e)
 		}
 	}()
 	e.v, e.err = walk[T](ctx, h.inner, h.op)
@@ -163,12 +175,15 @@ func (h *heat[T, O]) hand(e attemptEnd[T]) bool {
 	return true
 }
 
-func (h *heat[T, O]) take() []attemptEnd[T] {
+// take returns the next end, one at a time: those behind the one that decides the race are left to close.
+func (h *heat[T, O]) take() (e attemptEnd[T], ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	ends := h.ends
-	h.ends = nil
-	return ends
+	if len(h.ends) == 0 {
+		return e, false
+	}
+	e, h.ends = h.ends[0], h.ends[1:]
+	return e, true
 }
 
 // close ends the race and lets go of what came in after its decision.
@@ -179,6 +194,23 @@ func (h *heat[T, O]) close() {
 	h.ends = nil
 	h.mu.Unlock()
 	for _, e := range late {
-		h.op.discard(e.v)
+		h.letGo(e)
 	}
+}
+
+// letGo disposes of an end that decided nothing. Nobody else learns of its panic, so that is logged. A panic of the
+// discard function is logged as well: nobody could recover it in an attempt's goroutine, where it would end the
+// process, and on the caller's it would cost the winner's result.
+func (h *heat[T, O]) letGo(e attemptEnd[T]) {
+	if e.panic != nil {
+		slog.Error("seawall.race.loser_panicked", "attempt", e.n, "panic", e.panic.Error())
+		return
+	}
+	defer func() {
+		if value := recover(); value != nil {
+			slog.Error("seawall.race.discard_panicked",
+				"attempt", e.n, "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
+		}
+	}()
+	h.op.discard(e.v)
 }

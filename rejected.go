@@ -3,6 +3,7 @@ package seawall
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/seawall-go/seawall/internal/mono"
@@ -50,7 +51,8 @@ type RejectedError struct {
 func Reject(kind, name string, reason Reason, sentinel error, after time.Duration) *RejectedError {
 	e := &RejectedError{Kind: kind, Name: name, Reason: reason, sentinel: sentinel}
 	if after > 0 {
-		e.timed, e.until = true, mono.Now()+after
+		now := mono.Now()
+		e.timed, e.until = true, now+min(after, math.MaxInt64-max(0, now))
 	}
 	return e
 }
@@ -81,8 +83,11 @@ func (e *RejectedError) Verdict() Verdict { return Verdict{Outcome: Ignored, Aft
 // roundUp makes a duration readable: at most three digits, never shorter.
 func roundUp(d time.Duration) time.Duration {
 	unit := time.Nanosecond
-	for d >= 1000*unit {
+	for d/unit >= 1000 { // a product could overflow
 		unit *= 10
 	}
-	return (d + unit - 1) / unit * unit
+	if rest := d % unit; rest > 0 {
+		d += min(unit-rest, math.MaxInt64-d)
+	}
+	return d
 }

@@ -38,12 +38,16 @@ type Repetition interface {
 	// Next is told how an attempt failed. It returns whether another follows, and after which wait. The wait must be
 	// one that can end before the deadline of ctx.
 	Next(ctx context.Context, err error) (wait time.Duration, again bool)
+	// Started is told that the attempt that Next announced starts: its wait is over, and ctx is not done. n is its
+	// number, 2 for the first repetition.
+	Started(n int)
 	// End is told how the call ends, once: with nil, with the error of the last attempt, with the cause of ctx if that
 	// ended during a wait, or with [ErrAborted]. It returns the error that the caller is to see.
 	End(err error) error
 }
 
-// Racer runs further attempts of a call beside the first, and takes the best end: hedge.
+// Racer runs further attempts of a call beside the first, and takes the best end: hedge. When the race ends the contexts
+// of all attempts are canceled, the winner's as well: a result that is still to be read must not depend on it.
 type Racer interface {
 	Policy
 	// Race begins a call.
@@ -59,8 +63,8 @@ type Race interface {
 	Started(n int) bool
 	// Ended is told how attempt n ended, in the order of the ends.
 	Ended(n int, err error) Finish
-	// End is told how the race ended: with the winner's number and error, or 0 and the cause of the caller's context.
-	// It returns the error that the caller is to see.
+	// End is told how the race ended: with the winner's number and error, or with 0 and the cause of the caller's
+	// context or [ErrAborted]. It returns the error that the caller is to see.
 	End(winner int, err error) error
 }
 

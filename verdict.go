@@ -97,7 +97,7 @@ var ErrCanceled = errors.New("seawall: canceled by the caller")
 // then err stands, because the dependency did not answer in the time that the caller had. Else a program that sets its
 // limits by context would have a breaker that is blind to a dependency that hangs.
 func Settle(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() == context.Canceled { //nolint:errorlint // the two errors of a context are never wrapped
+	if err != nil && ctx.Err() == context.Canceled { // the two errors of a context are never wrapped
 		return ErrCanceled
 	}
 	return err
@@ -128,12 +128,12 @@ type retryAfterer interface {
 // An error that is context.Canceled or context.DeadlineExceeded is like any other here, because the context decides
 // who canceled: see [Settle].
 func Classify(err error) Verdict {
-	switch {
-	case err == nil:
+	switch err {
+	case nil:
 		return Verdict{Outcome: Success}
-	case err == ErrCanceled: //nolint:errorlint // the policies pass it bare
+	case ErrCanceled: //nolint:errorlint // the policies pass it bare, and the next one
 		return Verdict{Outcome: Ignored}
-	case err == ErrAborted: //nolint:errorlint // the policies pass it bare
+	case ErrAborted:
 		return Verdict{Outcome: Failure}
 	}
 	if v, ok := errors.AsType[verdicter](err); ok {

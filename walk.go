@@ -58,7 +58,7 @@ func throughGate[T any, O operation[T]](ctx context.Context, gate Gate, inner []
 		return v, err
 	}
 	err = ErrAborted // until the walk returns
-	defer func() { permit.Done(Settle(ctx, err)) }()
+	defer func() { permit.end(Settle(ctx, err)) }()
 	v, err = walk[T](ctx, inner, op)
 	return v, err
 }
@@ -131,6 +131,7 @@ func repeat[T any, O operation[T]](
 		if err = sleep(ctx, wait); err != nil {
 			break
 		}
+		rest.Started(n)
 		v, err = walk[T](WithAttempt(ctx, n), inner, op)
 	}
 	final = err
@@ -156,12 +157,22 @@ func sleep(ctx context.Context, wait time.Duration) error {
 
 func throughCustom[T any, O operation[T]](ctx context.Context, p Policy, inner []stage, op O) (T, error) {
 	var box box[T]
+	wanted := empty // until the policy returns: if it panics, nobody gets a result
+	defer func() {
+		if wanted == empty {
+			box.take(wanted, op.discard)
+		}
+	}()
 	err := p.Do(ctx, func(ctx context.Context) error {
 		v, err := walk[T](ctx, inner, op)
 		box.put(v, err, op.discard)
 		return err
 	})
-	return box.take(err, op.discard), err
+	wanted = succeeded
+	if err != nil {
+		wanted = failed
+	}
+	return box.take(wanted, op.discard), err
 }
 
 // box carries the result out of a policy of which nothing is known: it may run op again, side by side, or go on with it
@@ -197,17 +208,18 @@ func (b *box[T]) put(v T, err error, discard func(T)) {
 	}
 }
 
-// take returns the result that goes with the policy's error, and lets go of one that does not.
-func (b *box[T]) take(err error, discard func(T)) (v T) {
+// take closes the box. It returns the result if that is of the wanted kind, and lets go of one that is not.
+func (b *box[T]) take(wanted boxState, discard func(T)) (v T) {
 	b.mu.Lock()
 	kept, state := b.v, b.state
 	b.state = taken
 	b.mu.Unlock()
-	switch {
-	case state == succeeded && err == nil, state == failed && err != nil:
+	switch state {
+	case wanted:
 		return kept
-	case state == succeeded, state == failed:
+	case failed, succeeded:
 		discard(kept)
+	case empty, taken:
 	}
 	return v
 }
