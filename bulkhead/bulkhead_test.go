@@ -38,7 +38,8 @@ func TestBulkheadLetsNoMoreInThanItsLimit(t *testing.T) {
 func TestBulkheadReturnsTheErrorOfOp(t *testing.T) {
 	b := newBulkhead(bulkhead.Config{Limit: 1})
 	failure := errors.New("sold out")
-	if err := b.Do(t.Context(), func(context.Context) error { return failure }); err != failure {
+	err := b.Do(t.Context(), func(context.Context) error { return failure })
+	if err != failure { //nolint:errorlint // it must not be wrapped
 		t.Errorf("Do returned %v, want op's error itself", err)
 	}
 	wantIdle(t, b)
@@ -163,10 +164,10 @@ func TestBulkheadRunsAndCountsNothingForADeadContext(t *testing.T) {
 			ran = true
 			return nil
 		})
-		if ran || err != left {
+		if ran || err != left { //nolint:errorlint // it must not be wrapped
 			t.Errorf("%v: op ran: %v, error %v, want it not to run and the cause", mode, ran, err)
 		}
-		if _, err := b.Acquire(ctx); err != left {
+		if _, err := b.Acquire(ctx); err != left { //nolint:errorlint // it must not be wrapped
 			t.Errorf("%v: Acquire returned %v, want the cause itself", mode, err)
 		}
 		if s := b.Stats(); s != (bulkhead.Stats{Limit: 1}) {

@@ -317,7 +317,7 @@ func (r *rig) pick(state callState, arg int) *rigCall {
 func (r *rig) compare() error {
 	for i, c := range r.current {
 		if got := c.stands(); got != c.state {
-			return fmt.Errorf("call %d is %s (%v), want %s", i, got, c.err, c.state)
+			return errors.Join(fmt.Errorf("call %d is %s, want %s", i, got, c.state), c.err)
 		}
 		if c.state == isRejected {
 			if got, _ := errors.AsType[*seawall.RejectedError](c.err); got.Reason != c.reason {
