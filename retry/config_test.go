@@ -156,8 +156,8 @@ func TestConfigSharesNothing(t *testing.T) {
 	check = func(path string, typ reflect.Type) {
 		switch typ.Kind() {
 		case reflect.Struct:
-			for i := range typ.NumField() {
-				check(path+"."+typ.Field(i).Name, typ.Field(i).Type)
+			for f := range typ.Fields() {
+				check(path+"."+f.Name, f.Type)
 			}
 		case reflect.Func:
 		case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface, reflect.Chan:

@@ -44,8 +44,8 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) reason() string {
-	switch e.Why { //nolint:errorlint // it is set bare
-	case nil, ErrExhausted:
+	switch e.Why {
+	case nil, ErrExhausted: //nolint:errorlint // it is set bare
 		return ""
 	case ErrBudget:
 		return ", no budget for another"

@@ -52,15 +52,13 @@ func ExampleError() {
 
 	err := search.Do(ctx, func(context.Context) error { return &busy{time.Minute} })
 
-	if e, ok := errors.AsType[*retry.Error](err); ok {
-		switch e.Why {
-		case retry.ErrExhausted, retry.ErrBudget:
-			fmt.Println("it is down")
-		case retry.ErrOutOfTime:
-			fmt.Printf("no time left after %d attempt: %v\n", e.Attempts, e.Last)
-		}
+	switch e, _ := errors.AsType[*retry.Error](err); {
+	case errors.Is(err, retry.ErrExhausted), errors.Is(err, retry.ErrBudget):
+		fmt.Println("it is down")
+	case errors.Is(err, retry.ErrOutOfTime):
+		fmt.Printf("no time for attempt %d: %v\n", e.Attempts+1, e.Last)
 	}
-	// Output: no time left after 1 attempt: come back in 1m0s
+	// Output: no time for attempt 2: come back in 1m0s
 }
 
 // busy is an error that knows how long to stay away.

@@ -76,6 +76,14 @@ func TestConfigSurvivesJSON(t *testing.T) {
 	}
 }
 
+func TestUpdateKeepsTheRegistryOfNew(t *testing.T) {
+	limit := newTimeout(t, time.Second)
+	registry := limit.Config().Registry
+	if err := limit.Update(timeout.Config{}); err != nil || registry == nil || limit.Config().Registry != registry {
+		t.Errorf("after %v the registry is another one", err)
+	}
+}
+
 // T46
 func TestCallKeepsTheLimitThatItMet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -34,8 +34,8 @@ func (e *ExceededError) over(err error) *ExceededError {
 // Error returns such as: timeout "payments": limit of 500ms exceeded: read tcp: i/o timeout. A bare error of a context
 // is left out.
 func (e *ExceededError) Error() string {
-	switch e.err { //nolint:errorlint // wrapped ones say more
-	case nil, context.DeadlineExceeded, context.Canceled:
+	switch e.err {
+	case nil, context.DeadlineExceeded, context.Canceled: //nolint:errorlint // wrapped ones say more
 		return fmt.Sprintf("%s %q: limit of %v exceeded", kind, e.Name, e.Limit)
 	}
 	return fmt.Sprintf("%s %q: limit of %v exceeded: %v", kind, e.Name, e.Limit, e.err)
@@ -43,7 +43,7 @@ func (e *ExceededError) Error() string {
 
 // Is matches ErrExceeded, and what the operation's error matches but for the errors of contexts.
 func (e *ExceededError) Is(target error) bool {
-	switch target { //nolint:errorlint // the targets themselves
+	switch target {
 	case ErrExceeded:
 		return true
 	case context.DeadlineExceeded, context.Canceled:

@@ -152,14 +152,11 @@ func (s *standard) release() {
 }
 
 // exceeded reports whether it is the limit that has ended the call. It goes by the clock, unless the scope is known to
-// have ended otherwise: an operation that hands the deadline to something else, such as a connection, can be faster
+// have been canceled: an operation that hands the deadline to something else, such as a connection, can be faster
 // than the timer.
 func (c *scope) exceeded() bool {
 	err := c.parent.Err()
 	if s := c.became.Load(); s != nil && s.Err() != nil {
-		if c.ours && context.Cause(s) == error(c.settings.exceeded) { //nolint:errorlint // that very one
-			return true
-		}
 		err = s.Err()
 	}
 	return c.over(err)

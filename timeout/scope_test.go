@@ -65,7 +65,8 @@ func TestNothingLivesOnAfterLeave(t *testing.T) {
 				child, cancel := context.WithCancel(inner)
 				for _, ctx := range []context.Context{inner, child} {
 					err, cause := ctx.Err(), context.Cause(ctx)
-					if err != context.Canceled || cause != context.Canceled || !isClosed(ctx.Done()) {
+					same := errors.Is(err, context.Canceled) && errors.Is(cause, context.Canceled)
+					if !same || !isClosed(ctx.Done()) {
 						t.Errorf("%T, %s asked: error of %v is %v, cause %v", parent, name, ctx, err, cause)
 					}
 				}
@@ -103,6 +104,67 @@ func (c *custom) end(err error) {
 	close(c.done)
 }
 
+// late is a context whose end is told before its deadline, as when two timers that are due fire in the wrong order.
+type late struct {
+	*custom
+	deadline time.Time
+}
+
+func (c *late) Deadline() (time.Time, bool) { return c.deadline, true }
+
+func TestLimitIsFirstWhicheverTimerFiresFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limit := newTimeout(t, time.Second)
+		parent := &late{&custom{Context: t.Context(), done: make(chan struct{})}, time.Now().Add(time.Second + 1)}
+		inner, leave := enter(t, limit, parent)
+		_ = inner.Done()
+		time.Sleep(time.Second - 1)
+		parent.end(context.DeadlineExceeded)
+		synctest.Wait()
+		time.Sleep(time.Nanosecond)
+		if err := leave(inner.Err()); !isOurs(err, "test") {
+			t.Errorf("error is %v", err)
+		}
+	})
+}
+
+// Two goroutines that ask for Done at the same time make two live contexts. One of them is given up.
+func TestContextThatLostTheRaceIsReleased(t *testing.T) {
+	inner, leave := enter(t, newTimeout(t, time.Hour), t.Context())
+	done := inner.Done()
+	if ctx := timeout.LoseRace(inner); ctx.Err() == nil || inner.Done() != done || isClosed(done) {
+		t.Errorf("the one's error is %v, the other's %v", ctx.Err(), inner.Err())
+	}
+	_ = leave(nil)
+}
+
+// asked counts the look-ups of values.
+type asked struct {
+	context.Context
+	n int
+}
+
+func (c *asked) Value(k any) any {
+	c.n++
+	return c.Context.Value(k)
+}
+
+func TestValueAsksTheParentOnce(t *testing.T) {
+	root := &asked{Context: t.Context()}
+	limit := newTimeout(t, time.Hour)
+	var ctx context.Context = root
+	for range 20 {
+		inner, leave := enter(t, limit, ctx)
+		defer func() { _ = leave(nil) }()
+		_ = inner.Done()
+		ctx = inner
+	}
+	root.n = 0
+	if v := ctx.Value(childKey{}); v != nil || root.n != 1 {
+		t.Errorf("through 20 contexts a value was looked up %d times", root.n)
+	}
+}
+
 func TestCustomParentEndsTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limit := newTimeout(t, time.Hour)
@@ -116,11 +178,11 @@ func TestCustomParentEndsTheContext(t *testing.T) {
 				}
 				parent.end(end)
 				synctest.Wait()
-				if inner.Err() != end || !isClosed(inner.Done()) {
+				if !errors.Is(inner.Err(), end) || !isClosed(inner.Done()) {
 					t.Errorf("live %v: error is %v, want %v", live, inner.Err(), end)
 				}
 				time.Sleep(2 * time.Hour)
-				if inner.Err() != end {
+				if !errors.Is(inner.Err(), end) {
 					t.Errorf("live %v: its error %v became %v at the limit", live, end, inner.Err())
 				}
 				err := leave(errDown)

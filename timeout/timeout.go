@@ -14,8 +14,8 @@ const kind = "timeout"
 // Timeout limits the time of calls, a [seawall.Scope]. Make it with [New]; it is safe for concurrent use.
 //
 // A call costs one allocation of 64 bytes and one reading of the clock. A timer and a channel are made only when the
-// operation asks its context for Done, or derives another one from it; then the call costs what [context.WithTimeout]
-// does.
+// operation asks its context for Done, or derives another one from it; then the call costs about what
+// [context.WithTimeout] does.
 type Timeout struct {
 	name     string
 	settings atomic.Pointer[settings]
