@@ -1,0 +1,152 @@
+package httpx
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"reflect"
+	"sync"
+)
+
+// requestBody hands the body of one request to its attempts, one after the other, and sees to it that the original is
+// closed exactly once.
+//
+// The first attempt gets the original. Each further one gets a fresh reader from GetBody: never the same one, since a
+// transport may go on reading after RoundTrip has returned. Without GetBody the original can be taken back, but only as
+// long as nothing has been read from it, and what was lent before reads nothing any more.
+type requestBody struct {
+	original io.ReadCloser // nil if the request has no body
+	getBody  func() (io.ReadCloser, error)
+	plain    bool // the original goes out as it is
+
+	mu      sync.Mutex // guards the fields below
+	lent    int        // number of times
+	out     bool       // lent, and not closed by the borrower
+	touched bool       // something was read, or at least asked for
+	over    bool       // no further attempt will come
+	closed  bool
+}
+
+var errTakenBack = errors.New("httpx: the request body belongs to another attempt now")
+
+// The types that io.NopCloser makes.
+var (
+	nopCloser       = reflect.TypeOf(io.NopCloser(nil))
+	nopCloserWriter = reflect.TypeOf(io.NopCloser(struct {
+		io.Reader
+		io.WriterTo
+	}{}))
+)
+
+func (b *requestBody) init(req *http.Request) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return
+	}
+	b.original, b.getBody = req.Body, req.GetBody
+	// net/http looks whether a body is one of its own in-memory readers in a NopCloser, and then sends it in one packet
+	// with the header. There is no close to count on such a body, so it needs no wrapping.
+	if t := reflect.TypeOf(req.Body); b.getBody != nil {
+		b.plain = t == nopCloser || t == nopCloserWriter
+	}
+}
+
+// lend returns the body for the next attempt.
+func (b *requestBody) lend(req *http.Request) (io.ReadCloser, error) {
+	if b.original == nil {
+		return req.Body, nil
+	}
+	b.mu.Lock()
+	b.lent++
+	number := b.lent
+	fresh := number > 1 && b.getBody != nil
+	if !fresh {
+		b.out = true
+	}
+	b.mu.Unlock()
+	switch {
+	case fresh:
+		return b.getBody()
+	case b.plain:
+		return b.original, nil
+	}
+	return &lease{body: b, number: number}, nil
+}
+
+// repeatable reports whether another attempt could send the body.
+func (b *requestBody) repeatable() bool { return b.original == nil || b.getBody != nil }
+
+// takeBack is repeatable for an attempt that came to nothing: it also holds for an original that is still unread, which
+// it takes away from the attempt.
+func (b *requestBody) takeBack() bool {
+	if b.repeatable() {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.touched || b.closed {
+		return false
+	}
+	b.lent++ // ends the lease
+	b.out = false
+	return true
+}
+
+// finish is called when the last attempt has begun and ended, or none has begun. A body that is still out is closed by
+// who has it: a server may answer before it has read all of it.
+func (b *requestBody) finish() {
+	if b.original == nil {
+		return
+	}
+	b.mu.Lock()
+	b.over = true
+	closing := !b.out && !b.closed
+	b.closed = b.closed || closing
+	b.mu.Unlock()
+	if closing {
+		_ = b.original.Close() // nobody is left who could act on the error
+	}
+}
+
+// lease is the original in the hands of one attempt.
+type lease struct {
+	body   *requestBody
+	number int
+	begun  bool // to read; then the lease cannot be ended any more
+}
+
+func (l *lease) Read(p []byte) (int, error) {
+	if !l.begun {
+		if !l.begin() {
+			return 0, errTakenBack
+		}
+		l.begun = true
+	}
+	return l.body.original.Read(p)
+}
+
+func (l *lease) begin() bool {
+	l.body.mu.Lock()
+	defer l.body.mu.Unlock()
+	if l.number != l.body.lent && l.body.getBody == nil {
+		return false
+	}
+	l.body.touched = true
+	return true
+}
+
+// Close closes the original, unless it is unread and another attempt may still want it.
+func (l *lease) Close() error {
+	b := l.body
+	b.mu.Lock()
+	current := b.getBody != nil || l.number == b.lent
+	if current {
+		b.out = false
+	}
+	closing := current && !b.closed && (b.over || b.touched || b.getBody != nil)
+	b.closed = b.closed || closing
+	b.mu.Unlock()
+	if closing {
+		return b.original.Close()
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package httpx
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/retry"
+	"github.com/seawall-go/seawall/timeout"
+)
+
+// Off as a limit of time means that there is none.
+const Off = timeout.Off
+
+// ClientConfig sets a [Transport]. The zero value is a good client for most services; a zero field is its default.
+type ClientConfig struct {
+	// Timeout is the total limit: for all attempts and the waits between them, and for reading the body of the response.
+	// Default 30 s; at least 1 ms, or [Off]. With Off, and without a deadline of the caller, a body that never ends
+	// holds its reader for ever.
+	Timeout time.Duration `json:"timeout" yaml:"timeout"`
+	// AttemptTimeout is how long one attempt may take until the headers of its response are there, the connection
+	// included. Default 10 s; at least 1 ms, or [Off]. The body may take longer. Too short a limit turns a slow service
+	// into a failing one, and multiplies its load by the attempts.
+	AttemptTimeout time.Duration `json:"attempt_timeout" yaml:"attempt_timeout"`
+	// Retry sets the retries. There is one for the client, so all hosts share its budget.
+	Retry retry.Config `json:"retry" yaml:"retry"`
+	// Breaker sets the circuit breakers: one for each scheme, host and port.
+	Breaker breaker.Config `json:"breaker" yaml:"breaker"`
+	// Bulkhead limits the concurrent requests to each scheme, host and port, until their response headers are there.
+	Bulkhead bulkhead.Config `json:"bulkhead" yaml:"bulkhead"`
+	// MaxHosts is how many hosts are remembered, with their breakers and bulkheads. Default 1000; at least 1. Hosts whose
+	// breaker is not closed, or that have requests in flight, are kept in addition, and do not count.
+	MaxHosts int `json:"max_hosts" yaml:"max_hosts"`
+
+	// TrustPeer says whether the server of a request is believed when it says that it has refused the request before it
+	// did anything (Seawall-Pushback: refused): then even a POST is repeated. Default: none is. It is asked only after
+	// such an answer. See [TrustAll] and [TrustLoopback].
+	TrustPeer func(*http.Request) bool `json:"-" yaml:"-"`
+	// Registry is where the policies enter themselves, unless their own Config names another. Default
+	// [seawall.DefaultRegistry].
+	Registry *seawall.Registry `json:"-" yaml:"-"`
+}
+
+func (c ClientConfig) withDefaults() ClientConfig {
+	if c.Timeout == 0 {
+		c.Timeout = 30 * time.Second
+	}
+	if c.AttemptTimeout == 0 {
+		c.AttemptTimeout = 10 * time.Second
+	}
+	if c.MaxHosts == 0 {
+		c.MaxHosts = 1000
+	}
+	if c.TrustPeer == nil {
+		c.TrustPeer = trustNobody
+	}
+	if c.Retry.Registry == nil {
+		c.Retry.Registry = c.Registry
+	}
+	if c.Breaker.Registry == nil {
+		c.Breaker.Registry = c.Registry
+	}
+	if c.Bulkhead.Registry == nil {
+		c.Bulkhead.Registry = c.Registry
+	}
+	return c
+}
+
+// Validate returns an error that names a field that is out of its range, its value, and the range. 0 is the default.
+func (c ClientConfig) Validate() error {
+	if err := validateLimit("ClientConfig.Timeout", c.Timeout); err != nil {
+		return err
+	}
+	if err := validateLimit("ClientConfig.AttemptTimeout", c.AttemptTimeout); err != nil {
+		return err
+	}
+	if c.MaxHosts < 0 {
+		return fmt.Errorf("httpx: ClientConfig.MaxHosts is %d, want at least 1", c.MaxHosts)
+	}
+	if err := c.Retry.Validate(); err != nil {
+		return fmt.Errorf("httpx: ClientConfig.Retry: %w", err)
+	}
+	if err := c.Breaker.Validate(); err != nil {
+		return fmt.Errorf("httpx: ClientConfig.Breaker: %w", err)
+	}
+	if err := c.Bulkhead.Validate(); err != nil {
+		return fmt.Errorf("httpx: ClientConfig.Bulkhead: %w", err)
+	}
+	return nil
+}
+
+// ServerConfig sets a [Handler]. A zero field is its default.
+type ServerConfig struct {
+	// Admission limits the requests that are handled at once, and those that wait. Its Limit is 256 by default here: by
+	// Little's law that serves some 5,000 requests a second of 50 ms each. What streams, holds its slot to the end.
+	Admission bulkhead.Config `json:"admission" yaml:"admission"`
+	// Timeout is how long the handler may take until it begins its response: its context ends then, or at the deadline
+	// that a trusted peer has given, whichever comes first. Default 30 s; at least 1 ms, or [Off]. Once the response has
+	// begun, only the peer's deadline stays, so downloads, streams and upgraded connections are not cut. It ends the
+	// context, and so what the handler does with it; a handler that does not look at its context is not interrupted.
+	Timeout time.Duration `json:"timeout" yaml:"timeout"`
+	// HealthPaths are the paths that are always let in: a full server that fails its liveness probe gets killed, and that
+	// is the outage. They are compared exactly. nil is /livez, /readyz and /startupz; an empty list is none.
+	HealthPaths []string `json:"health_paths" yaml:"health_paths"`
+
+	// TrustPeer says whether a request comes from a peer that is believed about its deadline, priority and attempt.
+	// Default: none is. It is asked only about requests that say something of these. See [TrustAll] and
+	// [TrustLoopback].
+	TrustPeer func(*http.Request) bool `json:"-" yaml:"-"`
+	// Registry is where the handler and its bulkhead enter themselves, and where panics are logged. Default
+	// [seawall.DefaultRegistry].
+	Registry *seawall.Registry `json:"-" yaml:"-"`
+}
+
+func (c ServerConfig) withDefaults() ServerConfig {
+	if c.Admission.Limit == 0 {
+		c.Admission.Limit = 256
+	}
+	if c.Admission.Registry == nil {
+		c.Admission.Registry = c.Registry
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 30 * time.Second
+	}
+	if c.HealthPaths == nil {
+		c.HealthPaths = []string{"/livez", "/readyz", "/startupz"}
+	} else {
+		c.HealthPaths = slices.Clone(c.HealthPaths)
+	}
+	if c.TrustPeer == nil {
+		c.TrustPeer = trustNobody
+	}
+	return c
+}
+
+// Validate returns an error that names a field that is out of its range, its value, and the range. 0 is the default.
+func (c ServerConfig) Validate() error {
+	if err := validateLimit("ServerConfig.Timeout", c.Timeout); err != nil {
+		return err
+	}
+	for i, path := range c.HealthPaths {
+		if path == "" || path[0] != '/' {
+			return fmt.Errorf("httpx: ServerConfig.HealthPaths[%d] is %q, want a path that begins with /", i, path)
+		}
+	}
+	if err := c.Admission.Validate(); err != nil {
+		return fmt.Errorf("httpx: ServerConfig.Admission: %w", err)
+	}
+	return nil
+}
+
+func validateLimit(field string, d time.Duration) error {
+	if d != 0 && d != Off && d < time.Millisecond {
+		return fmt.Errorf("httpx: %s is %v, want at least 1ms, or Off", field, d)
+	}
+	return nil
+}

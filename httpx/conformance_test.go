@@ -1,0 +1,705 @@
+package httpx_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/httpx"
+	"github.com/seawall-go/seawall/internal/leaktest"
+	"github.com/seawall-go/seawall/timeout"
+)
+
+// act is what the server does with one request.
+type act func(w http.ResponseWriter, r *http.Request)
+
+func status(code int) act {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(code)
+		if code != 204 && code != 304 {
+			fmt.Fprintf(w, "status %d", code)
+		}
+	}
+}
+
+// cut ends the connection without an answer, after reading the request.
+func cut(_ http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	panic(http.ErrAbortHandler)
+}
+
+// hang answers nothing as long as the client is there.
+func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+// halfBody ends the connection in the middle of the body.
+func halfBody(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "1000")
+	_, _ = io.WriteString(w, strings.Repeat("x", 500))
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+// site is a server that does what it is told, and a Transport to it that is watched.
+type site struct {
+	*httptest.Server
+	tr   *httpx.Transport
+	base *http.Transport
+
+	mu       sync.Mutex // guards the fields below
+	script   []act      // one for each request; the last one goes on
+	got      []string   // method, attempt and body of each request
+	contexts []context.Context
+	bodies   atomic.Int64 // of responses of the base that are not closed
+	dials    atomic.Int64
+	conns    atomic.Int64 // open on the side of the server
+}
+
+func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	s.mu.Lock()
+	do := s.script[min(len(s.got), len(s.script)-1)]
+	s.got = append(s.got, strings.TrimSpace(r.Method+" "+r.Header.Get("Seawall-Attempt")+" "+string(body)))
+	s.mu.Unlock()
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	do(w, r)
+}
+
+// RoundTrip is the base of the Transport.
+func (s *site) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	s.contexts = append(s.contexts, r.Context())
+	s.mu.Unlock()
+	resp, err := s.base.RoundTrip(r)
+	if err == nil && resp.Body != http.NoBody && resp.StatusCode != 101 {
+		s.bodies.Add(1)
+		resp.Body = &watchedBody{ReadCloser: resp.Body, open: &s.bodies}
+	}
+	return resp, err
+}
+
+func (s *site) CloseIdleConnections() { s.base.CloseIdleConnections() }
+
+type watchedBody struct {
+	io.ReadCloser
+	open *atomic.Int64
+	once sync.Once
+}
+
+func (b *watchedBody) Close() error {
+	b.once.Do(func() { b.open.Add(-1) })
+	return b.ReadCloser.Close()
+}
+
+type protocol string
+
+const (
+	http1 protocol = "HTTP/1"
+	http2 protocol = "HTTP/2"
+)
+
+func newSite(t *testing.T, p protocol, cfg httpx.ClientConfig, script ...act) *site {
+	t.Helper()
+	s := &site{script: script}
+	s.Server = httptest.NewUnstartedServer(s)
+	s.Config.ErrorLog = nil
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			s.conns.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			s.conns.Add(-1)
+		}
+	}
+	if p == http2 {
+		s.EnableHTTP2 = true
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
+	s.base = s.Client().Transport.(*http.Transport)
+	dial := s.base.DialContext
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	s.base.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		s.dials.Add(1)
+		return dial(ctx, network, addr)
+	}
+	s.tr = httpx.NewTransport("test", cfg, s)
+	return s
+}
+
+// rest checks that all is as it was before: nobody runs, nothing is open, no slot is in use, no context lives.
+func (s *site) rest(t *testing.T) {
+	t.Helper()
+	s.base.CloseIdleConnections()
+	s.Close()
+	if left := leaktest.Wait(5 * time.Second); len(left) > 0 {
+		t.Errorf("%d goroutines are left:\n%s", len(left), strings.Join(left, "\n\n"))
+	}
+	if n := s.bodies.Load(); n != 0 {
+		t.Errorf("%d bodies of responses were left open", n)
+	}
+	if n := s.conns.Load(); n != 0 {
+		t.Errorf("%d connections are open", n)
+	}
+	for i, ctx := range s.contexts {
+		if ctx.Err() == nil {
+			t.Errorf("the context of attempt %d is alive", i+1)
+		}
+	}
+	for host, b := range s.tr.Bulkheads() {
+		if n := b.Stats().InUse; n != 0 {
+			t.Errorf("%s: %d slots are in use", host, n)
+		}
+	}
+}
+
+// row is one call, over real sockets.
+type row struct {
+	name   string
+	method string
+	key    bool // with an Idempotency-Key
+	body   string
+	ctx    func(context.Context) (context.Context, context.CancelFunc)
+	cfg    func(*httpx.ClientConfig)
+	script []act
+
+	status   int     // of the response; 0 for none
+	text     string  // of its body
+	matches  []error // of the error, that of reading the body included
+	not      []error
+	requests []string // that reached the server
+}
+
+func limited(d time.Duration) func(*httpx.ClientConfig) {
+	return func(c *httpx.ClientConfig) { c.AttemptTimeout = d }
+}
+
+var callers = []error{context.Canceled, context.DeadlineExceeded}
+
+var rows = []row{
+	{
+		name: "a good answer", method: "GET", script: []act{status(200)},
+		status: 200, text: "status 200", requests: []string{"GET"},
+	},
+	{name: "no content", method: "DELETE", script: []act{status(204)}, status: 204, requests: []string{"DELETE"}},
+	{name: "HEAD", method: "HEAD", script: []act{status(200)}, status: 200, requests: []string{"HEAD"}},
+	{
+		name: "not found is an answer", method: "GET", script: []act{status(404)},
+		status: 404, text: "status 404", requests: []string{"GET"},
+	},
+	{
+		name: "unavailable once", method: "GET", script: []act{status(503), status(200)},
+		status: 200, text: "status 200", requests: []string{"GET", "GET 2"},
+	},
+	{
+		name: "unavailable for good: the last response, unread", method: "GET", script: []act{status(503)},
+		status: 503, text: "status 503", requests: []string{"GET", "GET 2", "GET 3"},
+	},
+	{
+		name: "POST without a key", method: "POST", body: "order", script: []act{status(503)},
+		status: 503, text: "status 503", requests: []string{"POST  order"},
+	},
+	{
+		name: "POST with a key", method: "POST", key: true, body: "order", script: []act{status(503), status(201)},
+		status: 201, text: "status 201", requests: []string{"POST  order", "POST 2 order"},
+	},
+	{
+		name: "PUT sends its body again", method: "PUT", body: "seat", script: []act{status(502), status(500), status(200)},
+		status: 200, text: "status 200", requests: []string{"PUT  seat", "PUT 2 seat", "PUT 3 seat"},
+	},
+	{
+		name: "connection cut, GET", method: "GET", script: []act{cut, status(200)},
+		status: 200, text: "status 200", requests: []string{"GET", "GET 2"},
+	},
+	{
+		name: "connection cut, POST", method: "POST", body: "order", script: []act{cut},
+		not: callers, requests: []string{"POST  order"},
+	},
+	{
+		name: "attempt limit, GET", method: "GET", cfg: limited(100 * time.Millisecond), script: []act{hang, status(200)},
+		status: 200, text: "status 200", requests: []string{"GET", "GET 2"},
+	},
+	{
+		name: "attempt limit, POST", method: "POST", body: "order", cfg: limited(100 * time.Millisecond), script: []act{hang},
+		matches: []error{timeout.ErrExceeded}, not: callers, requests: []string{"POST  order"},
+	},
+	{
+		name: "total limit", method: "GET", script: []act{hang},
+		cfg:     func(c *httpx.ClientConfig) { c.Timeout = 100 * time.Millisecond },
+		matches: []error{timeout.ErrExceeded}, not: callers, requests: []string{"GET"},
+	},
+	{
+		name: "the caller's deadline", method: "GET", script: []act{hang},
+		ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 100*time.Millisecond)
+		},
+		matches: []error{context.DeadlineExceeded}, not: []error{timeout.ErrExceeded}, requests: []string{"GET"},
+	},
+	{
+		name: "the caller leaves", method: "GET", script: []act{hang},
+		ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(100*time.Millisecond, cancel)
+			return ctx, cancel
+		},
+		matches: []error{context.Canceled}, not: []error{timeout.ErrExceeded}, requests: []string{"GET"},
+	},
+	{
+		name: "the body is cut by the peer", method: "GET", script: []act{halfBody},
+		status: 200, text: strings.Repeat("x", 500), not: append(callers, timeout.ErrExceeded), requests: []string{"GET"},
+	},
+	{
+		name: "the body hangs until the total limit", method: "GET",
+		cfg: func(c *httpx.ClientConfig) { c.Timeout = 200 * time.Millisecond },
+		script: []act{func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "half")
+			_ = http.NewResponseController(w).Flush()
+			hang(w, r)
+		}},
+		status: 200, text: "half", matches: []error{timeout.ErrExceeded}, not: callers, requests: []string{"GET"},
+	},
+	{
+		name: "the body takes longer than an attempt", method: "GET", cfg: limited(100 * time.Millisecond),
+		script: []act{func(w http.ResponseWriter, _ *http.Request) {
+			for range 8 { // T23: 512 KiB
+				_, _ = w.Write(bytes.Repeat([]byte{'x'}, 64<<10))
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(25 * time.Millisecond)
+			}
+		}},
+		status: 200, text: strings.Repeat("x", 512<<10), requests: []string{"GET"},
+	},
+	{name: "early hints pass", method: "GET", script: []act{func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+		_, _ = io.WriteString(w, "late")
+	}}, status: 200, text: "late", requests: []string{"GET"}},
+	{name: "compressed by the server", method: "GET", script: []act{func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		_, _ = io.WriteString(z, "unpacked")
+		_ = z.Close()
+	}}, status: 200, text: "unpacked", requests: []string{"GET"}},
+	{name: "a discarded body that never ends", method: "GET", script: []act{func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(503)
+		_, _ = io.WriteString(w, "wait")
+		_ = http.NewResponseController(w).Flush()
+		hang(w, r)
+	}, status(200)}, status: 200, text: "status 200", requests: []string{"GET", "GET 2"}},
+}
+
+func TestConformance(t *testing.T) {
+	for _, p := range []protocol{http1, http2} {
+		for _, row := range rows {
+			t.Run(string(p)+"/"+row.name, func(t *testing.T) {
+				cfg := quick()
+				if row.cfg != nil {
+					row.cfg(&cfg)
+				}
+				s := newSite(t, p, cfg, row.script...)
+				body := newCountedBody(row.body)
+				defer func() {
+					s.rest(t) // net/http may close the body a moment after it has returned
+					if n := body.closes.Load(); row.body != "" && n != 1 {
+						t.Errorf("the request's body was closed %d times", n)
+					}
+				}()
+				ctx := context.Background()
+				if row.ctx != nil {
+					var cancel context.CancelFunc
+					ctx, cancel = row.ctx(ctx)
+					defer cancel()
+				}
+				req, err := http.NewRequestWithContext(ctx, row.method, s.URL, strings.NewReader(row.body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if row.body == "" {
+					req.Body = nil
+				} else {
+					req.Body, req.GetBody = body, func() (io.ReadCloser, error) { return newCountedBody(row.body), nil }
+				}
+				if row.key {
+					req.Header.Set("Idempotency-Key", "k")
+				}
+				row.check(t, s, req)
+			})
+		}
+	}
+}
+
+func (row row) check(t *testing.T, s *site, req *http.Request) {
+	t.Helper()
+	resp, err := (&http.Client{Transport: s.tr}).Do(req)
+	code, text := 0, ""
+	if err == nil {
+		defer resp.Body.Close()
+		var read []byte
+		read, err = io.ReadAll(resp.Body)
+		code, text = resp.StatusCode, string(read)
+	}
+	if code != row.status || text != row.text {
+		t.Errorf("status %d, %d bytes; want %d, %d bytes; error %v", code, len(text), row.status, len(row.text), err)
+	}
+	if good := len(row.matches)+len(row.not) == 0; good != (err == nil) {
+		t.Errorf("the error is %v", err)
+	}
+	for _, e := range row.matches {
+		if !errors.Is(err, e) {
+			t.Errorf("%v does not match %v", err, e)
+		}
+	}
+	for _, e := range row.not {
+		if errors.Is(err, e) {
+			t.Errorf("%v matches %v", err, e)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if strings.Join(s.got, "|") != strings.Join(row.requests, "|") {
+		t.Errorf("the server got %q, want %q", s.got, row.requests)
+	}
+}
+
+// A refused connection is the one case in which a POST is repeated, because nothing was sent.
+func TestARefusedConnectionIsTriedAgainWithAnyMethodAndBody(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := listener.Addr().String()
+	listener.Close()
+	for _, method := range []string{"GET", "POST"} {
+		for kind, give := range bodies {
+			t.Run(method+" "+kind, func(t *testing.T) {
+				cfg := quick()
+				tr := httpx.NewTransport("test", cfg, nil)
+				defer tr.CloseIdleConnections()
+				req := newRequest(t, method, "")
+				req.URL.Host = addr
+				body, _ := give(req)
+				resp, err := tr.RoundTrip(req)
+				if err == nil {
+					resp.Body.Close()
+					t.Fatal("somebody answered")
+				}
+				if n := tr.Retry().Stats().Attempts; n != 3 {
+					t.Errorf("%d attempts, want 3", n)
+				}
+				if body.closes.Load() != 1 || body.reads.Load() != 0 {
+					t.Errorf("the body was closed %d times, read %d times", body.closes.Load(), body.reads.Load())
+				}
+			})
+		}
+	}
+}
+
+func TestAPeerThatCannotBeTalkedToIsNotTriedAgain(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		start func(*httptest.Server)
+		url   func(string) string
+	}{
+		{"a certificate of nobody", (*httptest.Server).StartTLS, func(u string) string { return u }},
+		{"no TLS on the other side", (*httptest.Server).Start, func(u string) string {
+			return strings.Replace(u, "http:", "https:", 1)
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			server := httptest.NewUnstartedServer(http.HandlerFunc(status(200)))
+			server.Config.ErrorLog = discardLog
+			row.start(server)
+			defer server.Close()
+			tr := httpx.NewTransport("test", quick(), nil)
+			defer tr.CloseIdleConnections()
+			req, err := http.NewRequestWithContext(t.Context(), "GET", row.url(server.URL), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := tr.RoundTrip(req)
+			if err == nil {
+				resp.Body.Close()
+				t.Fatal("it was answered")
+			}
+			if n := tr.Retry().Stats().Attempts; n != 1 {
+				t.Errorf("%d attempts, want 1; the error is %v", n, err)
+			}
+		})
+	}
+}
+
+// T20: a connection is used again after each discarded response.
+func TestAThousandRepeatedCallsNeedOneConnection(t *testing.T) {
+	calls := 1000
+	if testing.Short() {
+		calls = 100
+	}
+	for _, p := range []protocol{http1, http2} {
+		t.Run(string(p), func(t *testing.T) {
+			var n atomic.Int64
+			s := newSite(t, p, quick(), func(w http.ResponseWriter, _ *http.Request) {
+				if n.Add(1)%2 == 1 {
+					w.WriteHeader(503)
+				}
+				_, _ = io.WriteString(w, strings.Repeat("x", 8<<10))
+			})
+			defer s.rest(t)
+			for range calls {
+				req, err := http.NewRequestWithContext(t.Context(), "GET", s.URL, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp, err := s.tr.RoundTrip(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+			}
+			if got := n.Load(); got != int64(2*calls) {
+				t.Errorf("%d requests for %d calls", got, calls)
+			}
+			if got := s.dials.Load(); got != 1 {
+				t.Errorf("%d connections were made, want 1", got)
+			}
+			s.mu.Lock()
+			s.contexts = nil
+			s.mu.Unlock()
+		})
+	}
+}
+
+// T21, T70: a rejection comes through the http.Client with its details, and closes the body that was never sent.
+func TestARejectionSaysWhoAndWhyAndUntilWhen(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		cfg      func(*httpx.ClientConfig)
+		sentinel error
+		kind     string
+		reason   seawall.Reason
+		timed    bool
+	}{
+		{
+			name: "open", sentinel: breaker.ErrOpen, kind: "breaker", reason: seawall.ReasonOpen, timed: true,
+			cfg: func(c *httpx.ClientConfig) {
+				c.Breaker, c.Retry.MaxAttempts = breaker.Config{MinCalls: 1}, 1
+			},
+		},
+		{
+			name: "full", sentinel: bulkhead.ErrFull, kind: "bulkhead", reason: seawall.ReasonFull,
+			cfg: func(c *httpx.ClientConfig) {
+				c.Bulkhead = bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}}
+			},
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			cfg := quick()
+			row.cfg(&cfg)
+			release := make(chan struct{})
+			s := newSite(t, http1, cfg, func(w http.ResponseWriter, _ *http.Request) {
+				if row.timed {
+					w.WriteHeader(500)
+					return
+				}
+				<-release
+			})
+			defer s.rest(t)
+			client := &http.Client{Transport: s.tr}
+			send := func(body io.Reader) error {
+				req, err := http.NewRequestWithContext(t.Context(), "PUT", s.URL+"/x?token=s3cret", body)
+				if err != nil {
+					return err
+				}
+				resp, err := client.Do(req)
+				if err == nil {
+					resp.Body.Close()
+				}
+				return err
+			}
+			var first sync.WaitGroup
+			first.Go(func() {
+				if err := send(http.NoBody); err != nil {
+					t.Errorf("the first request: %v", err)
+				}
+			})
+			if row.timed {
+				first.Wait()
+			} else {
+				for inUse := 0; inUse == 0; time.Sleep(time.Millisecond) {
+					for _, b := range s.tr.Bulkheads() {
+						inUse = b.Stats().InUse
+					}
+				}
+			}
+			body := newCountedBody("seat")
+			err := send(body)
+			close(release)
+			first.Wait()
+
+			rejected, ok := errors.AsType[*seawall.RejectedError](err)
+			if !ok || !errors.Is(err, seawall.ErrRejected) || !errors.Is(err, row.sentinel) {
+				t.Fatalf("the error is %v", err)
+			}
+			if rejected.Kind != row.kind || rejected.Reason != row.reason || rejected.Name != "test "+s.URL {
+				t.Errorf("rejected by %s %q: %s", rejected.Kind, rejected.Name, rejected.Reason)
+			}
+			if row.timed != (rejected.RetryAfter() > 0) {
+				t.Errorf("until %v from now", rejected.RetryAfter())
+			}
+			if strings.Contains(rejected.Error(), "s3cret") {
+				t.Errorf("the rejection tells the query: %v", rejected)
+			}
+			if body.closes.Load() != 1 || body.reads.Load() != 0 {
+				t.Errorf("the body was closed %d times, read %d times", body.closes.Load(), body.reads.Load())
+			}
+		})
+	}
+}
+
+// T23, over a real connection.
+func TestAProtocolSwitchWorksThroughTheClient(t *testing.T) {
+	cfg := quick()
+	cfg.Timeout, cfg.AttemptTimeout = 200*time.Millisecond, 100*time.Millisecond
+	s := newSite(t, http1, cfg, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "echo")
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		conn, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		line, _ := rw.ReadString('\n')
+		_, _ = conn.Write([]byte(strings.ToUpper(line)))
+	})
+	defer s.rest(t)
+	req, err := http.NewRequestWithContext(t.Context(), "GET", s.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "echo")
+	resp, err := (&http.Client{Transport: s.tr}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	time.Sleep(300 * time.Millisecond) // past both limits
+	rw, ok := resp.Body.(io.ReadWriteCloser)
+	if !ok {
+		t.Fatalf("the body is a %T", resp.Body)
+	}
+	if _, err := io.WriteString(rw, "hello\n"); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(rw).ReadString('\n'); line != "HELLO\n" {
+		t.Errorf("read %q, %v", line, err)
+	}
+}
+
+func TestRedirectsAreFollowedHopByHopWithTheirOwnHosts(t *testing.T) {
+	target := newSite(t, http1, quick(), status(503), status(200))
+	s := newSite(t, http1, quick(), status(503), func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, target.URL, http.StatusTemporaryRedirect)
+	})
+	defer func() {
+		s.base.CloseIdleConnections()
+		target.Close()
+		s.rest(t)
+	}()
+	req, err := http.NewRequestWithContext(t.Context(), "PUT", s.URL, strings.NewReader("seat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Client{Transport: s.tr}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if got := strings.Join(append(s.got, target.got...), "|"); got != "PUT  seat|PUT 2 seat|PUT  seat|PUT 2 seat" {
+		t.Errorf("the servers got %q", got)
+	}
+	hosts := 0
+	for range s.tr.Breakers() {
+		hosts++
+	}
+	if hosts != 2 {
+		t.Errorf("%d breakers for two hosts", hosts)
+	}
+}
+
+// T22: the trace of the caller sees all that it would see.
+func TestTheCallersTraceGoesOn(t *testing.T) {
+	s := newSite(t, http1, quick(), status(503), status(200))
+	defer s.rest(t)
+	var wanted, got, wrote atomic.Int64
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+		GetConn:      func(string) { wanted.Add(1) },
+		GotConn:      func(httptrace.GotConnInfo) { got.Add(1) },
+		WroteRequest: func(httptrace.WroteRequestInfo) { wrote.Add(1) },
+	})
+	req, err := http.NewRequestWithContext(ctx, "GET", s.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := s.tr.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if wanted.Load() != 2 || got.Load() != 2 || wrote.Load() != 2 {
+		t.Errorf("saw %d, %d, %d of two attempts", wanted.Load(), got.Load(), wrote.Load())
+	}
+}
+
+// T64, the client's side: a server that refuses after Expect: 100-continue gets no body, and the next attempt is whole.
+func TestExpectContinuePassesThrough(t *testing.T) {
+	var requests, arrived atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1) == 1 {
+			w.WriteHeader(503)
+			return
+		}
+		n, _ := io.Copy(io.Discard, r.Body)
+		arrived.Store(n)
+	}))
+	defer server.Close()
+	base := &http.Transport{ExpectContinueTimeout: 5 * time.Second}
+	defer base.CloseIdleConnections()
+	tr := httpx.NewTransport("test", quick(), base)
+	req, err := http.NewRequestWithContext(t.Context(), "PUT", server.URL, strings.NewReader("upload"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := newCountedBody("upload")
+	req.Body = body
+	req.Header.Set("Expect", "100-continue")
+	resp, err := tr.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if body.reads.Load() != 0 || arrived.Load() != 6 || body.closes.Load() != 1 {
+		t.Errorf("the refused body was read %d times and closed %d times, %d bytes of the next one arrived",
+			body.reads.Load(), body.closes.Load(), arrived.Load())
+	}
+}

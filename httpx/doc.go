@@ -1,0 +1,51 @@
+// Package httpx puts the policies of this module around net/http, on both sides.
+//
+// A client is safe by default:
+//
+//	client := httpx.NewClient("catalog", httpx.ClientConfig{})
+//	resp, err := client.Get(url)
+//
+// It is a plain *http.Client, whose Transport is a [Transport]. Around each request there are a total limit, retries
+// with one budget for the client, and for each host a circuit breaker and a limit of concurrent requests; around each
+// attempt, until its response headers are there, an attempt limit.
+//
+// # What is repeated
+//
+// A request is idempotent if its method is GET, HEAD, OPTIONS, TRACE, PUT or DELETE, if it has an Idempotency-Key, or
+// if its context says so, see [Idempotent]. A body can be sent again if the request has a GetBody, as http.NewRequest
+// makes for bytes and strings.
+//
+//	what happened                                      outcome     repeated
+//	nothing was sent: DNS, dial, no connection in time failure     any request whose body can be sent or is unread
+//	HTTP/2 REFUSED_STREAM                              failure     any request whose body can be sent
+//	the connection was lost, or our attempt limit      failure     idempotent requests
+//	500, 502, 503, 504                                 failure     idempotent requests
+//	408, 425, 429                                      overload    idempotent requests, never before the hint
+//	one of these with Seawall-Pushback: refused        overload    the same; from a trusted peer any request
+//	one of these with Seawall-Pushback: final          as it is    no
+//	other statuses from 500 on                         failure     no
+//	certificates, TLS, protocol mismatch               failure     no
+//	refused by a policy, or the caller is gone         ignored     no
+//	other statuses                                     success     –
+//
+// When no attempt is left, the last answer is returned as it is: the response with its body unread and no error, or the
+// error with the earlier ones in its tree. A rejection by a policy matches seawall.ErrRejected.
+//
+// # Limits
+//
+// The attempt limit ends when the response headers are there. The total limit goes on: a body that is read past it
+// fails with timeout.ErrExceeded. The response body must be closed or read to its end, as always; either gives
+// everything back. A response with status 101 is left alone by the limits. Our limits never make an error that matches
+// context.DeadlineExceeded: only the caller's own deadline does.
+//
+// # The fields that are sent
+//
+// X-Request-Timeout-Ms says how much time is left for the whole answer, Seawall-Attempt the number of the attempt, from
+// the second on, and Seawall-Priority the priority, if it is not critical. They take the place of what the request has
+// under these names, so that a proxy does not pass on what its client claimed.
+//
+// # The server
+//
+// [NewHandler] puts recovery from panics, admission and a time limit around an http.Handler, and believes the three
+// fields of peers that it is told to trust.
+package httpx

@@ -1,0 +1,170 @@
+package httpx_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/httpx"
+	"github.com/seawall-go/seawall/timeout"
+)
+
+// A server that fails once is not seen to fail.
+func ExampleNewClient() {
+	requests := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if requests++; requests == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		io.WriteString(w, "42 seats")
+	}))
+	defer server.Close()
+	url := server.URL
+
+	client := httpx.NewClient("catalog", httpx.ClientConfig{})
+	resp, err := client.Get(url)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	fmt.Println(resp.Status, string(body), err, "after", requests, "requests")
+	client.CloseIdleConnections()
+	// Output: 200 OK 42 seats <nil> after 2 requests
+}
+
+// The record of a call tells what its response does not.
+func ExampleNewTransport() {
+	flaky := 0
+	base := roundTripper(func(*http.Request) (*http.Response, error) {
+		if flaky++; flaky < 3 {
+			return nil, errors.New("connection reset by peer")
+		}
+		return response(http.StatusOK, "hello"), nil
+	})
+	client := &http.Client{Transport: httpx.NewTransport("greeter", httpx.ClientConfig{}, base)}
+
+	ctx, record := seawall.WithRecord(context.Background())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://greeter.example/", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	fmt.Println(resp.StatusCode, record.Facts().Retries)
+	// Output: 200 2
+}
+
+// The breaker of each host can be looked at, and switched.
+func ExampleTransport_Breakers() {
+	base := roundTripper(func(*http.Request) (*http.Response, error) { return response(http.StatusOK, ""), nil })
+	client := &http.Client{Transport: httpx.NewTransport("api", httpx.ClientConfig{}, base)}
+	resp, err := client.Get("https://api.example/v1/things")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	resp.Body.Close()
+
+	t := client.Transport.(*httpx.Transport)
+	for host, b := range t.Breakers() {
+		fmt.Println(host, b.State())
+		if err := b.SetMode(seawall.ForcedOpen); err != nil {
+			fmt.Println(err)
+		}
+	}
+	_, err = client.Get("https://api.example/v1/things")
+	fmt.Println(errors.Is(err, seawall.ErrRejected))
+	// Output:
+	// https://api.example closed
+	// true
+}
+
+// A POST is repeated only if it says that it may be.
+func ExampleIdempotent() {
+	attempts := 0
+	base := roundTripper(func(*http.Request) (*http.Response, error) {
+		attempts++
+		return response(http.StatusServiceUnavailable, ""), nil
+	})
+	client := &http.Client{Transport: httpx.NewTransport("search", httpx.ClientConfig{}, base)}
+	search := func(ctx context.Context) {
+		attempts = 0
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://search.example/", strings.NewReader("q"))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		resp.Body.Close()
+		fmt.Println(resp.StatusCode, "after", attempts)
+	}
+	search(context.Background())
+	search(httpx.Idempotent(context.Background()))
+	// Output:
+	// 503 after 1
+	// 503 after 3
+}
+
+// A limit of ours is not the caller's deadline.
+func ExampleNewTransport_limits() {
+	base := roundTripper(func(r *http.Request) (*http.Response, error) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})
+	cfg := httpx.ClientConfig{Timeout: 20 * time.Millisecond}
+	client := &http.Client{Transport: httpx.NewTransport("slow", cfg, base)}
+	_, err := client.Get("http://slow.example/")
+	fmt.Println(errors.Is(err, timeout.ErrExceeded), errors.Is(err, context.DeadlineExceeded))
+	// Output: true false
+}
+
+// A server that is full says so before it reads anything.
+func ExampleNewHandler() {
+	busy, done := make(chan struct{}), make(chan struct{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /seats", func(http.ResponseWriter, *http.Request) {
+		close(busy)
+		<-done
+	})
+	cfg := httpx.ServerConfig{Admission: bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}}}
+	handler := httpx.NewHandler("seats", cfg, mux)
+
+	go handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/seats", nil))
+	<-busy
+	refused := httptest.NewRecorder()
+	handler.ServeHTTP(refused, httptest.NewRequest(http.MethodGet, "/seats", nil))
+	close(done)
+	fmt.Println(refused.Code, refused.Header().Get("Seawall-Pushback"), refused.Header().Get("Retry-After") != "")
+	// Output: 503 refused true
+}
+
+// TrustLoopback believes the programs on the same machine.
+func ExampleTrustLoopback() {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr = "127.0.0.1:40000"
+	fmt.Println(httpx.TrustLoopback(r))
+	r.RemoteAddr = "203.0.113.7:40000"
+	fmt.Println(httpx.TrustLoopback(r))
+	// Output:
+	// true
+	// false
+}

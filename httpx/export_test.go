@@ -1,0 +1,60 @@
+package httpx
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/seawall-go/seawall"
+)
+
+// The one door to the inside.
+
+const (
+	MaxHint        = maxHint
+	MaxPeerTimeout = maxPeerTimeout
+	MaxPeerAttempt = maxPeerAttempt
+	DrainBytes     = drainBytes
+	DrainTime      = drainTime
+)
+
+var (
+	ParseRetryAfter = parseRetryAfter
+	ParseDigits     = parseDigits
+	ParseMillis     = parseMillis
+	RetrySeconds    = retrySeconds
+	ErrTakenBack    = errTakenBack
+)
+
+func Key(u *url.URL) (string, error) {
+	k, err := keyOf(u)
+	return k.String(), err
+}
+
+func Outgoing(ctx context.Context, h http.Header, left time.Duration, limited bool) http.Header {
+	return outgoing(ctx, h, left, limited)
+}
+
+func Incoming(h http.Header) (timeout time.Duration, attempt int, priority seawall.Priority) {
+	f := incoming(h)
+	return f.timeout, f.attempt, f.priority
+}
+
+func NewLimitContext(request context.Context, d time.Duration, cause error) (
+	ctx context.Context, lift, release func(), timing func() bool,
+) {
+	c := newLimitContext(request, d, cause)
+	return c, c.lift, c.release, c.timer.Stop
+}
+
+func Wrap(w http.ResponseWriter) (offered http.ResponseWriter, begun func() bool) {
+	inner, offered := wrap(w)
+	return offered, inner.begun
+}
+
+// Base returns what the requests go to in the end.
+func (t *Transport) Base() http.RoundTripper { return t.base }
+
+// Hosts returns how many hosts are remembered.
+func (t *Transport) Hosts() int { return t.hosts.Len() }

@@ -1,0 +1,175 @@
+package httpx
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/retry"
+)
+
+type idempotentKey struct{}
+
+// Idempotent returns a context that says that its requests may be carried out twice, whatever their method: they are
+// repeated as a GET is.
+func Idempotent(ctx context.Context) context.Context {
+	return context.WithValue(ctx, idempotentKey{}, true)
+}
+
+// idempotent reports whether a request may be carried out twice: by its method (RFC 9110, section 9.2.2), because it
+// has an Idempotency-Key, or because the context says so.
+func idempotent(req *http.Request) bool {
+	switch req.Method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return len(req.Header["Idempotency-Key"]) > 0 || req.Context().Value(idempotentKey{}) != nil
+}
+
+// statusError is a response that is no good, in the eyes of the policies. The caller gets the response, not the error,
+// unless another attempt followed.
+type statusError struct {
+	method, host string
+	status       int
+	verdict      seawall.Verdict
+}
+
+// Error returns such as: GET api.example: 503 Service Unavailable.
+func (e *statusError) Error() string {
+	return fmt.Sprintf("%s %s: %d %s", e.method, e.host, e.status, http.StatusText(e.status))
+}
+
+// Verdict says what the status means.
+func (e *statusError) Verdict() seawall.Verdict { return e.verdict }
+
+// judgeStatus says what the status of a response means; bad is false for an answer like any other. sendable is whether
+// the request could be sent again, trusted is asked whether the peer is believed that it has done nothing.
+func judgeStatus(
+	resp *http.Response, idempotent, sendable bool, trusted func() bool,
+) (v seawall.Verdict, bad bool) {
+	switch resp.StatusCode {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		v.Outcome = seawall.Overload
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		v.Outcome = seawall.Failure
+	default:
+		return seawall.Verdict{Outcome: seawall.Failure}, resp.StatusCode >= 500
+	}
+	pushback := resp.Header.Get(fieldPushback)
+	refused := pushback == pushbackRefused
+	if refused {
+		v.Outcome = seawall.Overload
+	}
+	switch {
+	case !sendable || pushback == pushbackFinal:
+	case refused && trusted():
+		v.Repeat = seawall.RepeatAlways
+	case idempotent:
+		v.Repeat = seawall.RepeatIfIdempotent
+	}
+	v.After = retryAfter(resp.Header)
+	return v, true
+}
+
+// transportError is an attempt without a response.
+type transportError struct {
+	method, host string
+	err          error
+	verdict      seawall.Verdict
+}
+
+// Error returns such as: GET api.example: connection refused. Where err is the error of a client of its own, its URL is
+// left out, because that may hold a secret.
+func (e *transportError) Error() string {
+	err := e.err
+	for inner, ok := errors.AsType[*url.Error](err); ok; inner, ok = errors.AsType[*url.Error](err) {
+		err = inner.Err
+	}
+	return fmt.Sprintf("%s %s: %v", e.method, e.host, err)
+}
+
+func (e *transportError) Unwrap() error { return e.err }
+
+// Verdict says what the error means.
+func (e *transportError) Verdict() seawall.Verdict { return e.verdict }
+
+// Timeout says whether the attempt ended by a limit of time.
+func (e *transportError) Timeout() bool {
+	t, ok := errors.AsType[timeouter](e.err)
+	return ok && t.Timeout()
+}
+
+// timeouter is what an error is asked by url.Error, and so by whoever has an http.Client.
+type timeouter interface {
+	error
+	Timeout() bool
+}
+
+// markTimeout makes the error of a call say whether it is a timeout: how the last attempt ended, or the wait after it.
+func markTimeout(err error) error {
+	call, ok := errors.AsType[*retry.Error](err)
+	if !ok {
+		return err
+	}
+	t, ok := call.Why.(timeouter) //nolint:errorlint // an attempt's error further down does not count
+	if !ok {
+		t, ok = call.Last.(timeouter) //nolint:errorlint // ours
+	}
+	if !ok || !t.Timeout() {
+		return err
+	}
+	return &timedOut{err}
+}
+
+type timedOut struct{ error }
+
+func (e *timedOut) Unwrap() error { return e.error }
+
+// Timeout is true.
+func (*timedOut) Timeout() bool { return true }
+
+// hopeless reports whether the next attempt would end in the same way: the two sides do not speak the same protocol, or
+// do not accept each other.
+func hopeless(err error) bool {
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return true
+	}
+	// The alerts of TLS have no type of their own: they are operations of a connection.
+	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "remote error" || op.Op == "local error") {
+		return true
+	}
+	return is[*tls.CertificateVerificationError](err) ||
+		is[tls.RecordHeaderError](err) ||
+		is[x509.UnknownAuthorityError](err) ||
+		is[x509.HostnameError](err) ||
+		is[x509.CertificateInvalidError](err) ||
+		is[x509.SystemRootsError](err)
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// streamError has the fields of the error of an HTTP/2 stream, which net/http offers to errors.As for just this
+// purpose.
+type streamError struct {
+	StreamID uint32
+	Code     uint32
+	Cause    error
+}
+
+func (e streamError) Error() string { return fmt.Sprintf("stream error: code %d", e.Code) }
+
+const refusedStream = 7 // REFUSED_STREAM: the peer has done nothing (RFC 9113, section 8.7)
+
+func streamRefused(err error) bool {
+	e, ok := errors.AsType[streamError](err)
+	return ok && e.Code == refusedStream
+}
