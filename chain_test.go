@@ -1,0 +1,177 @@
+package seawall_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seawall-go/seawall"
+)
+
+func TestChainAsksItsPoliciesFromTheOutermostOn(t *testing.T) {
+	tr := &trace{}
+	chain := seawall.Chain(
+		&replacer{name: "fallback", trace: tr, value: "copy"},
+		&scope{name: "total", trace: tr},
+		&repeater{name: "retry", trace: tr, attempts: 2},
+		&racer{name: "hedge", trace: tr, attempts: 1},
+		policy(func(ctx context.Context, op func(context.Context) error) error {
+			tr.add("custom begins")
+			defer tr.add("custom ends")
+			return op(ctx)
+		}),
+		&gate{name: "breaker", trace: tr},
+		&scope{name: "attempt", trace: tr},
+	)
+	value, err := seawall.Call(t.Context(), chain, func(context.Context) (string, error) {
+		tr.add("op")
+		return "", errDown
+	})
+	if value != "copy" || err != nil {
+		t.Errorf("got %q, %v", value, err)
+	}
+	first := []string{
+		"custom begins", "breaker acquires", "attempt enters",
+		"op",
+		"attempt leaves: connection refused", "breaker releases: connection refused", "custom ends",
+		"hedge: 1 ended: connection refused", "hedge: ends with 1: connection refused",
+	}
+	tr.want(t, slices.Concat(
+		[]string{"total enters", "hedge: starts 1"}, first,
+		[]string{"retry: first ended: connection refused", "retry: starts 2", "hedge: starts 1"}, first,
+		[]string{"retry: ends: connection refused", "total leaves: connection refused", "fallback replaces: connection refused"},
+	)...)
+}
+
+func TestEmptyChainJustRunsOp(t *testing.T) {
+	for _, p := range []*seawall.Pipeline{seawall.Chain(), {}, seawall.Chain(seawall.Chain(), seawall.Chain())} {
+		if err := p.Do(t.Context(), fail); err != errDown { //nolint:errorlint // untouched is the point
+			t.Errorf("got %v", err)
+		}
+		if len(p.Policies()) != 0 || p.String() != "" {
+			t.Errorf("it has policies: %v", p)
+		}
+	}
+}
+
+func TestChainOfChainsIsOneChain(t *testing.T) {
+	a, b, c, d := &gate{name: "a"}, &gate{name: "b"}, &gate{name: "c"}, policy(func(ctx context.Context, op func(context.Context) error) error {
+		return op(ctx)
+	})
+	inner := seawall.Chain(b, seawall.Chain(c))
+	chain := seawall.Chain(a, inner, seawall.Chain(), d)
+	members := chain.Policies()
+	if len(members) != 4 || members[0] != a || members[1] != b || members[2] != c {
+		t.Errorf("the members are %v", members)
+	}
+	if got := chain.String(); got != "gate a → gate b → gate c → seawall_test.policy" {
+		t.Errorf("it prints as %q", got)
+	}
+	if got := len(inner.Policies()); got != 2 {
+		t.Errorf("the inner chain has %d members now", got)
+	}
+}
+
+// T19
+func TestChainDoesNotShareTheSliceItWasMadeOf(t *testing.T) {
+	a, b := &gate{name: "a"}, &gate{name: "b"}
+	policies := []seawall.Policy{a, b}
+	chain := seawall.Chain(policies...)
+	policies[0], policies[1] = b, nil
+	members := chain.Policies()
+	members[0] = nil
+	derived := seawall.Chain(chain, &gate{name: "c"})
+	other := seawall.Chain(chain, &gate{name: "d"})
+	for got, want := range map[string]string{
+		chain.String(): "gate a → gate b", derived.String(): "gate a → gate b → gate c",
+		other.String(): "gate a → gate b → gate d",
+	} {
+		if got != want {
+			t.Errorf("the chain is %q, want %q", got, want)
+		}
+	}
+	if err := chain.Do(t.Context(), succeed); err != nil || a.ended() != 1 || b.ended() != 1 {
+		t.Errorf("%v; a was asked %d times, b %d times", err, a.ended(), b.ended())
+	}
+}
+
+func TestChainRefusesANilPolicy(t *testing.T) {
+	panicked, _ := attempt(func() { seawall.Chain(&gate{}, nil) })
+	if panicked != "seawall: Chain: policy 1 is nil" {
+		t.Errorf("panicked with %v", panicked)
+	}
+}
+
+// wrapped embeds a gate, and so is one, whatever its own Do says.
+type wrapped struct{ *gate }
+
+func (wrapped) Do(context.Context, func(context.Context) error) error { return errors.New("own Do") }
+
+// Documented at Chain: a role that is embedded is a role.
+func TestChainAsksAPolicyByItsRoleEvenIfThatIsEmbedded(t *testing.T) {
+	g := &gate{name: "embedded"}
+	if err := seawall.Chain(wrapped{g}).Do(t.Context(), succeed); err != nil || g.ended() != 1 {
+		t.Errorf("%v; the gate was asked %d times", err, g.ended())
+	}
+}
+
+// Alone, by its own Do, in a chain and in a chain of chains: a policy does the same everywhere.
+func TestPolicyDoesTheSameAloneAndInAChain(t *testing.T) {
+	for name, build := range map[string]func(*trace) seawall.Policy{
+		"gate":     func(tr *trace) seawall.Policy { return &gate{name: "p", trace: tr} },
+		"scope":    func(tr *trace) seawall.Policy { return &scope{name: "p", trace: tr} },
+		"repeater": func(tr *trace) seawall.Policy { return &repeater{name: "p", trace: tr, attempts: 3} },
+		"racer":    func(tr *trace) seawall.Policy { return &racer{name: "p", trace: tr, attempts: 3, delay: time.Hour} },
+		"replacer": func(tr *trace) seawall.Policy { return &replacer{name: "p", trace: tr} },
+		"custom": func(tr *trace) seawall.Policy {
+			return policy(func(ctx context.Context, op func(context.Context) error) error {
+				tr.add("custom")
+				return op(ctx)
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var results []string
+			for _, do := range []func(seawall.Policy, func(context.Context) error) error{
+				func(p seawall.Policy, op func(context.Context) error) error { return p.Do(t.Context(), op) },
+				func(p seawall.Policy, op func(context.Context) error) error { return seawall.Do(t.Context(), p, op) },
+				func(p seawall.Policy, op func(context.Context) error) error {
+					return seawall.Chain(p).Do(t.Context(), op)
+				},
+				func(p seawall.Policy, op func(context.Context) error) error {
+					return seawall.Chain(seawall.Chain(p), seawall.Chain()).Do(t.Context(), op)
+				},
+				func(p seawall.Policy, op func(context.Context) error) error {
+					_, err := seawall.Call(t.Context(), p, func(ctx context.Context) (struct{}, error) { return struct{}{}, op(ctx) })
+					return err
+				},
+			} {
+				tr := &trace{}
+				p := build(tr)
+				if r, ok := p.(*replacer); ok {
+					r.value = struct{}{}
+				}
+				err := do(p, func(context.Context) error {
+					tr.add("op")
+					return errDown
+				})
+				results = append(results, strings.Join(tr.list(), "; ")+"; returned: "+text(err))
+			}
+			for _, r := range results {
+				if r != results[0] || !strings.Contains(r, "op") {
+					t.Errorf("%s\nbut alone\n%s", r, results[0])
+				}
+			}
+		})
+	}
+}
+
+func text(err error) string {
+	if err == nil {
+		return "nil"
+	}
+	return err.Error()
+}

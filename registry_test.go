@@ -1,0 +1,202 @@
+package seawall_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seawall-go/seawall"
+)
+
+// member is a policy as the registry sees it. It is large enough not to share its memory with others.
+type member struct {
+	kind, name string
+	_          [64]byte
+}
+
+func (m *member) Snapshot() seawall.Snapshot {
+	return seawall.Snapshot{Kind: m.kind, Name: m.name}
+}
+
+func enter(r *seawall.Registry, kind, name string) *member {
+	m := &member{kind: kind, name: name}
+	seawall.Register(r, kind, &m.name, m)
+	return m
+}
+
+func names(r *seawall.Registry) (all []string) {
+	for _, s := range r.Snapshots() {
+		all = append(all, s.Kind+" "+s.Name)
+	}
+	return all
+}
+
+func silentRegistry() *seawall.Registry {
+	r := new(seawall.Registry)
+	r.SetLogger(slog.New(slog.DiscardHandler))
+	return r
+}
+
+// T77
+func TestRegistryKeepsNothingAlive(t *testing.T) {
+	r := new(seawall.Registry)
+	kept := enter(r, "breaker", "kept")
+	for i := range 100_000 {
+		enter(r, "breaker", fmt.Sprint("dropped ", i))
+		if i%20_000 == 0 {
+			runtime.GC()
+		}
+	}
+	runtime.GC()
+	if got := names(r); len(got) > 100 || !slices.Contains(got, "breaker kept") {
+		t.Errorf("%d members are there", len(got))
+	}
+	runtime.GC()
+	for i := range 200_000 { // enough for it to notice
+		enter(r, "breaker", fmt.Sprint("dropped ", i%10))
+		if i%20_000 == 0 {
+			runtime.GC()
+		}
+	}
+	runtime.GC()
+	if got := names(r); !slices.Equal(got, []string{"breaker kept"}) {
+		t.Errorf("the members are %q", got)
+	}
+	if got := r.Held(); got > 50_000 {
+		t.Errorf("%d entries are held for one member", got)
+	}
+	runtime.KeepAlive(kept)
+}
+
+// T77: equal names get numbers, and a warning.
+func TestRegistryTellsEqualNamesApart(t *testing.T) {
+	r, log := new(seawall.Registry), &trace{}
+	r.SetLogger(logger(log))
+	all := []*member{
+		enter(r, "breaker", "db"), enter(r, "breaker", "db"), enter(r, "retry", "db"), enter(r, "breaker", "db"),
+		enter(r, "breaker", "db#2"), enter(r, "breaker", "db#4"), enter(r, "breaker", "db"),
+	}
+	var got []string
+	for _, m := range all {
+		got = append(got, m.kind+" "+m.name)
+	}
+	want := []string{"breaker db", "breaker db#2", "retry db", "breaker db#3", "breaker db#2#2", "breaker db#4", "breaker db#5"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the names are %q, want %q", got, want)
+	}
+	slices.Sort(want)
+	if got := names(r); !slices.Equal(got, want) {
+		t.Errorf("the registry has %q, want %q", got, want)
+	}
+	log.want(t,
+		"seawall.registry.name_taken kind=breaker name=db renamed=db#2",
+		"seawall.registry.name_taken kind=breaker name=db renamed=db#3",
+		"seawall.registry.name_taken kind=breaker name=db#2 renamed=db#2#2",
+		"seawall.registry.name_taken kind=breaker name=db renamed=db#5",
+	)
+	runtime.KeepAlive(all)
+}
+
+// T77: the name of a policy that was dropped is free.
+func TestRegistryGivesTheNameOfADroppedPolicyAgain(t *testing.T) {
+	r := silentRegistry()
+	enter(r, "breaker", "db")
+	runtime.GC()
+	m := enter(r, "breaker", "db")
+	if m.name != "db" {
+		t.Errorf("the name is %q", m.name)
+	}
+	runtime.KeepAlive(m)
+}
+
+// T77
+func TestRegistryReadsWhileMembersComeAndGo(t *testing.T) {
+	r := silentRegistry()
+	var all sync.WaitGroup
+	stop := make(chan struct{})
+	for range 3 {
+		all.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				got := names(r)
+				if !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
+					t.Errorf("not in order, or not each once: %q", got)
+					return
+				}
+				r.Logger()
+			}
+		})
+	}
+	var workers sync.WaitGroup
+	for i := range 4 {
+		workers.Go(func() {
+			kept := make([]*member, 10)
+			for j := range 3000 {
+				kept[j%len(kept)] = enter(r, "breaker", fmt.Sprint("name ", (i+j)%20))
+				r.SetLogger(slog.New(slog.DiscardHandler))
+			}
+		})
+	}
+	for range 5 {
+		runtime.GC()
+	}
+	workers.Wait()
+	close(stop)
+	all.Wait()
+}
+
+// T77: whoever shows a name escapes it; the registry does not change it.
+func TestRegistryLeavesHostileNamesAlone(t *testing.T) {
+	r := silentRegistry()
+	hostile := []string{"", `<script>alert("1")</script>`, "a\nb{c=\"d\"} 1", "#2", "\xff\x00", "日本", strings.Repeat("x", 10_000)}
+	var kept []*member
+	for _, name := range hostile {
+		m := enter(r, "breaker", name)
+		if m.name != name {
+			t.Errorf("%q became %q", name, m.name)
+		}
+		kept = append(kept, m)
+	}
+	var got []string
+	for _, s := range r.Snapshots() {
+		got = append(got, s.Name)
+	}
+	slices.Sort(hostile)
+	if !slices.Equal(got, hostile) {
+		t.Errorf("the registry has %q", got)
+	}
+	runtime.KeepAlive(kept)
+}
+
+func TestNilRegistryIsTheDefaultOne(t *testing.T) {
+	log := captured(t)
+	var none *seawall.Registry
+	m := enter(none, "test", t.Name())
+	if !slices.Contains(names(seawall.DefaultRegistry()), "test "+t.Name()) || !slices.Contains(names(none), "test "+t.Name()) {
+		t.Error("it is not there")
+	}
+	none.Log(t.Context(), slog.LevelInfo, "seawall.test", slog.Int("n", 1))
+	log.want(t, "seawall.test n=1")
+	runtime.KeepAlive(m)
+}
+
+func TestRegistryLogsWhereItIsTold(t *testing.T) {
+	byDefault, own, r := captured(t), &trace{}, new(seawall.Registry)
+	r.Log(context.Background(), slog.LevelInfo, "first")
+	r.SetLogger(logger(own))
+	r.Log(context.Background(), slog.LevelWarn, "second", slog.Duration("d", time.Second))
+	r.SetLogger(nil)
+	r.Logger().Info("third")
+	byDefault.want(t, "first", "third")
+	own.want(t, "second d=1s")
+}
