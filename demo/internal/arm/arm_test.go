@@ -1,0 +1,119 @@
+package arm_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/demo/internal/arm"
+	"github.com/seawall-go/seawall/demo/internal/load"
+	"github.com/seawall-go/seawall/demo/internal/measure"
+	"github.com/seawall-go/seawall/demo/internal/runner"
+	"github.com/seawall-go/seawall/demo/internal/scene"
+	"github.com/seawall-go/seawall/demo/internal/verdict"
+	"github.com/seawall-go/seawall/demo/internal/wire"
+	"github.com/seawall-go/seawall/fault"
+)
+
+func build(t *testing.T, cfg arm.Config, kind string) runner.Arm {
+	t.Helper()
+	registry := new(seawall.Registry)
+	a, err := arm.NewBuilder(cfg)(t.Context(), runner.Options{
+		Name: kind, Kind: kind, Seed: 1, Scene: scene.Scene{SLO: measure.DefaultSLO()},
+		Faults: fault.New("none", fault.Config{Registry: registry}), Registry: registry,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// order asks the arm to hold seats, on whatever wire and databases it has.
+func order(t *testing.T, a runner.Arm, id string) load.Answer {
+	t.Helper()
+	show := a.House()[0]
+	return a.Do(t.Context(), load.Request{N: 1, Kind: load.Hold, Performance: show.ID, Seats: show.Seats[:2], Order: id})
+}
+
+func TestArmsServeOnRealSocketsAndFiles(t *testing.T) {
+	for _, kind := range verdict.Kinds() {
+		t.Run(kind, func(t *testing.T) {
+			a := build(t, arm.Config{Wire: wire.TCP{}}, kind)
+			defer func() {
+				if err := a.Close(context.Background()); err != nil {
+					t.Error(err)
+				}
+			}()
+			for _, id := range []string{"first", "first"} {
+				if got := order(t, a, id); !got.Valid || got.Conflict {
+					t.Fatalf("order %q: %+v", id, got)
+				}
+			}
+			if got := order(t, a, "second"); !got.Conflict {
+				t.Fatalf("the same seats again: %+v", got)
+			}
+			ledger, err := a.Ledger(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(ledger.Claims) != 2 || len(ledger.Events) != 2 || ledger.Claims[0].Order != "first" {
+				t.Errorf("ledger %+v", ledger)
+			}
+			s := a.Status()
+			if s.Calls != 3 || s.Attempts != 3 || s.Draws != 3 {
+				t.Errorf("status %+v", s)
+			}
+			if (len(s.Gates) > 0) != (kind == verdict.Seawall) {
+				t.Errorf("gates %+v", s.Gates)
+			}
+		})
+	}
+}
+
+func TestArmShowsItsSettingsAndMarksDefaults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := build(t, arm.Config{Wire: new(wire.Memory), InMemory: true}, verdict.Seawall)
+		defer func() { _ = a.Close(context.Background()) }()
+		found := map[string]string{}
+		for _, s := range a.Settings() {
+			value := s.Value
+			if s.Default {
+				value += " (default)"
+			}
+			found[s.Of+" "+s.Name] = value
+		}
+		for setting, want := range map[string]string{
+			`admission of handler "inventory" Limit`:        "20",
+			`httpx "inventory", breaker of a host OpenFor`:  "500ms",
+			`httpx "inventory", breaker of a host MinCalls`: "20 (default)",
+			`httpx "inventory", retry MaxAttempts`:          "3 (default)",
+		} {
+			if found[setting] != want {
+				t.Errorf("%s: %q, want %q", setting, found[setting], want)
+			}
+		}
+	})
+}
+
+func TestBuilderRefusesAKindThatItDoesNotKnow(t *testing.T) {
+	_, err := arm.NewBuilder(arm.Config{Wire: wire.TCP{}})(t.Context(), runner.Options{Kind: "fancy"})
+	if err == nil || !strings.Contains(err.Error(), `"fancy"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The clock of the databases must not move with the machine's: it is the wall clock of the start plus the time since.
+func TestArmClockRunsWithTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := build(t, arm.Config{Wire: new(wire.Memory), InMemory: true}, verdict.Plain)
+		defer func() { _ = a.Close(context.Background()) }()
+		begin := a.Now()
+		time.Sleep(time.Minute)
+		if passed := a.Now().Sub(begin); passed != time.Minute {
+			t.Errorf("a minute took %v", passed)
+		}
+	})
+}

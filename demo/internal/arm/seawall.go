@@ -1,0 +1,81 @@
+package arm
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/demo/internal/gateway"
+	"github.com/seawall-go/seawall/demo/internal/load"
+	"github.com/seawall-go/seawall/demo/internal/measure"
+	"github.com/seawall-go/seawall/httpx"
+	"github.com/seawall-go/seawall/retry"
+)
+
+// seawallStyle puts package httpx where plain Go has an http.Client and a bare handler.
+type seawallStyle struct {
+	registry *seawall.Registry
+	slo      measure.SLO
+
+	servers  []*httpx.Handler
+	gateway  *gateway.Seawall
+	customer *httpx.Transport
+}
+
+func (s *seawallStyle) inventoryServer(h http.Handler) http.Handler {
+	// Eight workers, and twelve requests that wait for one: with 40 % of the workers the last of them has its answer
+	// after a quarter of a second. What does not fit is refused at once.
+	return s.server("inventory", bulkhead.Config{Limit: 20, Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}}, h)
+}
+
+func (s *seawallStyle) gatewayServer(h http.Handler) http.Handler {
+	return s.server("gateway", bulkhead.Config{}, h)
+}
+
+func (s *seawallStyle) server(name string, admission bulkhead.Config, h http.Handler) http.Handler {
+	handler := httpx.NewHandler(name, httpx.ServerConfig{
+		Admission: admission, Timeout: 2 * time.Second, TrustPeer: httpx.TrustAll, Registry: s.registry,
+	}, h)
+	s.servers = append(s.servers, handler)
+	return handler
+}
+
+func (s *seawallStyle) inventoryClient(url string, transport http.RoundTripper, calls func()) gateway.Inventory {
+	s.gateway = gateway.NewSeawall(url, transport, s.registry, calls)
+	return s.gateway
+}
+
+func (s *seawallStyle) customers(transport http.RoundTripper) (*http.Client, func(load.Kind) time.Duration) {
+	s.customer = httpx.NewTransport("boxoffice", httpx.ClientConfig{
+		Timeout:   5 * time.Second,
+		Retry:     retry.Config{MaxAttempts: 1}, // the gateway repeats, next to what fails; two layers would multiply
+		Bulkhead:  bulkhead.Config{Limit: 1024},
+		TrustPeer: httpx.TrustAll,
+		Registry:  s.registry,
+	}, transport)
+	return &http.Client{Transport: s.customer}, s.slo.Deadline
+}
+
+func (s *seawallStyle) status(m *measure.Status) {
+	budget := s.gateway.Transport().Retry().Budget().Config()
+	m.Budget, m.Floor = budget.Ratio, budget.Burst
+	for _, h := range s.servers {
+		b := h.Admission().Stats()
+		m.Gates = append(m.Gates, measure.Gate{Name: h.Name(), InFlight: b.InUse, Limit: b.Limit})
+		m.Shed += uint64(b.Rejected.Total())
+	}
+	for _, t := range []*httpx.Transport{s.gateway.Transport(), s.customer} {
+		for _, b := range t.Breakers() {
+			stats := b.Stats()
+			m.Shed += uint64(stats.Rejected)
+			if stats.State != breaker.Closed {
+				m.Open++
+			}
+		}
+		for _, b := range t.Bulkheads() {
+			m.Shed += uint64(b.Stats().Rejected.Total())
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package arm
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/demo/internal/report"
+	"github.com/seawall-go/seawall/retry"
+)
+
+// settings are those of the policies in force, with the defaults marked.
+func (s *seawallStyle) settings() []report.Setting {
+	var all []report.Setting
+	for _, h := range s.servers {
+		all = append(all, report.Setting{Of: h.String(), Name: "Timeout", Value: h.Config().Timeout.String()})
+		all = append(all, settingsOf("admission of "+h.String(), h.Admission().Config(), bulkhead.Config{})...)
+	}
+	t := s.gateway.Transport()
+	cfg, of := t.Config(), fmt.Sprintf("httpx %q, ", t.Name())
+	all = append(all,
+		report.Setting{Of: of + "limits", Name: "Timeout", Value: cfg.Timeout.String()},
+		report.Setting{Of: of + "limits", Name: "AttemptTimeout", Value: cfg.AttemptTimeout.String()},
+	)
+	// What a host gets, as it resolves its own defaults: the hosts themselves come with their first request.
+	cfg.Breaker.Registry, cfg.Bulkhead.Registry = new(seawall.Registry), new(seawall.Registry)
+	all = append(all, settingsOf(of+"retry", t.Retry().Config(), retry.Config{})...)
+	all = append(all, settingsOf(of+"breaker of a host", breaker.New("", cfg.Breaker).Config(), breaker.Config{})...)
+	return append(all, settingsOf(of+"bulkhead of a host", bulkhead.New("", cfg.Bulkhead).Config(), bulkhead.Config{})...)
+}
+
+// settingsOf lists the data of a configuration in force. What the zero configuration resolves to is its default.
+func settingsOf[C breaker.Config | bulkhead.Config | retry.Config](of string, inForce, zero C) []report.Setting {
+	var usual reflect.Value
+	switch zero := any(zero).(type) {
+	case breaker.Config:
+		zero.Registry = new(seawall.Registry)
+		usual = reflect.ValueOf(breaker.New("", zero).Config())
+	case bulkhead.Config:
+		zero.Registry = new(seawall.Registry)
+		usual = reflect.ValueOf(bulkhead.New("", zero).Config())
+	case retry.Config:
+		zero.Registry = new(seawall.Registry)
+		usual = reflect.ValueOf(retry.New("", zero).Config())
+	}
+	return fields(nil, of, "", reflect.ValueOf(inForce), usual)
+}
+
+// fields appends the fields of a struct that are data, those of nested structs by their path.
+func fields(to []report.Setting, of, prefix string, v, usual reflect.Value) []report.Setting {
+	for i := range v.NumField() {
+		name, field := prefix+v.Type().Field(i).Name, v.Field(i)
+		switch field.Kind() {
+		case reflect.Func, reflect.Pointer, reflect.Interface:
+		case reflect.Struct:
+			to = fields(to, of, name+".", field, usual.Field(i))
+		default:
+			to = append(to, report.Setting{
+				Of: of, Name: name, Value: fmt.Sprint(field.Interface()), Default: field.Equal(usual.Field(i)),
+			})
+		}
+	}
+	return to
+}

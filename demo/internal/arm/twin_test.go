@@ -1,0 +1,114 @@
+package arm_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+
+	"github.com/seawall-go/seawall/demo/internal/arm"
+	"github.com/seawall-go/seawall/demo/internal/report"
+	"github.com/seawall-go/seawall/demo/internal/runner"
+	"github.com/seawall-go/seawall/demo/internal/scene"
+	"github.com/seawall-go/seawall/demo/internal/verdict"
+	"github.com/seawall-go/seawall/demo/internal/wire"
+)
+
+// The twins: each scene with the components that people watch, on databases and connections in memory, in virtual time.
+// They hold what the demo claims, for five seeds.
+
+// seeds are those for which a scene must come out as claimed. The race detector makes a scene ten times as long.
+func seeds() []uint64 {
+	if testing.Short() || raceEnabled {
+		return []uint64{1}
+	}
+	return []uint64{1, 2, 3, 4, 5}
+}
+
+func play(t *testing.T, s scene.Scene, seed uint64, arms ...runner.Spec) report.Scene {
+	t.Helper()
+	played, err := runner.Play(t.Context(), runner.Config{
+		Seed: seed, Arms: arms, Build: arm.NewBuilder(arm.Config{Wire: new(wire.Memory), InMemory: true}),
+	}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := played.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	return played.Report
+}
+
+// TestScenesComeOutAsClaimed holds the rule and the invariants against the Seawall arm, and the contrast against the
+// plain one: a scene in which both do well shows nothing.
+func TestScenesComeOutAsClaimed(t *testing.T) {
+	for _, s := range scene.All() {
+		for _, seed := range seeds() {
+			t.Run(fmt.Sprintf("%s/seed=%d", s.Name, seed), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					r := play(t, s, seed,
+						runner.Spec{Name: "seawall", Kind: verdict.Seawall}, runner.Spec{Name: "plain", Kind: verdict.Plain})
+					for _, f := range r.Arms[0].Findings {
+						if f.State != verdict.Holds {
+							t.Errorf("seawall: %s %s: %s: %s %s", f.ID, f.State, f.Claim, f.Measured, f.Witness)
+						}
+					}
+					checkPlain(t, s.Name, r.Arms[1])
+				})
+			})
+		}
+	}
+}
+
+// checkPlain asserts what the plain arm suffers. What is wrong in it is never a lie: it sells no seat twice.
+func checkPlain(t *testing.T, scene string, plain report.Arm) {
+	t.Helper()
+	for _, f := range plain.Findings {
+		if f.Safety && f.State != verdict.Holds {
+			t.Errorf("plain: %s %s: %s: %s", f.ID, f.State, f.Claim, f.Witness)
+		}
+	}
+	before, during, after := plain.Phases[0].Good.Ratio(), plain.Phases[1].Good.Ratio(), plain.Phases[2].Good.Ratio()
+	t.Logf("plain: good %.3f before, %.3f during, %.3f after; %.2f attempts per call",
+		before, during, after, plain.AttemptsPerCall())
+	if before < 0.99 {
+		t.Errorf("plain is good at %.3f before the fault: it is not a decent service", before)
+	}
+	switch scene {
+	case "brownout":
+		if during > 0.5 {
+			t.Errorf("plain is good at %.3f during the fault, want at most 0.5", during)
+		}
+	case "retrystorm":
+		if after > 0.2 {
+			t.Errorf("plain is good at %.3f after the fault, want at most 0.2: the storm does not last", after)
+		}
+		if plain.Recovered != nil {
+			t.Errorf("plain recovered after %v", *plain.Recovered)
+		}
+	default:
+		t.Errorf("no contrast is claimed for scene %q", scene)
+	}
+}
+
+// TestEqualArmsAreEqual plays each scene with two arms of one kind: nothing in the frame, the gates, the wires or the
+// order of things favours one of them.
+func TestEqualArmsAreEqual(t *testing.T) {
+	for _, s := range scene.All() {
+		for _, kind := range []string{verdict.Seawall, verdict.Plain} {
+			t.Run(s.Name+"/"+kind, func(t *testing.T) {
+				t.Parallel()
+				if (testing.Short() || raceEnabled) && kind == verdict.Plain {
+					t.Skip("played in full without -short and -race")
+				}
+				synctest.Test(t, func(t *testing.T) {
+					r := play(t, s, 1, runner.Spec{Name: "a", Kind: kind}, runner.Spec{Name: "b", Kind: kind})
+					if r.Twins == nil || r.Twins.State != verdict.Holds {
+						t.Errorf("%+v", r.Twins)
+					}
+				})
+			})
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/seawall-go/seawall/demo/internal/gateway"
+	"github.com/seawall-go/seawall/demo/internal/load"
+)
+
+// Edge sends customers' requests to a gateway.
+type Edge struct {
+	client *http.Client
+	base   string // such as http://127.0.0.2:4711
+	// patience is how long a customer waits for a kind of answer; nil leaves that to the client.
+	patience func(load.Kind) time.Duration
+}
+
+// New makes an Edge. patience may be nil.
+func New(client *http.Client, base string, patience func(load.Kind) time.Duration) *Edge {
+	return &Edge{client, base, patience}
+}
+
+// Do makes one request and validates its answer.
+func (e *Edge) Do(ctx context.Context, r load.Request) load.Answer {
+	a := load.Answer{Request: r}
+	if e.patience != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, e.patience(r.Kind))
+		defer cancel()
+	}
+	req, err := e.request(ctx, r)
+	if err != nil {
+		a.Err = err.Error()
+		return a
+	}
+	req.Header.Set(gateway.ArrivalHeader, strconv.FormatUint(r.N, 10))
+	resp, err := e.client.Do(req)
+	if err != nil {
+		a.Err = err.Error()
+		return a
+	}
+	defer resp.Body.Close()
+	a.Status = resp.StatusCode
+	a.Pushback = resp.Header.Get("Retry-After") != "" &&
+		(a.Status == http.StatusServiceUnavailable || a.Status == http.StatusTooManyRequests)
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	if err != nil {
+		a.Err = err.Error()
+		return a
+	}
+	judge(&a, body)
+	return a
+}
+
+const maxBody = 4 << 20
+
+func (e *Edge) request(ctx context.Context, r load.Request) (*http.Request, error) {
+	switch r.Kind {
+	case load.Catalog:
+		return http.NewRequestWithContext(ctx, http.MethodGet, e.base+"/performances", nil)
+	case load.SeatMap:
+		return http.NewRequestWithContext(ctx, http.MethodGet,
+			fmt.Sprintf("%s/performances/%d/seats", e.base, r.Performance), nil)
+	case load.Hold:
+		body, err := json.Marshal(holdRequest{r.Performance, r.Seats})
+		if err != nil {
+			return nil, err
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPut, e.base+"/holds/"+r.Order, bytes.NewReader(body))
+		if err == nil {
+			req.Header.Set("Content-Type", "application/json")
+		}
+		return req, err
+	}
+	return nil, fmt.Errorf("edge: no such kind of request: %q", r.Kind)
+}
+
+type holdRequest struct {
+	Performance int64   `json:"performance"`
+	Seats       []int64 `json:"seats"`
+}

@@ -1,0 +1,33 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+)
+
+// The headers that key the service times, so that both arms draw the same: the number of the customer's arrival, which
+// travels with every request that is made for it, and the number of the attempt.
+const (
+	ArrivalHeader = "Boxoffice-Arrival"
+	AttemptHeader = "Boxoffice-Attempt"
+)
+
+type (
+	arrivalKey struct{}
+	attemptKey struct{}
+)
+
+// withArrival keeps the arrival of r for the requests that are made for it.
+func withArrival(r *http.Request) context.Context {
+	return context.WithValue(r.Context(), arrivalKey{}, r.Header.Get(ArrivalHeader))
+}
+
+func sendArrival(ctx context.Context, h http.Header) {
+	if n, ok := ctx.Value(arrivalKey{}).(string); ok && n != "" {
+		h.Set(ArrivalHeader, n)
+	}
+	if n, ok := ctx.Value(attemptKey{}).(int); ok {
+		h.Set(AttemptHeader, strconv.Itoa(n))
+	}
+}

@@ -1,0 +1,209 @@
+package gateway_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/demo/internal/catalog"
+	"github.com/seawall-go/seawall/demo/internal/gateway"
+	"github.com/seawall-go/seawall/demo/internal/sqlite"
+	"github.com/seawall-go/seawall/internal/leaktest"
+)
+
+func TestMain(m *testing.M) { leaktest.Main(m) }
+
+// roundTrip is the inventory service.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func answer(r *http.Request, status int, body string, header ...string) (*http.Response, error) {
+	h := http.Header{}
+	for i := 0; i < len(header); i += 2 {
+		h.Set(header[i], header[i+1])
+	}
+	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+const goodMap = `{"performance":3,"as_of_ms":5,"claims":[[11,"held"]]}`
+
+func quiet() {}
+
+func newSeawall(inventory roundTrip) *gateway.Seawall {
+	return gateway.NewSeawall("http://inventory", inventory, new(seawall.Registry), quiet)
+}
+
+func newPlain(inventory roundTrip) *gateway.Plain {
+	return gateway.NewPlain("http://inventory", inventory, time.Second, 3, quiet)
+}
+
+// ask sends one request through the handler.
+func ask(t *testing.T, inventory gateway.Inventory, method, path, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	titles, err := catalog.Open(t.Context(), sqlite.Memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer titles.Close()
+	if err := titles.Seed(t.Context(), catalog.SeedConfig{Performances: 2, Sections: 1, Rows: 1, SeatsPerRow: 5}); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+	gateway.Handler(titles, inventory).ServeHTTP(w, r)
+	return w
+}
+
+func TestGatewayTellsRefusedFromFailedFromLate(t *testing.T) {
+	refusedByInventory := func(r *http.Request) (*http.Response, error) {
+		return answer(r, 503, "", "Retry-After", "7", "Seawall-Pushback", "refused")
+	}
+	for _, row := range []struct {
+		name      string
+		inventory roundTrip
+		status    int
+		after     string
+		pushback  string
+	}{
+		{"refused", refusedByInventory, 503, "7", "refused"},
+		{"failed", func(r *http.Request) (*http.Response, error) { return answer(r, 500, "") }, 502, "", ""},
+		{"unreachable", func(*http.Request) (*http.Response, error) { return nil, errors.New("refused") }, 502, "", ""},
+		{"late", func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}, 504, "", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				for kind, inventory := range map[string]gateway.Inventory{
+					"seawall": newSeawall(row.inventory), "plain": newPlain(row.inventory),
+				} {
+					w := ask(t, inventory, http.MethodPut, "/holds/o-1", `{}`)
+					if w.Code != row.status || w.Header().Get("Retry-After") != row.after ||
+						w.Header().Get("Seawall-Pushback") != row.pushback {
+						t.Errorf("%s: %d %v", kind, w.Code, w.Header())
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestGatewayPassesAnHonestNoOn(t *testing.T) {
+	no := func(r *http.Request) (*http.Response, error) {
+		return answer(r, 409, `{"error":"taken","seats":[1]}`)
+	}
+	for _, inventory := range []gateway.Inventory{newSeawall(no), newPlain(no)} {
+		w := ask(t, inventory, http.MethodPut, "/holds/o-1", `{}`)
+		if w.Code != 409 || !strings.Contains(w.Body.String(), "taken") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	}
+}
+
+func TestGatewayShowsTheCatalogueWithoutTheInventory(t *testing.T) {
+	w := ask(t, newPlain(func(*http.Request) (*http.Response, error) {
+		t.Error("the inventory was asked")
+		return nil, errors.New("asked")
+	}), http.MethodGet, "/performances", "")
+	if w.Code != 200 || !strings.Contains(w.Body.String(), `"title"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// A copy is marked with its age, and not served once it is too old.
+func TestGatewayServesACopyMarkedAndNotForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var down atomic.Bool
+		s := newSeawall(func(r *http.Request) (*http.Response, error) {
+			if down.Load() {
+				return nil, errors.New("down")
+			}
+			return answer(r, 200, goodMap)
+		})
+		look := func() (code int, stale bool, age time.Duration, degraded string) {
+			w := ask(t, s, http.MethodGet, "/performances/3/seats", "")
+			var m struct {
+				Stale bool  `json:"stale"`
+				AgeMS int64 `json:"age_ms"`
+			}
+			if w.Code == 200 {
+				if err := json.Unmarshal(w.Body.Bytes(), &m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return w.Code, m.Stale, time.Duration(m.AgeMS) * time.Millisecond, w.Header().Get("Seawall-Degraded")
+		}
+		if code, stale, age, degraded := look(); code != 200 || stale || age != 0 || degraded != "" {
+			t.Errorf("fresh: %d %t %v %q", code, stale, age, degraded)
+		}
+		down.Store(true)
+		time.Sleep(5 * time.Second)
+		code, stale, age, degraded := look()
+		if code != 200 || !stale || age < 5*time.Second || age > 5200*time.Millisecond || degraded != "inventory" {
+			t.Errorf("copy: %d %t %v %q", code, stale, age, degraded)
+		}
+		time.Sleep(10 * time.Second)
+		if code, _, _, _ := look(); code != 502 {
+			t.Errorf("a copy of more than 15 s was served: %d", code)
+		}
+	})
+}
+
+// A slow inventory must not keep a reader who would take a copy.
+func TestGatewayTakesTheCopyInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var hang atomic.Bool
+		s := newSeawall(func(r *http.Request) (*http.Response, error) {
+			if hang.Load() {
+				<-r.Context().Done()
+				return nil, context.Cause(r.Context())
+			}
+			return answer(r, 200, goodMap)
+		})
+		if _, err := s.SeatMap(t.Context(), 3); err != nil {
+			t.Fatal(err)
+		}
+		hang.Store(true)
+		begin := time.Now()
+		m, err := s.SeatMap(t.Context(), 3)
+		if took := time.Since(begin); err != nil || m.Age == 0 || took > 200*time.Millisecond {
+			t.Errorf("after %v: %+v, %v", took, m, err)
+		}
+	})
+}
+
+func TestPlainRetriesThreeTimesAndNotForACallerThatLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var attempts []string
+		failing := func(r *http.Request) (*http.Response, error) {
+			attempts = append(attempts, r.Header.Get(gateway.AttemptHeader))
+			return answer(r, 500, "")
+		}
+		if _, err := newPlain(failing).Hold(t.Context(), "o-1", nil); err == nil {
+			t.Error("no error")
+		}
+		if got := strings.Join(attempts, " "); got != "1 2 3 4" {
+			t.Errorf("attempts %s", got)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		attempts = nil
+		_, _ = newPlain(func(r *http.Request) (*http.Response, error) {
+			cancel()
+			return failing(r)
+		}).Hold(ctx, "o-1", nil)
+		if len(attempts) != 1 {
+			t.Errorf("%d attempts for a caller that left", len(attempts))
+		}
+	})
+}

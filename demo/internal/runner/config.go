@@ -1,0 +1,45 @@
+package runner
+
+import (
+	"time"
+
+	"github.com/seawall-go/seawall/demo/internal/measure"
+	"github.com/seawall-go/seawall/fault"
+)
+
+// Config sets how scenes are played.
+type Config struct {
+	// Seed fixes arrivals, service times and faults.
+	Seed uint64
+	// Arms are built in this order. At least one; names differ.
+	Arms []Spec
+	// Build builds them. Required.
+	Build Builder
+	// CPU returns the processor time that the process has used so far. nil means that the machine is not watched, as in
+	// virtual time, where it decides nothing.
+	CPU func() (time.Duration, bool)
+	// Drain is how long answers are waited for when the last customer has come. Default 10 s.
+	Drain time.Duration
+	// Hooks tell what happens while it happens.
+	Hooks Hooks
+}
+
+// Hooks are called one at a time, in the order of the events, by a goroutine of their own: one that takes long delays
+// the others, and not the scene. If they fall far behind, seconds are left out. nil is off.
+type Hooks struct {
+	// Ready is told that all arms serve, and how long it took.
+	Ready func(took time.Duration)
+	// Second is told of each second of the scene when its deadlines have passed, with one entry for each arm, in their
+	// order.
+	Second func(at time.Duration, arms []Second)
+	// Fault is told when a fault begins and when it ends.
+	Fault func(fault.Event)
+}
+
+// Second is one second of one arm.
+type Second struct {
+	Spec
+	measure.Live
+}
+
+const defaultDrain = 10 * time.Second

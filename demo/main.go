@@ -1,0 +1,26 @@
+// Command boxoffice sells concert tickets and is then hurt on purpose, in two arms at once: one uses Seawall, the other is
+// plain Go. Both get the same customers and the same faults. It ends with a verdict, a report and an exit code.
+//
+//	go run ./demo        the tour: two scenes, about a minute and a half
+//	go run ./demo -h     the flags
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/seawall-go/seawall/demo/internal/arm"
+	"github.com/seawall-go/seawall/demo/internal/cli"
+	"github.com/seawall-go/seawall/demo/internal/wire"
+)
+
+func main() {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal ends the run with the report so far; from then on a second one ends the process.
+	context.AfterFunc(ctx, cancel)
+	code := cli.Main(ctx, os.Args[1:], os.Stdout, os.Stderr, arm.NewBuilder(arm.Config{Wire: wire.TCP{}}))
+	cancel()
+	os.Exit(code)
+}
