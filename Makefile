@@ -39,7 +39,9 @@ demo: ## the box office, with Seawall and without
 	go run ./demo
 
 readme-plots: ## draw docs/goodput.svg, the README's picture, again
-	go run ./demo -scenario retrystorm -report docs
+	go run ./demo -scenario retrystorm
+	mkdir -p docs
+	go run ./demo -plot boxoffice-report/report.json -o docs/goodput.svg
 
 release-check: ## what a tag needs: check, vuln, and the API compared with the latest tag
 	@.ci/run

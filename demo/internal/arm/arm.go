@@ -3,6 +3,7 @@ package arm
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/seawall-go/seawall/demo/internal/inventory"
@@ -80,8 +81,8 @@ func instant(ms int64) time.Time {
 // Close ends the arm from the outside in: who asks goes before who answers.
 func (a *Arm) Close(ctx context.Context) error {
 	var all error
-	for i := len(a.closers) - 1; i >= 0; i-- {
-		all = errors.Join(all, a.closers[i](ctx))
+	for _, closer := range slices.Backward(a.closers) {
+		all = errors.Join(all, closer(ctx))
 	}
 	a.closers = nil
 	return all

@@ -46,7 +46,7 @@ func (e *Edge) Do(ctx context.Context, r load.Request) load.Answer {
 		a.Err = err.Error()
 		return a
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // only read
 	a.Status = resp.StatusCode
 	a.Pushback = resp.Header.Get("Retry-After") != "" &&
 		(a.Status == http.StatusServiceUnavailable || a.Status == http.StatusTooManyRequests)

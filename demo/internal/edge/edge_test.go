@@ -59,7 +59,8 @@ func TestEdgeBelievesNoAnswerThatIsNotItsOwn(t *testing.T) {
 		{"map", seatMap, 200, `{"performance":3,"as_of_ms":5,"claims":[[11,"held"]],"stale":false,"age_ms":0}`, load.Answer{Valid: true}, false},
 		{
 			"stale map", seatMap, 200, `{"performance":3,"as_of_ms":5,"claims":[],"stale":true,"age_ms":1500}`,
-			load.Answer{Valid: true, Stale: true, Age: 1500 * time.Millisecond}, false,
+			load.Answer{Valid: true, Stale: true, Age: 1500 * time.Millisecond},
+			false,
 		},
 		{"map of another performance", seatMap, 200, `{"performance":4,"as_of_ms":5,"claims":[]}`, load.Answer{}, true},
 		{"map without claims", seatMap, 200, `{"performance":3,"as_of_ms":5}`, load.Answer{}, true},

@@ -72,7 +72,7 @@ func (r remote) do(ctx context.Context, method, path string, body []byte) (a Ans
 	if err != nil {
 		return a, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // only read
 	a.Status = resp.StatusCode
 	if a.Body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody)); err != nil {
 		return a, err
