@@ -227,52 +227,6 @@ func (b *Breaker) giveBack(e *era) {
 	}
 }
 
-// Update changes the configuration while calls run. It validates first, and changes all or nothing. The state stays, an
-// open breaker keeps its time, and the window keeps its counts unless Window itself changes. Probes that have ended are
-// judged anew, which may end the half-open state. The registry stays the one of New.
-func (b *Breaker) Update(cfg Config) error {
-	if err := cfg.Validate(); err != nil {
-		return err
-	}
-	s := newSettings(cfg)
-	b.mu.Lock()
-	defer b.deliver()
-	defer b.mu.Unlock()
-	b.updateLocked(s)
-	return nil
-}
-
-// SetMode changes only the mode.
-func (b *Breaker) SetMode(m seawall.Mode) error {
-	if !m.Valid() {
-		return fmt.Errorf("breaker: no such mode: %v", m)
-	}
-	b.mu.Lock()
-	defer b.deliver()
-	defer b.mu.Unlock()
-	s := *b.era.Load().settings
-	s.Mode = m
-	b.updateLocked(&s)
-	return nil
-}
-
-func (b *Breaker) updateLocked(s *settings) {
-	e := b.era.Load()
-	s.Registry = e.settings.Registry
-	next := e.with(s)
-	switch {
-	case e.window != nil && e.window.shape != s.Window:
-		next.window = newWindow(s.Window, mono.Now())
-		b.era.Store(next)
-		b.foldLocked(e.window)
-	case e.probes != nil:
-		b.era.Store(next)
-		b.judgeLocked(next) // fewer probes may do now, and then no other end would come to judge them
-	default:
-		b.era.Store(next)
-	}
-}
-
 // Config returns the configuration in force, defaults filled in.
 func (b *Breaker) Config() Config { return b.era.Load().settings.Config }
 

@@ -149,6 +149,26 @@ func (c Config) data() configData {
 // longest is how long a breaker may stay open. Whoever wants more has seawall.ForcedOpen.
 const longest = 24 * time.Hour
 
+// changes names the fields, but for the mode, whose data differs.
+func (c Config) changes(to Config) (fields []string) {
+	for _, f := range []struct {
+		name    string
+		differs bool
+	}{
+		{"failure_rate", c.FailureRate != to.FailureRate},
+		{"min_calls", c.MinCalls != to.MinCalls},
+		{"window", c.Window != to.Window},
+		{"open_for", c.OpenFor != to.OpenFor},
+		{"max_open_for", c.MaxOpenFor != to.MaxOpenFor},
+		{"probes", c.Probes != to.Probes},
+	} {
+		if f.differs {
+			fields = append(fields, f.name)
+		}
+	}
+	return fields
+}
+
 // million is the precision of a rate: rates are compared in integers, as parts per million.
 const million = 1_000_000
 

@@ -2,7 +2,10 @@ package breaker_test
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -221,5 +224,28 @@ func TestUpdateKeepsTheRegistry(t *testing.T) {
 	}
 	if len(r.Members()) != 1 {
 		t.Error("the breaker left its registry")
+	}
+}
+
+func TestBreakerTellsOfEveryChangeOfItsConfiguration(t *testing.T) {
+	var text strings.Builder
+	registry := new(seawall.Registry)
+	registry.SetLogger(slog.New(slog.NewTextHandler(&text, nil)))
+	b := breaker.New("payments", breaker.Config{Registry: registry})
+	if err := errors.Join(b.SetMode(seawall.Shadow), b.SetMode(seawall.Shadow)); err != nil {
+		t.Fatal(err)
+	}
+	cfg := b.Config()
+	cfg.FailureRate, cfg.OpenFor = 0.25, time.Second
+	if err := b.Update(cfg); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`level=WARN msg=seawall.gate.mode_changed kind=breaker name=payments from=enforce to=shadow`,
+		`level=INFO msg=seawall.config.updated kind=breaker name=payments fields="failure_rate open_for"`,
+	} {
+		if strings.Count(text.String(), want) != 1 {
+			t.Errorf("want once %q in\n%s", want, text.String())
+		}
 	}
 }

@@ -277,8 +277,8 @@ func TestBulkheadLogsWhatChanged(t *testing.T) {
 		}
 	}
 	update(bulkhead.Config{Limit: 64}) // changes nothing
-	b.SetMode(seawall.Shadow)
-	b.SetMode(seawall.Shadow) // changes nothing
+	_ = b.SetMode(seawall.Shadow)
+	_ = b.SetMode(seawall.Shadow) // changes nothing
 	update(bulkhead.Config{Limit: 2, Queue: bulkhead.Queue{MaxWait: time.Minute}})
 	if b.Config().Registry != registry {
 		t.Error("an Update changed the registry")

@@ -111,7 +111,7 @@ func ExampleBulkhead_SetMode() {
 		Queue:    bulkhead.Queue{Limit: bulkhead.NoQueue},
 		Registry: quietRegistry(),
 	})
-	inventory.SetMode(seawall.Shadow) // a rehearsal: what would this limit have rejected?
+	_ = inventory.SetMode(seawall.Shadow) // a rehearsal: what would this limit have rejected?
 
 	_ = inventory.Do(ctx, func(ctx context.Context) error {
 		return inventory.Do(ctx, reserve)

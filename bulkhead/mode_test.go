@@ -25,7 +25,7 @@ func TestBulkheadForcedOpenRunsNothing(t *testing.T) {
 	if ran {
 		t.Error("op ran")
 	}
-	b.SetMode(seawall.Enforce)
+	_ = b.SetMode(seawall.Enforce)
 	if err := b.Do(t.Context(), succeed); err != nil {
 		t.Errorf("after the switch back: %v", err)
 	}
@@ -40,7 +40,7 @@ func TestBulkheadForcedOpenLeavesNobodyWaiting(t *testing.T) {
 		b := newBulkhead(oneSlot)
 		holder := acquire(t, b)
 		waiting := []*attempt{start(t.Context(), b), start(t.Context(), b)}
-		b.SetMode(seawall.ForcedOpen)
+		_ = b.SetMode(seawall.ForcedOpen)
 		for _, a := range waiting {
 			wantReason(t, a.settle(t), seawall.ReasonForced)
 		}
@@ -58,7 +58,7 @@ func TestBulkheadModesWithoutALimitLetEverybodyIn(t *testing.T) {
 				b := newBulkhead(oneSlot)
 				permits := fill(t, b, 1)
 				waiting := []*attempt{start(t.Context(), b), start(t.Context(), b)}
-				b.SetMode(mode)
+				_ = b.SetMode(mode)
 				for _, a := range waiting {
 					wantAdmitted(t, a)
 					permits = append(permits, a.permit)
@@ -75,7 +75,7 @@ func TestBulkheadModesWithoutALimitLetEverybodyIn(t *testing.T) {
 				if s := b.Stats(); s != want {
 					t.Errorf("stats are %+v, want %+v", s, want)
 				}
-				b.SetMode(seawall.Enforce)
+				_ = b.SetMode(seawall.Enforce)
 				for _, p := range permits {
 					p.Done(nil)
 				}
@@ -91,7 +91,7 @@ func TestBulkheadKeepsItsLimitAgainAfterAModeWithoutOne(t *testing.T) {
 		Limit: 2, Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}, Mode: seawall.ForcedClosed,
 	})
 	permits := fill(t, b, 5)
-	b.SetMode(seawall.Enforce)
+	_ = b.SetMode(seawall.Enforce)
 	for i := range 3 {
 		_, err := b.Acquire(t.Context())
 		wantReason(t, err, seawall.ReasonFull)
@@ -111,11 +111,11 @@ func TestBulkheadKeepsItsLimitAgainAfterAModeWithoutOne(t *testing.T) {
 func TestBulkheadLosesNoPermitWhenItIsSwitchedOff(t *testing.T) {
 	b := newBulkhead(bulkhead.Config{Limit: 2})
 	before := acquire(t, b)
-	b.SetMode(seawall.Off)
+	_ = b.SetMode(seawall.Off)
 	during := acquire(t, b)
 	before.Done(nil)
 	wantIdle(t, b)
-	b.SetMode(seawall.Enforce)
+	_ = b.SetMode(seawall.Enforce)
 	after := acquire(t, b)
 	if during.Done(nil) {
 		t.Error("the permit from the time off says that its end counted")
@@ -176,22 +176,19 @@ func TestBulkheadLosesNoSlotWhenModesSwitchUnderLoad(t *testing.T) {
 		})
 	}
 	for i := range 2000 {
-		b.SetMode(seawall.Mode(i % 5))
+		_ = b.SetMode(seawall.Mode(i % 5))
 	}
-	b.SetMode(seawall.Enforce)
+	_ = b.SetMode(seawall.Enforce)
 	wg.Wait()
 	wantIdle(t, b)
 }
 
-func TestBulkheadPanicsOnAModeThatDoesNotExist(t *testing.T) {
+func TestBulkheadRefusesAModeThatDoesNotExist(t *testing.T) {
 	b := newBulkhead(bulkhead.Config{})
-	defer func() {
-		if text, _ := recover().(string); !strings.HasPrefix(text, "bulkhead: ") {
-			t.Errorf("panic is %q, want one that begins with the package's name", text)
-		}
-		if m := b.Config().Mode; m != seawall.Enforce {
-			t.Errorf("mode is %v, want it unchanged", m)
-		}
-	}()
-	b.SetMode(seawall.Off + 1)
+	if err := b.SetMode(seawall.Off + 1); err == nil || !strings.HasPrefix(err.Error(), "bulkhead: ") {
+		t.Errorf("got %v, want an error that begins with the package's name", err)
+	}
+	if m := b.Config().Mode; m != seawall.Enforce {
+		t.Errorf("mode is %v, want it unchanged", m)
+	}
 }

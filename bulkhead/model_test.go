@@ -272,7 +272,7 @@ func (r *rig) apply(ctx context.Context, op byte, arg int) (what string) {
 	cfg := r.model.cfg
 	cfg.Mode = seawall.Mode(max(0, arg%9-4)) // enforce in five cases of nine
 	if arg < 128 {
-		r.b.SetMode(cfg.Mode)
+		_ = r.b.SetMode(cfg.Mode)
 		r.model.update(cfg)
 	} else {
 		r.update(cfg)

@@ -1,6 +1,7 @@
 package bulkhead
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/seawall-go/seawall"
@@ -19,15 +20,16 @@ import (
 // In the two modes that let every call in, more slots may be in use than the limit allows. After a switch to Enforce
 // calls have to wait until the surplus has drained. Calls that wait at a switch to a mode without a limit get in.
 //
-// SetMode is logged as seawall.gate.mode_changed. It panics if m is none of the modes.
-func (b *Bulkhead) SetMode(m seawall.Mode) {
+// SetMode is logged as seawall.gate.mode_changed. The error says that m is none of the modes.
+func (b *Bulkhead) SetMode(m seawall.Mode) error {
 	if !m.Valid() {
-		panic("bulkhead: SetMode: no such mode: " + m.String())
+		return fmt.Errorf("bulkhead: no such mode: %v", m)
 	}
 	b.change(func(cfg Config) Config {
 		cfg.Mode = m
 		return cfg
 	})
+	return nil
 }
 
 // letIn gives a call a slot whatever the limit is.

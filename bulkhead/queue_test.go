@@ -376,10 +376,10 @@ func TestBulkheadLetsNobodyWaitByOldSettings(t *testing.T) {
 			}
 		}, seawall.ReasonFull},
 		"forced open": {func(_ *testing.T, b *bulkhead.Bulkhead) {
-			b.SetMode(seawall.ForcedOpen)
+			_ = b.SetMode(seawall.ForcedOpen)
 		}, seawall.ReasonForced},
 		"forced closed": {func(_ *testing.T, b *bulkhead.Bulkhead) {
-			b.SetMode(seawall.ForcedClosed)
+			_ = b.SetMode(seawall.ForcedClosed)
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -75,7 +75,7 @@ func TestSnapshotSaysWhatStatsSays(t *testing.T) {
 		_, err := b.Acquire(t.Context())
 		wantReason(t, err, seawall.ReasonFull)
 	}
-	b.SetMode(seawall.Shadow)
+	_ = b.SetMode(seawall.Shadow)
 	permits = append(permits, acquire(t, b))
 	s := b.Snapshot()
 	if s.Kind != "bulkhead" || s.Name != "inventory" || s.Mode != seawall.Shadow || s.State != "" {

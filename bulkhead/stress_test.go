@@ -209,7 +209,7 @@ func TestBulkheadCanBeReadWhileItIsChanged(t *testing.T) {
 		func(int) { _ = b.Do(t.Context(), succeed) },
 		func(int) { _ = b.Do(t.Context(), succeed) },
 		func(int) { _ = seawall.Chain(b).Do(t.Context(), succeed) },
-		func(i int) { b.SetMode(seawall.Mode(i % 5)) },
+		func(i int) { _ = b.SetMode(seawall.Mode(i % 5)) },
 		func(i int) { _ = b.Update(bulkhead.Config{Limit: 1 + i%3, Queue: bulkhead.Queue{Limit: 1 + i%5}}) },
 		func(int) { _ = b.Config().Equal(bulkhead.Config{}) },
 		func(int) { _ = b.Name() + b.String() },

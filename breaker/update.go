@@ -1,0 +1,76 @@
+package breaker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/mono"
+)
+
+// Update changes the configuration while calls run. It validates first, and changes all or nothing. The state stays, an
+// open breaker keeps its time, and the window keeps its counts unless Window itself changes. Probes that have ended are
+// judged anew, which may end the half-open state. The registry stays the one of New. A change is logged as
+// seawall.config.updated, and one of the mode as seawall.gate.mode_changed.
+func (b *Breaker) Update(cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	b.change(func(Config) Config { return cfg })
+	return nil
+}
+
+// SetMode changes only the mode. The error says that m is none of the modes.
+func (b *Breaker) SetMode(m seawall.Mode) error {
+	if !m.Valid() {
+		return fmt.Errorf("breaker: no such mode: %v", m)
+	}
+	b.change(func(cfg Config) Config {
+		cfg.Mode = m
+		return cfg
+	})
+	return nil
+}
+
+// change swaps the settings and then logs what has changed.
+func (b *Breaker) change(edit func(Config) Config) {
+	b.mu.Lock()
+	old := b.era.Load().settings
+	cfg := edit(old.Config)
+	cfg.Registry = old.Registry
+	s := newSettings(cfg)
+	b.updateLocked(s)
+	b.mu.Unlock()
+	b.deliver()
+
+	if s.Mode != old.Mode {
+		b.log(s, slog.LevelWarn, "seawall.gate.mode_changed",
+			slog.String("from", old.Mode.String()), slog.String("to", s.Mode.String()))
+	}
+	if fields := old.changes(s.Config); len(fields) > 0 {
+		b.log(s, slog.LevelInfo, "seawall.config.updated", slog.String("fields", strings.Join(fields, " ")))
+	}
+}
+
+func (b *Breaker) log(s *settings, level slog.Level, event string, attrs ...slog.Attr) {
+	attrs = append([]slog.Attr{slog.String("kind", kind), slog.String("name", b.name)}, attrs...)
+	s.Registry.Log(context.Background(), level, event, attrs...)
+}
+
+func (b *Breaker) updateLocked(s *settings) {
+	e := b.era.Load()
+	next := e.with(s)
+	switch {
+	case e.window != nil && e.window.shape != s.Window:
+		next.window = newWindow(s.Window, mono.Now())
+		b.era.Store(next)
+		b.foldLocked(e.window)
+	case e.probes != nil:
+		b.era.Store(next)
+		b.judgeLocked(next) // fewer probes may do now, and then no other end would come to judge them
+	default:
+		b.era.Store(next)
+	}
+}
