@@ -146,7 +146,7 @@ func (s *screen) result(r report.Scene) {
 		}
 	}
 	for _, o := range r.Objections {
-		s.printf("  %s  %s\n", s.red("INVALID"), o)
+		s.printf("  %s  %s\n", s.red("INVALID"), o.What) // the cure comes with the verdict
 	}
 }
 

@@ -23,8 +23,7 @@ func (t *Text) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Short returns a duration with at most three digits that matter, for people: 88.2ms, 4.31s, 1m30s. It rounds to the
-// nearest.
+// Short returns a duration for people, rounded to three digits, and to 10 ms from one second up: 88.2ms, 4.31s, 1m30s.
 func Short(d time.Duration) string {
 	if d < 0 {
 		return "-" + Short(-d)
