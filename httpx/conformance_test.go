@@ -195,6 +195,9 @@ func limited(d time.Duration) func(*httpx.ClientConfig) {
 
 var callers = []error{context.Canceled, context.DeadlineExceeded}
 
+// short is a limit that is to pass, and yet long enough for a handshake on a machine with other things to do.
+const short = 400 * time.Millisecond
+
 var rows = []row{
 	{
 		name: "a good answer", method: "GET", script: []act{status(200)},
@@ -235,22 +238,22 @@ var rows = []row{
 		not: callers, requests: []string{"POST  order"},
 	},
 	{
-		name: "attempt limit, GET", method: "GET", cfg: limited(100 * time.Millisecond), script: []act{hang, status(200)},
+		name: "attempt limit, GET", method: "GET", cfg: limited(short), script: []act{hang, status(200)},
 		status: 200, text: "status 200", requests: []string{"GET", "GET 2"},
 	},
 	{
-		name: "attempt limit, POST", method: "POST", body: "order", cfg: limited(100 * time.Millisecond), script: []act{hang},
+		name: "attempt limit, POST", method: "POST", body: "order", cfg: limited(short), script: []act{hang},
 		matches: []error{timeout.ErrExceeded}, not: callers, requests: []string{"POST  order"},
 	},
 	{
 		name: "total limit", method: "GET", script: []act{hang},
-		cfg:     func(c *httpx.ClientConfig) { c.Timeout = 100 * time.Millisecond },
+		cfg:     func(c *httpx.ClientConfig) { c.Timeout = short },
 		matches: []error{timeout.ErrExceeded}, not: callers, requests: []string{"GET"},
 	},
 	{
 		name: "the caller's deadline", method: "GET", script: []act{hang},
 		ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
-			return context.WithTimeout(ctx, 100*time.Millisecond)
+			return context.WithTimeout(ctx, short)
 		},
 		matches: []error{context.DeadlineExceeded}, not: []error{timeout.ErrExceeded}, requests: []string{"GET"},
 	},
@@ -258,7 +261,7 @@ var rows = []row{
 		name: "the caller leaves", method: "GET", script: []act{hang},
 		ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(ctx)
-			time.AfterFunc(100*time.Millisecond, cancel)
+			time.AfterFunc(short, cancel)
 			return ctx, cancel
 		},
 		matches: []error{context.Canceled}, not: []error{timeout.ErrExceeded}, requests: []string{"GET"},
@@ -269,7 +272,7 @@ var rows = []row{
 	},
 	{
 		name: "the body hangs until the total limit", method: "GET",
-		cfg: func(c *httpx.ClientConfig) { c.Timeout = 200 * time.Millisecond },
+		cfg: func(c *httpx.ClientConfig) { c.Timeout = short },
 		script: []act{func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, "half")
 			_ = http.NewResponseController(w).Flush()
@@ -278,12 +281,12 @@ var rows = []row{
 		status: 200, text: "half", matches: []error{timeout.ErrExceeded}, not: callers, requests: []string{"GET"},
 	},
 	{
-		name: "the body takes longer than an attempt", method: "GET", cfg: limited(100 * time.Millisecond),
+		name: "the body takes longer than an attempt", method: "GET", cfg: limited(short),
 		script: []act{func(w http.ResponseWriter, _ *http.Request) {
 			for range 8 { // T23: 512 KiB
 				_, _ = w.Write(bytes.Repeat([]byte{'x'}, 64<<10))
 				_ = http.NewResponseController(w).Flush()
-				time.Sleep(25 * time.Millisecond)
+				time.Sleep(short / 6)
 			}
 		}},
 		status: 200, text: strings.Repeat("x", 512<<10), requests: []string{"GET"},
@@ -577,7 +580,7 @@ func TestARejectionSaysWhoAndWhyAndUntilWhen(t *testing.T) {
 // T23, over a real connection.
 func TestAProtocolSwitchWorksThroughTheClient(t *testing.T) {
 	cfg := quick()
-	cfg.Timeout, cfg.AttemptTimeout = 200*time.Millisecond, 100*time.Millisecond
+	cfg.Timeout, cfg.AttemptTimeout = 2*short, short
 	s := newSite(t, http1, cfg, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Connection", "Upgrade")
 		w.Header().Set("Upgrade", "echo")
@@ -603,7 +606,7 @@ func TestAProtocolSwitchWorksThroughTheClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	time.Sleep(300 * time.Millisecond) // past both limits
+	time.Sleep(3 * short) // past both limits
 	rw, ok := resp.Body.(io.ReadWriteCloser)
 	if !ok {
 		t.Fatalf("the body is a %T", resp.Body)

@@ -25,7 +25,8 @@
 //	one of these with Seawall-Pushback: final          as it is    no
 //	other statuses from 500 on                         failure     no
 //	certificates, TLS, protocol mismatch               failure     no
-//	refused by a policy, or the caller is gone         ignored     no
+//	the caller's deadline has passed                   failure     no
+//	the caller has left, or a policy has refused       ignored     no
 //	other statuses                                     success     –
 //
 // When no attempt is left, the last answer is returned as it is: the response with its body unread and no error, or the

@@ -3,6 +3,7 @@ package httpx
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -55,6 +56,7 @@ func (x *exchange) attempt(ctx context.Context) (*scope, error) {
 	}
 	resp.Request = x.req
 	if !s.answered(resp) {
+		s.expire() // the timer's own goroutine may not have come to it yet
 		_ = s.body.Close()
 		return nil, x.fail(s, s.limit)
 	}
@@ -105,7 +107,7 @@ func (x *exchange) fail(s *scope, err error) error {
 		err = limit
 	case caller.Err() != nil:
 		if cause := context.Cause(caller); !errors.Is(err, cause) {
-			err = errors.Join(cause, err)
+			err = fmt.Errorf("%w: %w", cause, err)
 		}
 	}
 	return x.fault(err, v)

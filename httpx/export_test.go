@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -52,6 +53,19 @@ func Wrap(w http.ResponseWriter) (offered http.ResponseWriter, begun func() bool
 	inner, offered := wrap(w)
 	return offered, inner.begun
 }
+
+// RequestBody is the body of one request, as attempts get it.
+type RequestBody struct{ b requestBody }
+
+func NewRequestBody(req *http.Request) *RequestBody {
+	x := &RequestBody{}
+	x.b.init(req)
+	return x
+}
+
+func (x *RequestBody) Lend(req *http.Request) (io.ReadCloser, error) { return x.b.lend(req) }
+func (x *RequestBody) TakeBack() bool                                { return x.b.takeBack() }
+func (x *RequestBody) Finish()                                       { x.b.finish() }
 
 // Base returns what the requests go to in the end.
 func (t *Transport) Base() http.RoundTripper { return t.base }

@@ -86,7 +86,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err = nil
 	// The server looks at its own request when it is done: it removes the files of the form, and others log the pattern.
 	r.Pattern, r.MultipartForm = req.Pattern, req.MultipartForm
-	if ctx.Err() == context.DeadlineExceeded && !begun.begun() { //nolint:errorlint // never wrapped
+	if ctx.Err() == context.DeadlineExceeded && !begun.begun() {
 		h.outOfTime.Add(1)
 		answer(begun, http.StatusServiceUnavailable, 0)
 	}

@@ -151,7 +151,7 @@ func TestTheSlotIsHeldUntilTheHandlerHasEndedInWhateverWay(t *testing.T) {
 		"panic":   func(http.ResponseWriter) { panic("boom") },
 		"abort":   func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
 		"goexit":  func(http.ResponseWriter) { runtime.Goexit() },
-		"nothing": func(http.ResponseWriter) { panic(nil) }, //nolint:govet // somebody will
+		"nothing": func(http.ResponseWriter) { panic(nil) },
 		"stream": func(w http.ResponseWriter) {
 			for range 10 {
 				_, _ = io.WriteString(w, "data: x\n\n")

@@ -35,7 +35,7 @@ func TestTheLimitOfAHandlerIsADeadlineToAllThatIsDerivedFromIt(t *testing.T) {
 		if ctx.Err() != nil || child.Err() != nil || context.Cause(ctx) != nil {
 			t.Error("it ended before its time")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		for name, c := range map[string]context.Context{"context": ctx, "derived context": child} {
 			select {
@@ -43,18 +43,14 @@ func TestTheLimitOfAHandlerIsADeadlineToAllThatIsDerivedFromIt(t *testing.T) {
 			default:
 				t.Errorf("the %s is not done", name)
 			}
-			if c.Err() != context.DeadlineExceeded || context.Cause(c) != cause {
-				t.Errorf("the %s says %v, cause %v", name, c.Err(), context.Cause(c))
-			}
+			checkEnd(t, name, c, context.DeadlineExceeded, cause)
 		}
 		if !after.Load() || child.Value(contextKey("k")) != "v" || child.Value(contextKey("l")) != "w" {
 			t.Error("AfterFunc or values are lost")
 		}
 		late, cancelLate := context.WithCancel(ctx)
 		defer cancelLate()
-		if late.Err() != context.DeadlineExceeded || context.Cause(late) != cause {
-			t.Errorf("what is derived afterwards says %v, cause %v", late.Err(), context.Cause(late))
-		}
+		checkEnd(t, "context derived afterwards", late, context.DeadlineExceeded, cause)
 		if request.Err() != nil {
 			t.Error("the limit reached the request's own context")
 		}
@@ -76,11 +72,17 @@ func TestALiftedLimitIsGone(t *testing.T) {
 		}
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
-		if ctx.Err() != context.DeadlineExceeded || context.Cause(ctx) != context.DeadlineExceeded {
-			t.Errorf("after the request's own deadline: %v, cause %v", ctx.Err(), context.Cause(ctx))
-		}
+		checkEnd(t, "context after the request's own deadline", ctx, context.DeadlineExceeded, context.DeadlineExceeded)
 		release()
 	})
+}
+
+// checkEnd checks how a context has ended.
+func checkEnd(t *testing.T, name string, ctx context.Context, err, cause error) {
+	t.Helper()
+	if !errors.Is(ctx.Err(), err) || !errors.Is(context.Cause(ctx), cause) {
+		t.Errorf("the %s says %v, cause %v; want %v, cause %v", name, ctx.Err(), context.Cause(ctx), err, cause)
+	}
 }
 
 // T13: a client that leaves is told apart from a limit.
@@ -97,11 +99,8 @@ func TestAClientThatLeavesEndsTheHandlersContextAsCanceled(t *testing.T) {
 			if want == nil {
 				want = context.Canceled
 			}
-			if ctx.Err() != context.Canceled || context.Cause(ctx) != want ||
-				child.Err() != context.Canceled || context.Cause(child) != want {
-				t.Errorf("%v, cause %v; derived: %v, cause %v; want cause %v",
-					ctx.Err(), context.Cause(ctx), child.Err(), context.Cause(child), want)
-			}
+			checkEnd(t, "context", ctx, context.Canceled, want)
+			checkEnd(t, "derived context", child, context.Canceled, want)
 			time.Sleep(2 * time.Second) // the limit comes too late to change that
 			if ctx.Err() != context.Canceled {
 				t.Errorf("later: %v", ctx.Err())

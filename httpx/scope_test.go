@@ -281,6 +281,39 @@ func TestADiscardedResponseIsClosedAndDrainedWithinBounds(t *testing.T) {
 	}
 }
 
+// A base that does not look at its context answers after the limit: its body is dead, so it is no answer.
+func TestAResponseThatComesAfterTheLimitIsDiscarded(t *testing.T) {
+	for limit, cfg := range map[string]func(*httpx.ClientConfig){
+		"attempt": func(c *httpx.ClientConfig) { c.AttemptTimeout = time.Second },
+		"total":   func(c *httpx.ClientConfig) { c.Timeout = time.Second },
+	} {
+		t.Run(limit, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				all := []*countedBody{}
+				c := quick()
+				cfg(&c)
+				n, stats, resp, err := tried(t, c, func(*http.Request) (*http.Response, error) {
+					time.Sleep(1500 * time.Millisecond)
+					resp := response(200, "")
+					all = append(all, newCountedBody("late"))
+					resp.Body, resp.ContentLength = all[len(all)-1], 4
+					return resp, nil
+				}, newRequest(t, "POST", ""))
+				if n != 1 || resp != nil {
+					t.Errorf("%d attempts, %v", n, resp)
+				}
+				checkOurLimit(t, err)
+				checkOutcome(t, stats, seawall.Failure, 1)
+				for _, b := range all {
+					if b.closes.Load() != 1 || b.reads.Load() != 0 {
+						t.Errorf("the body was closed %d times, read %d times", b.closes.Load(), b.reads.Load())
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestALongResponseIsNotDrainedIfItSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var all []*slowBody

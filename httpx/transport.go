@@ -40,16 +40,17 @@ func NewTransport(name string, cfg ClientConfig, base http.RoundTripper) *Transp
 	if err := cfg.Validate(); err != nil {
 		panic(err.Error())
 	}
-	t := &Transport{name: name, cfg: cfg.withDefaults(), base: base}
+	t := &Transport{cfg: cfg.withDefaults(), base: base}
 	if base == nil {
 		t.base = defaultBase(t.cfg)
 	}
 	_, t.plain = t.base.(*http.Transport)
 	t.retry = retry.New(name, t.cfg.Retry)
-	total := timeout.New(name+".total", timeout.Config{Limit: t.cfg.Timeout, Registry: t.cfg.Registry})
+	t.name = t.retry.Name()
+	total := timeout.New(t.name+".total", timeout.Config{Limit: t.cfg.Timeout, Registry: t.cfg.Registry})
 	t.calls = seawall.Chain(total, t.retry)
 	t.totalLimit = &timeout.ExceededError{Name: total.Name(), Limit: t.cfg.Timeout}
-	t.attemptLimit = &timeout.ExceededError{Name: name + ".attempt", Limit: t.cfg.AttemptTimeout}
+	t.attemptLimit = &timeout.ExceededError{Name: t.name + ".attempt", Limit: t.cfg.AttemptTimeout}
 	t.hosts = keyed.NewMap(t.cfg.MaxHosts, t.newHost, t.busy)
 	return t
 }
@@ -95,7 +96,7 @@ func (t *Transport) CloseIdleConnections() {
 	}
 }
 
-// Name returns the name that was given to NewTransport.
+// Name returns the name under which the registry knows the client's policies: the given one, or that with a number.
 func (t *Transport) Name() string { return t.name }
 
 // Config returns the configuration with its defaults filled in, but for those of the policies, which have a Config of

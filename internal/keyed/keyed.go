@@ -97,7 +97,7 @@ func (m *Map[K, V]) entryOf(k K) *entry[K, V] {
 	m.index.Store(k, e)
 	m.free.pushFront(e)
 	m.reviewLocked()
-	m.makeRoomLocked(e)
+	m.makeRoomLocked()
 	return e
 }
 
@@ -116,14 +116,14 @@ func (m *Map[K, V]) reviewLocked() {
 	}
 }
 
-// makeRoomLocked forgets entries until no more than the limit are left, never the newcomer. Each entry that it passes
-// by has lost its chance or left the list, so it ends, and costs a constant for each use of an entry.
-func (m *Map[K, V]) makeRoomLocked(newcomer *entry[K, V]) {
+// makeRoomLocked forgets entries until no more than the limit are left, never a newcomer, which is still being made. Each
+// entry that it passes by has lost its chance or left the list, so it ends, and costs a constant for each use.
+func (m *Map[K, V]) makeRoomLocked() {
 	for m.free.len > m.limit {
 		e := m.free.last()
 		m.free.remove(e)
 		switch {
-		case e == newcomer, e.used.Swap(false):
+		case e.used.Swap(false):
 			m.free.pushFront(e)
 		case m.protected(e):
 			e.kept = true

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/seawall-go/seawall/internal/keyed"
 	"github.com/seawall-go/seawall/internal/leaktest"
@@ -112,26 +113,61 @@ func TestMapDoesNotForgetTheNewcomerForLackOfRoom(t *testing.T) {
 }
 
 func TestMapMakesAKeyOnceForAllWhoAskAtTheSameTime(t *testing.T) {
+	const keys, callers = 2000, 8
 	var made atomic.Int64
-	m := keyed.NewMap(8, func(int) *int64 {
-		runtime.Gosched()
+	m := keyed.NewMap(keys, func(int) *int64 {
+		runtime.Gosched() // time for the others to ask as well
 		return new(made.Add(1))
 	}, nil)
-	for k := range 8 {
-		var all sync.Map
-		var wg sync.WaitGroup
-		for range 16 {
-			wg.Go(func() { all.Store(m.Get(k), true) })
-		}
-		wg.Wait()
-		different := 0
-		all.Range(func(any, any) bool { different++; return true })
-		if different != 1 {
-			t.Fatalf("key %d: 16 callers got %d values", k, different)
+	got := make([][keys]*int64, callers)
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for c := range callers {
+		wg.Go(func() {
+			<-start
+			for k := range keys {
+				got[c][k] = m.Get(k)
+			}
+		})
+	}
+	close(start)
+	wg.Wait()
+	for c := range callers {
+		if got[c] != got[0] {
+			t.Fatalf("callers 0 and %d got different values for one key", c)
 		}
 	}
-	if made.Load() != 8 {
-		t.Errorf("made %d values for 8 keys", made.Load())
+	if made.Load() != keys || m.Len() != keys {
+		t.Errorf("made %d values and holds %d for %d keys", made.Load(), m.Len(), keys)
+	}
+}
+
+// The first look at the map is without the lock: what several have missed there is still added once.
+func TestMapAddsAKeyOnceForAllWhoHaveMissedIt(t *testing.T) {
+	busy, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	m := keyed.NewMap(1, func(int) *int { return new(int) }, func(*int) bool {
+		once.Do(func() {
+			close(busy)
+			<-release // with the lock
+		})
+		return false
+	})
+	m.Get(1)
+	var wg sync.WaitGroup
+	wg.Go(func() { m.Get(2) })
+	<-busy
+	var got [4]*int
+	for i := range got {
+		wg.Go(func() { got[i] = m.Get(3) })
+	}
+	time.Sleep(20 * time.Millisecond) // until they wait for the lock; too short a time makes the test pass
+	close(release)
+	wg.Wait()
+	for _, v := range got {
+		if v != got[0] {
+			t.Errorf("key 3 has the values %p and %p", got[0], v)
+		}
 	}
 }
 
@@ -157,6 +193,52 @@ func TestMapLeavesNothingBehindWhenMakePanics(t *testing.T) {
 	broken = false
 	if got := m.Get("a"); got != "made a" {
 		t.Errorf("Get after the panic: %q", got)
+	}
+}
+
+func TestMapNeitherForgetsNorMiscountsWhatIsStillBeingMade(t *testing.T) {
+	for _, end := range []string{"made", "panic"} {
+		t.Run(end, func(t *testing.T) {
+			making, release := make(chan struct{}), make(chan struct{})
+			m := keyed.NewMap(2, func(k int) *thing {
+				if k == 0 {
+					close(making)
+					<-release
+					if end == "panic" {
+						panic("no")
+					}
+				}
+				return &thing{k: k}
+			}, nil)
+			var first *thing
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				defer func() { _ = recover() }()
+				first = m.Get(0)
+			})
+			<-making
+			for k := range 20 {
+				m.Get(k + 1)
+			}
+			if n := m.Len(); n != 3 {
+				t.Errorf("%d entries, want 2 and the one that is being made", n)
+			}
+			close(release)
+			wg.Wait()
+			if end == "panic" {
+				if n := m.Len(); n != 2 {
+					t.Errorf("%d entries after the panic, want 2", n)
+				}
+			} else if m.Get(0) != first {
+				t.Error("it was forgotten while it was made")
+			}
+			for k := range 20 {
+				m.Get(k + 100)
+			}
+			if n := m.Len(); n != 2 {
+				t.Errorf("%d entries in the end, want 2", n)
+			}
+		})
 	}
 }
 
