@@ -14,21 +14,23 @@ import (
 
 // T17: while nothing succeeds, all that comes out of a budget is its burst.
 func TestBudgetGivesNoMoreThanItsBurstInAnOutage(t *testing.T) {
-	b := seawall.NewBudget(seawall.BudgetConfig{Burst: 37})
-	var taken atomic.Int64
-	var all sync.WaitGroup
-	for range 1000 {
-		all.Go(func() {
-			for range 100 {
-				if b.Take() {
-					taken.Add(1)
+	for _, burst := range []int{1, 37, 1_000_000} {
+		b := seawall.NewBudget(seawall.BudgetConfig{Burst: burst})
+		var taken atomic.Int64
+		var all sync.WaitGroup
+		for range 1000 {
+			all.Go(func() {
+				for range 2000 {
+					if b.Take() {
+						taken.Add(1)
+					}
 				}
-			}
-		})
-	}
-	all.Wait()
-	if taken.Load() != 37 || b.Available() != 0 {
-		t.Errorf("%d extra attempts, and %v are left", taken.Load(), b.Available())
+			})
+		}
+		all.Wait()
+		if taken.Load() != int64(burst) || b.Available() != 0 {
+			t.Errorf("%d extra attempts of %d, and %v are left", taken.Load(), burst, b.Available())
+		}
 	}
 }
 

@@ -118,6 +118,18 @@ func TestChainAsksAPolicyByItsRoleEvenIfThatIsEmbedded(t *testing.T) {
 	}
 }
 
+func TestScopeThatRefusesIsNotLeft(t *testing.T) {
+	tr, g := &trace{}, &gate{}
+	err := seawall.Chain(g, &scope{name: "total", trace: tr, refuse: errFull}).Do(t.Context(), func(context.Context) error {
+		tr.add("op")
+		return nil
+	})
+	if err != errFull || g.count(seawall.Failure) != 1 { //nolint:errorlint // the very error
+		t.Errorf("got %v", err)
+	}
+	tr.want(t)
+}
+
 // Alone, by its own Do, in a chain and in a chain of chains: a policy does the same everywhere.
 func TestPolicyDoesTheSameAloneAndInAChain(t *testing.T) {
 	for name, build := range map[string]func(*trace) seawall.Policy{

@@ -330,6 +330,17 @@ type unsafePointer struct{ closed *bool }
 
 func (u *unsafePointer) Close() error { *u.closed = true; return nil }
 
+// A closer need not be a pointer.
+func TestResultThatIsACloserByValueIsClosed(t *testing.T) {
+	r := &result{}
+	_, err := seawall.Call(t.Context(), &replacer{value: unsafe{}}, func(context.Context) (unsafe, error) {
+		return unsafe{r}, errDown
+	})
+	if err != nil || r.discarded != 1 {
+		t.Errorf("closed %d times; %v", r.discarded, err)
+	}
+}
+
 // What an attempt without a result leaves is not discarded. A discard function once got the zero value for each attempt
 // that was rejected, and its caller a nil dereference.
 func TestNothingIsDiscardedWhereThereIsNoResult(t *testing.T) {

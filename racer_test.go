@@ -127,6 +127,22 @@ func TestNoAttemptStartsForACallerThatLeft(t *testing.T) {
 	})
 }
 
+// T15: a success that had come was lost, by a toss of a coin, when its caller left at the same instant.
+func TestRaceReturnsASuccessThatCameWithTheCancellation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 200 {
+			ctx, cancel := context.WithCancel(t.Context())
+			v, err := seawall.Call(ctx, &racer{attempts: 2, delay: time.Hour, next: func(int) {
+				synctest.Wait() // the first has ended
+				cancel()
+			}}, one)
+			if v != 1 || err != nil {
+				t.Fatalf("got %v, %v", v, err)
+			}
+		}
+	})
+}
+
 func TestCanceledRaceReturnsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		errLeft := errors.New("left")

@@ -51,8 +51,7 @@ type RejectedError struct {
 func Reject(kind, name string, reason Reason, sentinel error, after time.Duration) *RejectedError {
 	e := &RejectedError{Kind: kind, Name: name, Reason: reason, sentinel: sentinel}
 	if after > 0 {
-		now := mono.Now()
-		e.timed, e.until = true, now+min(after, math.MaxInt64-max(0, now))
+		e.timed, e.until = true, mono.Now()+after // the sum may overflow: the difference to a later reading undoes that
 	}
 	return e
 }

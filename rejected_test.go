@@ -75,7 +75,7 @@ func TestRejectionRoundsItsTimeUp(t *testing.T) {
 	})
 }
 
-// T43: Error once did not return for waits of centuries, and the time of a rejection could overflow to none.
+// T43: Error once did not return for waits of centuries.
 func TestRejectionForEverIsForEver(t *testing.T) {
 	outside := seawall.Reject("breaker", "payments", seawall.ReasonOpen, errFull, math.MaxInt64)
 	check := func(r *seawall.RejectedError) {

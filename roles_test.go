@@ -63,6 +63,7 @@ type scope struct {
 	name   string
 	trace  *trace
 	change func(error) error
+	refuse error
 }
 
 type scopeKey struct{ name string }
@@ -72,6 +73,9 @@ func (s *scope) Do(ctx context.Context, op func(context.Context) error) error {
 }
 
 func (s *scope) Enter(ctx context.Context) (context.Context, error) {
+	if s.refuse != nil {
+		return nil, s.refuse
+	}
 	s.trace.add(s.name + " enters")
 	ctx, cancel := context.WithCancel(ctx)
 	return context.WithValue(ctx, scopeKey{s.name}, cancel), nil

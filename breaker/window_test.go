@@ -2,6 +2,7 @@ package breaker_test
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -134,6 +135,7 @@ func TestSealedWindowNeitherLosesNorDoubles(t *testing.T) {
 			all.Go(func() {
 				<-ready
 				for counted.Load() < 50 {
+					runtime.Gosched()
 				}
 				calls, failures = w.Seal()
 			})
