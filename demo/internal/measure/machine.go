@@ -87,7 +87,6 @@ func (w *Watch) Stop() Machine {
 	w.done.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	cores := runtime.GOMAXPROCS(0)
 	return Machine{
 		Cores:   cores,
 		CPU:     busiest(w.used, cores),
@@ -118,3 +117,7 @@ func busiest(used []reading, cores int) float64 {
 	}
 	return worst
 }
+
+// cores is how many processors the program may use, by its container's limit too. It is read before main asks for more
+// threads than that.
+var cores = runtime.GOMAXPROCS(0)
