@@ -208,7 +208,7 @@ func TestDerivedContextsStartNoGoroutine(t *testing.T) {
 		context.AfterFunc(inner, func() {})
 		cancels = append(cancels, cancelA, cancelB)
 	}
-	if n := runtime.NumGoroutine(); n != before {
+	if n := runtime.NumGoroutine(); n > before { // fewer, if one of another test has just ended
 		t.Errorf("%d goroutines were started", n-before)
 	}
 	for _, cancel := range cancels {
