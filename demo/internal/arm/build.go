@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ type Arm struct {
 func (a *Arm) build(ctx context.Context, cfg Config, o runner.Options) error {
 	switch o.Kind {
 	case verdict.Seawall:
-		a.style = &seawallStyle{registry: o.Registry, slo: o.Scene.SLO}
+		a.style = &seawallStyle{registry: o.Registry}
 	case verdict.Plain:
 		a.style = plainStyle{plainRetries}
 	case verdict.NoRetry:
@@ -82,13 +83,12 @@ func (a *Arm) build(ctx context.Context, cfg Config, o runner.Options) error {
 	if err != nil {
 		return err
 	}
-	asks := a.style.inventoryClient(inventoryURL, counted{at.transport(), &a.attempts}, func() { a.calls.Add(1) })
+	asks := a.style.inventoryClient(inventoryURL, counted{at.transport(), &a.calls, &a.attempts})
 	gatewayURL, err := at.serve(ctx, a.style.gatewayServer(gateway.Handler(titles, asks)))
 	if err != nil {
 		return err
 	}
-	client, patience := a.style.customers(at.transport())
-	a.customers = edge.New(client, gatewayURL, patience)
+	a.customers = edge.New(a.style.customers(at.transport()), gatewayURL)
 	return nil
 }
 
@@ -141,21 +141,24 @@ func steady(start time.Time) func() time.Time {
 
 func (a *Arm) onClose(f func(context.Context) error) { a.closers = append(a.closers, f) }
 
-// counted counts the attempts that really go out, below whatever decides about them, alike for all arms. It also tells
-// the service which attempt it is, if the client does so in a header of its own.
+// patience is how long customers wait for an answer, in all arms.
+const patience = 5 * time.Second
+
+// counted counts what really goes out, below whatever decides about it, alike for all arms: the first attempts, which are
+// the calls, and all attempts. A call that its own side rejects is in neither. It also tells the service which attempt it
+// is, if the client does so in a header of its own.
 type counted struct {
 	http.RoundTripper
-	n *atomic.Uint64
+	calls, attempts *atomic.Uint64
 }
 
 func (c counted) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.n.Add(1)
-	if attempt := r.Header.Get("Seawall-Attempt"); attempt != "" {
-		r = r.Clone(r.Context())
-		r.Header.Set(gateway.AttemptHeader, attempt)
-	} else if r.Header.Get(gateway.AttemptHeader) == "" {
-		r = r.Clone(r.Context())
-		r.Header.Set(gateway.AttemptHeader, "1")
+	attempt := cmp.Or(r.Header.Get("Seawall-Attempt"), r.Header.Get(gateway.AttemptHeader), "1")
+	if attempt == "1" {
+		c.calls.Add(1) // before the attempts: see Status
 	}
+	c.attempts.Add(1)
+	r = r.Clone(r.Context())
+	r.Header.Set(gateway.AttemptHeader, attempt)
 	return c.RoundTripper.RoundTrip(r)
 }

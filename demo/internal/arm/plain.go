@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall/demo/internal/gateway"
-	"github.com/seawall-go/seawall/demo/internal/load"
 	"github.com/seawall-go/seawall/demo/internal/measure"
 	"github.com/seawall-go/seawall/demo/internal/report"
 )
@@ -16,27 +15,26 @@ import (
 type plainStyle struct{ retries int }
 
 const (
-	plainRetries  = 3
-	plainAttempt  = time.Second     // between services
-	plainCustomer = 5 * time.Second // at the edge
+	plainRetries = 3
+	plainAttempt = time.Second // between services
 )
 
 func (plainStyle) inventoryServer(h http.Handler) http.Handler { return h }
 func (plainStyle) gatewayServer(h http.Handler) http.Handler   { return h }
 
-func (p plainStyle) inventoryClient(url string, transport http.RoundTripper, calls func()) gateway.Inventory {
-	return gateway.NewPlain(url, transport, plainAttempt, p.retries, calls)
+func (p plainStyle) inventoryClient(url string, transport http.RoundTripper) gateway.Inventory {
+	return gateway.NewPlain(url, transport, plainAttempt, p.retries)
 }
 
-func (plainStyle) customers(transport http.RoundTripper) (*http.Client, func(load.Kind) time.Duration) {
-	return &http.Client{Transport: transport, Timeout: plainCustomer}, nil
+func (plainStyle) customers(transport http.RoundTripper) *http.Client {
+	return &http.Client{Transport: transport, Timeout: patience}
 }
 
 func (plainStyle) status(*measure.Status) {}
 
 func (p plainStyle) settings() []report.Setting {
 	return []report.Setting{
-		{Of: "customers' http.Client", Name: "Timeout", Value: plainCustomer.String()},
+		{Of: "customers' http.Client", Name: "Timeout", Value: patience.String()},
 		{Of: "gateway's http.Client", Name: "Timeout", Value: plainAttempt.String()},
 		{Of: "gateway's retries", Name: "after the first attempt", Value: strconv.Itoa(p.retries) + ", full jitter from 50ms, doubling"},
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/demo/internal/gateway"
-	"github.com/seawall-go/seawall/demo/internal/load"
 	"github.com/seawall-go/seawall/demo/internal/measure"
 	"github.com/seawall-go/seawall/httpx"
 	"github.com/seawall-go/seawall/retry"
@@ -17,7 +16,6 @@ import (
 // seawallStyle puts package httpx where plain Go has an http.Client and a bare handler.
 type seawallStyle struct {
 	registry *seawall.Registry
-	slo      measure.SLO
 
 	servers  []*httpx.Handler
 	gateway  *gateway.Seawall
@@ -42,20 +40,20 @@ func (s *seawallStyle) server(name string, admission bulkhead.Config, h http.Han
 	return handler
 }
 
-func (s *seawallStyle) inventoryClient(url string, transport http.RoundTripper, calls func()) gateway.Inventory {
-	s.gateway = gateway.NewSeawall(url, transport, s.registry, calls)
+func (s *seawallStyle) inventoryClient(url string, transport http.RoundTripper) gateway.Inventory {
+	s.gateway = gateway.NewSeawall(url, transport, s.registry)
 	return s.gateway
 }
 
-func (s *seawallStyle) customers(transport http.RoundTripper) (*http.Client, func(load.Kind) time.Duration) {
+func (s *seawallStyle) customers(transport http.RoundTripper) *http.Client {
 	s.customer = httpx.NewTransport("boxoffice", httpx.ClientConfig{
-		Timeout:   5 * time.Second,
+		Timeout:   patience,
 		Retry:     retry.Config{MaxAttempts: 1}, // the gateway repeats, next to what fails; two layers would multiply
 		Bulkhead:  bulkhead.Config{Limit: 1024},
 		TrustPeer: httpx.TrustAll,
 		Registry:  s.registry,
 	}, transport)
-	return &http.Client{Transport: s.customer}, s.slo.Deadline
+	return &http.Client{Transport: s.customer}
 }
 
 func (s *seawallStyle) status(m *measure.Status) {

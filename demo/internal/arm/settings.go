@@ -7,6 +7,7 @@ import (
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/demo/internal/gateway"
 	"github.com/seawall-go/seawall/demo/internal/report"
 	"github.com/seawall-go/seawall/retry"
 )
@@ -21,6 +22,9 @@ func (s *seawallStyle) settings() []report.Setting {
 	t := s.gateway.Transport()
 	cfg, of := t.Config(), fmt.Sprintf("httpx %q, ", t.Name())
 	all = append(all,
+		report.Setting{Of: "customers' http.Client", Name: "Timeout", Value: patience.String()},
+		report.Setting{Of: "seat maps", Name: "limit before the copy is taken", Value: gateway.ReadWithin.String()},
+		report.Setting{Of: "seat maps", Name: "oldest copy", Value: gateway.StaleFor.String()},
 		report.Setting{Of: of + "limits", Name: "Timeout", Value: cfg.Timeout.String()},
 		report.Setting{Of: of + "limits", Name: "AttemptTimeout", Value: cfg.AttemptTimeout.String()},
 	)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/seawall-go/seawall/demo/internal/arm"
 	"github.com/seawall-go/seawall/demo/internal/report"
@@ -98,6 +99,21 @@ func checkPlain(t *testing.T, scene string, plain report.Arm) {
 	default:
 		t.Errorf("no contrast is claimed for scene %q", scene)
 	}
+}
+
+// TestTheStormIsMadeOfRetries plays the plain arm without its retries: with the same limits of time it recovers by itself,
+// so what holds the other one down is its retries.
+func TestTheStormIsMadeOfRetries(t *testing.T) {
+	storm, err := scene.Find("retrystorm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r := play(t, storm[0], 1, runner.Spec{Name: "noretry", Kind: verdict.NoRetry})
+		if recovered := r.Arms[0].Recovered; recovered == nil || *recovered > 10*time.Second {
+			t.Errorf("without retries it recovered after %v, want at most 10s", recovered)
+		}
+	})
 }
 
 // TestEqualArmsAreEqual plays each scene with two arms of one kind: nothing in the frame, the gates, the wires or the

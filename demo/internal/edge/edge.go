@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/seawall-go/seawall/demo/internal/gateway"
 	"github.com/seawall-go/seawall/demo/internal/load"
@@ -18,23 +17,14 @@ import (
 type Edge struct {
 	client *http.Client
 	base   string // such as http://127.0.0.2:4711
-	// patience is how long a customer waits for a kind of answer; nil leaves that to the client.
-	patience func(load.Kind) time.Duration
 }
 
-// New makes an Edge. patience may be nil.
-func New(client *http.Client, base string, patience func(load.Kind) time.Duration) *Edge {
-	return &Edge{client, base, patience}
-}
+// New makes an Edge. How long a customer waits is the client's Timeout, or its transport's.
+func New(client *http.Client, base string) *Edge { return &Edge{client, base} }
 
 // Do makes one request and validates its answer.
 func (e *Edge) Do(ctx context.Context, r load.Request) load.Answer {
 	a := load.Answer{Request: r}
-	if e.patience != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, e.patience(r.Kind))
-		defer cancel()
-	}
 	req, err := e.request(ctx, r)
 	if err != nil {
 		a.Err = err.Error()

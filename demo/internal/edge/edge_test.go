@@ -70,7 +70,7 @@ func TestEdgeBelievesNoAnswerThatIsNotItsOwn(t *testing.T) {
 		{"error", seatMap, 502, `gateway`, load.Answer{}, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			a := edge.New(answers(row.status, row.body), "http://box", nil).Do(t.Context(), row.request)
+			a := edge.New(answers(row.status, row.body), "http://box").Do(t.Context(), row.request)
 			if a.Status != row.status || a.Valid != row.want.Valid || a.Conflict != row.want.Conflict ||
 				a.Stale != row.want.Stale || a.Age != row.want.Age || (a.Err != "") != row.invalid {
 				t.Errorf("got %+v", a)
@@ -90,7 +90,7 @@ func TestEdgeKnowsARefusalByItsHint(t *testing.T) {
 		{503, nil, false},
 		{504, []string{"Retry-After", "1"}, false},
 	} {
-		a := edge.New(answers(row.status, "", row.header...), "http://box", nil).Do(t.Context(), page)
+		a := edge.New(answers(row.status, "", row.header...), "http://box").Do(t.Context(), page)
 		if a.Pushback != row.pushback {
 			t.Errorf("%d %v: pushback %t", row.status, row.header, a.Pushback)
 		}
@@ -119,20 +119,19 @@ func TestEdgeAsksForWhatTheCustomerWants(t *testing.T) {
 			}
 			return &http.Response{StatusCode: 500, Body: http.NoBody, Request: r}, nil
 		})}
-		edge.New(client, "http://box", nil).Do(t.Context(), row.request)
+		edge.New(client, "http://box").Do(t.Context(), row.request)
 	}
 }
 
-func TestEdgeLeavesWhenItsPatienceIsOver(t *testing.T) {
+func TestEdgeLeavesWhenItsClientsTimeIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		client := &http.Client{Timeout: 5 * time.Second, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, context.Cause(r.Context())
 		})}
-		patience := func(load.Kind) time.Duration { return 250 * time.Millisecond }
 		begin := time.Now()
-		a := edge.New(client, "http://box", patience).Do(t.Context(), seatMap)
-		if took := time.Since(begin); took != 250*time.Millisecond || a.Err == "" || a.Status != 0 {
+		a := edge.New(client, "http://box").Do(t.Context(), seatMap)
+		if took := time.Since(begin); took != 5*time.Second || a.Err == "" || a.Status != 0 {
 			t.Errorf("after %v: %+v", took, a)
 		}
 	})

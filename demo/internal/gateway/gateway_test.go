@@ -37,14 +37,12 @@ func answer(r *http.Request, status int, body string, header ...string) (*http.R
 
 const goodMap = `{"performance":3,"as_of_ms":5,"claims":[[11,"held"]]}`
 
-func quiet() {}
-
 func newSeawall(inventory roundTrip) *gateway.Seawall {
-	return gateway.NewSeawall("http://inventory", inventory, new(seawall.Registry), quiet)
+	return gateway.NewSeawall("http://inventory", inventory, new(seawall.Registry))
 }
 
 func newPlain(inventory roundTrip) *gateway.Plain {
-	return gateway.NewPlain("http://inventory", inventory, time.Second, 3, quiet)
+	return gateway.NewPlain("http://inventory", inventory, time.Second, 3)
 }
 
 // ask sends one request through the handler.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 )
@@ -55,7 +56,7 @@ func (r remote) seatMap(ctx context.Context, performance int64) (m SeatMap, err 
 }
 
 func (r remote) hold(ctx context.Context, order string, request []byte) (Answer, error) {
-	return r.do(ctx, http.MethodPut, "/holds/"+order, request)
+	return r.do(ctx, http.MethodPut, "/holds/"+url.PathEscape(order), request)
 }
 
 // do sends one request. An answer that is neither a success nor the caller's fault is an error.

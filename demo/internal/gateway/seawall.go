@@ -23,23 +23,20 @@ type Seawall struct {
 	transport *httpx.Transport
 	seats     *seawall.Pipeline
 	copies    copies
-	calls     func()
 }
 
 const (
-	// readWithin leaves a customer, who waits 250 ms, time for the answer from the copy.
-	readWithin = 150 * time.Millisecond
-	// staleFor is how old a copy may be.
-	staleFor = 15 * time.Second
+	// ReadWithin leaves a customer, who waits 250 ms, time for the answer from the copy.
+	ReadWithin = 150 * time.Millisecond
+	// StaleFor is how old a copy may be.
+	StaleFor = 15 * time.Second
 )
 
-// NewSeawall makes a Seawall on a transport. calls is told of each call, however many attempts it takes.
-func NewSeawall(base string, transport http.RoundTripper, registry *seawall.Registry, calls func()) *Seawall {
-	s := &Seawall{copies: copies{m: map[int64]SeatMap{}}, calls: calls}
+// NewSeawall makes a Seawall on a transport.
+func NewSeawall(base string, transport http.RoundTripper, registry *seawall.Registry) *Seawall {
+	s := &Seawall{copies: copies{m: map[int64]SeatMap{}}}
 	s.transport = httpx.NewTransport("inventory", httpx.ClientConfig{
-		// The limit of an attempt is the customer's deadline, which comes with the request.
-		Timeout:        time.Second,
-		AttemptTimeout: httpx.Off,
+		Timeout:   time.Second,
 		Retry:          retry.Config{Backoff: retry.Backoff{Base: 20 * time.Millisecond, Max: 200 * time.Millisecond}},
 		Breaker: breaker.Config{
 			Window:  breaker.Window{Time: time.Second},
@@ -52,14 +49,13 @@ func NewSeawall(base string, transport http.RoundTripper, registry *seawall.Regi
 	s.remote = remote{&http.Client{Transport: s.transport}, base}
 	s.seats = seawall.Chain(
 		degrade.NewFallback("seats.copy", degrade.FallbackConfig{Func: degrade.Func(s.copy), Registry: registry}),
-		timeout.New("seats", timeout.Config{Limit: readWithin, Registry: registry}),
+		timeout.New("seats", timeout.Config{Limit: ReadWithin, Registry: registry}),
 	)
 	return s
 }
 
 // SeatMap asks for a seat map, or takes the last good copy.
 func (s *Seawall) SeatMap(ctx context.Context, performance int64) (SeatMap, error) {
-	s.calls()
 	ctx = context.WithValue(ctx, performanceKey{}, performance)
 	return seawall.Call(ctx, s.seats, s.fresh)
 }
@@ -80,7 +76,7 @@ var errNoCopy = errors.New("no copy that is young enough")
 
 func (s *Seawall) copy(ctx context.Context, _ error) (SeatMap, error) {
 	performance, _ := ctx.Value(performanceKey{}).(int64)
-	if m, ok := s.copies.get(performance, staleFor); ok {
+	if m, ok := s.copies.get(performance, StaleFor); ok {
 		return m, nil
 	}
 	return SeatMap{}, errNoCopy
@@ -88,7 +84,6 @@ func (s *Seawall) copy(ctx context.Context, _ error) (SeatMap, error) {
 
 // Hold holds seats. It may be repeated, because the order's id makes it idempotent.
 func (s *Seawall) Hold(ctx context.Context, order string, request []byte) (Answer, error) {
-	s.calls()
 	return s.remote.hold(ctx, order, request)
 }
 

@@ -10,7 +10,7 @@ type Status struct {
 	Gates []Gate
 	// Shed is how many requests were refused by the arm itself.
 	Shed uint64
-	// Calls is how often a client of the arm asked a dependency for something, and Attempts how often it sent it: more
+	// Calls is how often a client of the arm sent a dependency something new, and Attempts how often it sent: more
 	// where it tried again.
 	Calls, Attempts uint64
 	// Budget is how many further attempts one call may bring on average, such as 0.1, and Floor how many there may be
