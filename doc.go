@@ -22,7 +22,8 @@
 // # Roles
 //
 // Every policy of this module plays one of five roles: [Gate], [Scope], [Repeater], [Racer] or [Replacer]. A chain asks
-// them by role, so results travel as return values: a chain of such policies allocates nothing on success. A policy of
+// them by role, so results travel as return values: on success a chain of such policies allocates nothing, but for a
+// timeout, which is a context. A policy of
 // your own fits in with its one method, Do, at the price of one closure; it may also implement a role.
 //
 // # Outcomes

@@ -15,7 +15,8 @@ type Policy interface {
 // not returned are closed if they are an io.Closer. Where a [Replacer] puts a value in the place of an error, the
 // value must be a T: if it is not, the error says so.
 //
-// Call costs what the policies cost: with a [Pipeline] of this module's policies it allocates nothing on success.
+// Call costs what the policies cost. With a [Pipeline] of this module's policies it allocates nothing on success, but for
+// one context for each timeout.
 func Call[T any](ctx context.Context, p Policy, op func(context.Context) (T, error)) (T, error) {
 	return run(ctx, p, valueOp[T](op))
 }

@@ -15,8 +15,8 @@ import (
 // Breaker is a circuit breaker, a [seawall.Gate]. Make it with [New], one for each dependency whose health is one thing,
 // and share it: it is safe for concurrent use.
 //
-// A call through a closed breaker costs some 40 ns: one reading of the clock and two atomic operations. It takes no lock
-// and allocates nothing. A rejection does not allocate either.
+// A call through a closed breaker costs some 50 ns: one reading of the clock and a few atomic operations. It takes no lock
+// and allocates nothing, but for one call in each step of the window, a tenth of it. A rejection does not allocate either.
 type Breaker struct {
 	name   string
 	random func() float64 // uniform in [0, 1)
@@ -194,7 +194,7 @@ func (b *Breaker) settle(e *era, t seawall.Ticket, outcome seawall.Outcome) bool
 			continue // the window was replaced, by a transition or by an update
 		}
 		if e.settings.trips(in) {
-			b.trip(e.window, in)
+			b.trip(e.window)
 		}
 		return true
 	}

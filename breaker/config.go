@@ -11,11 +11,11 @@ import (
 // Config sets a [Breaker]. The zero value is a good breaker for most dependencies; a zero field is its default.
 type Config struct {
 	// FailureRate is the share of failures at which the breaker opens, in the window or among the probes. Default 0.5;
-	// 0.000001 to 1. It is compared exactly, and reaching it is enough. A low rate turns a partial failure into a
+	// 0.000001 to 1, rounded to a millionth. It is compared in integers, and reaching it is enough. A low rate turns a partial failure into a
 	// whole one: 0.1 makes an outage of a dependency that serves 85 % of the calls.
 	FailureRate float64 `json:"failure_rate" yaml:"failure_rate"`
 	// MinCalls is how many calls the window must hold before the rate means anything. Default 20; 1 to 1,000,000, and
-	// at most Window.Calls. With 1 the first failure opens the breaker.
+	// at most Window.Calls. With 1 a failure before any success opens it.
 	MinCalls int `json:"min_calls" yaml:"min_calls"`
 	// Window is what the failure rate is taken over. Default the last 10 s.
 	Window Window `json:"window" yaml:"window"`

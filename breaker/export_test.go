@@ -15,9 +15,10 @@ func (b *Breaker) Queue(e Event) {
 	b.events = append(b.events, e)
 }
 
-// TripOn does what the end of a call does that saw so many failures in the window: w is the one of that call.
+// TripOn does what the end of a call does that saw its window w reach the rate, after counting so many more in it.
 func (b *Breaker) TripOn(w WindowUnderTest, calls, failures int64) {
-	b.trip(w.w, tally(failures<<32+calls))
+	w.w.word.Add(failures<<32 + calls)
+	b.trip(w.w)
 }
 
 // ClosedWindow returns the window of the closed state.

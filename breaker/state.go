@@ -86,12 +86,14 @@ func (b *Breaker) foldLocked(w *window) {
 	b.earlier.failures += sum.failures
 }
 
-// trip opens a closed breaker on what its window w held. It asks again, now that nothing can change: w may be another
-// era's, and after an update the settings that open the breaker must be those that say so.
-func (b *Breaker) trip(w *window, in tally) {
+// trip opens a closed breaker whose window w has reached the rate. It asks again, now that nothing can change: w may be
+// another era's, after an update the settings that open the breaker must be those that say so, and what a call counted
+// reaches back too far if it was held up between reading the clock and counting.
+func (b *Breaker) trip(w *window) {
 	b.mu.Lock()
 	defer b.deliver()
 	defer b.mu.Unlock()
+	in := w.in(mono.Now())
 	if e := b.era.Load(); e.window == w && e.settings.trips(in) {
 		b.openLocked(e, "failure_rate", totals{in.calls(), in.failures()})
 	}

@@ -259,3 +259,17 @@ func TestTimeWindowDoesNotCareWhereTheClockStands(t *testing.T) {
 		}
 	}
 }
+
+// A call that is held up between reading the clock and counting sees outcomes that have expired. They must not trip.
+func TestBreakerDoesNotTripOnWhatHasExpired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker(breaker.Config{MinCalls: 20})
+		w := b.ClosedWindow()
+		for range 19 {
+			_ = b.Do(t.Context(), fail)
+		}
+		time.Sleep(11 * time.Second)
+		b.TripOn(w, 1, 1)
+		wantState(t, b, breaker.Closed)
+	})
+}

@@ -36,8 +36,8 @@ const (
 func NewSeawall(base string, transport http.RoundTripper, registry *seawall.Registry) *Seawall {
 	s := &Seawall{copies: copies{m: map[int64]SeatMap{}}}
 	s.transport = httpx.NewTransport("inventory", httpx.ClientConfig{
-		Timeout:   time.Second,
-		Retry:          retry.Config{Backoff: retry.Backoff{Base: 20 * time.Millisecond, Max: 200 * time.Millisecond}},
+		Timeout: time.Second,
+		Retry:   retry.Config{Backoff: retry.Backoff{Base: 20 * time.Millisecond, Max: 200 * time.Millisecond}},
 		Breaker: breaker.Config{
 			Window:  breaker.Window{Time: time.Second},
 			OpenFor: 500 * time.Millisecond, MaxOpenFor: 2 * time.Second,

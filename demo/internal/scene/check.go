@@ -33,8 +33,8 @@ type Measure string
 const (
 	// Goodput is good answers by requests.
 	Goodput Measure = "goodput"
-	// RefusedInTime is the share of the refused requests that were told so within a time, from the intended send. It
-	// holds where nothing was refused.
+	// RefusedInTime is the share of the refused requests that were told so within a time, from the intended send. It does
+	// not hold if more requests failed or came late than were refused: a refusal is for all that cannot be served.
 	RefusedInTime Measure = "refused_in_time"
 	// AttemptsPerCall is attempts by calls over the whole scene, beside the floor of the arm's retry budgets: attempts ≤
 	// AtMost × calls + floor.

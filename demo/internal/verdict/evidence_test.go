@@ -375,19 +375,29 @@ func TestRefusalsAreHeldToTheirTime(t *testing.T) {
 		return a
 	}
 	e.Answers = nil
-	if f := judge(e)["R1"]; f.State != verdict.Holds || f.Measured != "none was refused" {
+	if f := judge(e)["R1"]; f.State != verdict.Holds || f.Measured != "none was refused, 0 failed or came late" {
 		t.Errorf("%+v", f)
 	}
 	for range 99 {
 		e.Answers = append(e.Answers, refused(50*ms))
 	}
 	e.Answers = append(e.Answers, refused(51*ms))
-	if f := judge(e)["R1"]; f.State != verdict.Holds || f.Measured != "99.0 % of 100, p99 50ms, the last after 51ms" {
+	if f := judge(e)["R1"]; f.State != verdict.Holds || f.Measured != "99.0 % of 100, p99 50ms, the last after 51ms; 0 failed or came late" {
 		t.Errorf("%+v", f)
 	}
 	e.Answers = append(e.Answers, refused(51*ms))
 	if f := judge(e)["R1"]; f.State != verdict.Violated {
 		t.Errorf("%+v", f)
+	}
+	// One fast refusal beside many that hang is no way to keep the rule, nor is none.
+	silent := refused(5 * time.Second)
+	silent.Status, silent.Pushback, silent.Err = 0, false, "timeout"
+	for _, answers := range [][]load.Answer{{silent}, {refused(ms), silent, silent}} {
+		lie := e
+		lie.Answers = answers
+		if f := judge(lie)["R1"]; f.State != verdict.Violated {
+			t.Errorf("%+v", f)
+		}
 	}
 	// A read that is refused late is not what this rule is about.
 	e.Answers[100].Kind = load.SeatMap

@@ -45,8 +45,16 @@ func goodput(e Evidence, c scene.Check) (bool, string) {
 func refusedInTime(e Evidence, c scene.Check) (bool, string) {
 	var told []time.Duration
 	var s measure.Share
+	silent := 0
 	for _, a := range e.Answers {
-		if !c.Covers(a.Request) || e.Scene.SLO.Grade(a) != measure.Refused {
+		if !c.Covers(a.Request) {
+			continue
+		}
+		grade := e.Scene.SLO.Grade(a)
+		if grade == measure.Failed || grade == measure.Slow {
+			silent++
+		}
+		if grade != measure.Refused {
 			continue
 		}
 		told = append(told, a.Latency())
@@ -56,11 +64,12 @@ func refusedInTime(e Evidence, c scene.Check) (bool, string) {
 		}
 	}
 	if s.Whole == 0 {
-		return true, "none was refused"
+		return silent == 0, fmt.Sprintf("none was refused, %d failed or came late", silent)
 	}
 	l := measure.LatencyOf(told)
-	return s.Ratio() >= c.AtLeast,
-		fmt.Sprintf("%s of %d, p99 %s, the last after %s", s, s.Whole, span.Short(l.P99), span.Short(l.Max))
+	return s.Ratio() >= c.AtLeast && silent <= s.Whole,
+		fmt.Sprintf("%s of %d, p99 %s, the last after %s; %d failed or came late",
+			s, s.Whole, span.Short(l.P99), span.Short(l.Max), silent)
 }
 
 // rounding is what floating point may lose of a number of attempts that is exactly on its limit.
