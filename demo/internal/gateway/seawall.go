@@ -26,7 +26,7 @@ type Seawall struct {
 }
 
 const (
-	// ReadWithin leaves a customer, who waits 250 ms, time for the answer from the copy.
+	// ReadWithin leaves time for the answer from the copy: one that comes after 250 ms is no longer a good one.
 	ReadWithin = 150 * time.Millisecond
 	// StaleFor is how old a copy may be.
 	StaleFor = 15 * time.Second
