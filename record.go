@@ -17,6 +17,7 @@ type Record struct {
 type Facts struct {
 	Retries     int           // attempts after the first, one after the other
 	Hedges      int           // attempts beside the first
+	Winner      int           // number of the attempt that won a race; 0 if there was none, or it was lost
 	Waited      time.Duration // time between attempts
 	ServerDelay time.Duration // the longest wait that the dependency asked for
 	Replaced    bool          // the result is a fallback's

@@ -24,6 +24,8 @@ type Snapshot struct {
 	Mode   Mode
 	State  string // such as "half_open"; empty if the kind has no states
 	Values []Value
+	// Members are those of a keyed family that have most to say, at most 32: the ones that must be kept first, then any.
+	Members []Snapshot
 }
 
 // Value is one number of a [Snapshot].
@@ -35,7 +37,9 @@ type Value struct {
 // Registry knows the policies of a program by weak pointers: it lists them, and keeps none of them alive. A policy enters
 // it when it is made. The zero Registry is ready for use, and safe for concurrent use.
 type Registry struct {
-	logger atomic.Pointer[slog.Logger]
+	logger   atomic.Pointer[slog.Logger]
+	parent   *Registry // whose logger it is; nil if its own
+	detached bool      // nothing enters it
 
 	mu      sync.Mutex // guards the fields below
 	members map[memberKey]func() Member
@@ -61,6 +65,9 @@ func Register[T any, M interface {
 	Member
 }](r *Registry, kind string, name *string, m M) {
 	r = r.orDefault()
+	if r.detached {
+		return
+	}
 	pointer := weak.Make((*T)(m))
 	member := func() Member {
 		if p := pointer.Value(); p != nil {
@@ -74,6 +81,10 @@ func Register[T any, M interface {
 		r.Logger().Warn("seawall.registry.name_taken", "kind", kind, "name", asked, "renamed", *name)
 	}
 }
+
+// Detached returns a registry that nothing enters, for the members of a family, which are many and come and go. What they
+// have to log goes where r's events go.
+func (r *Registry) Detached() *Registry { return &Registry{parent: r.orDefault(), detached: true} }
 
 func (r *Registry) orDefault() *Registry {
 	if r == nil {
@@ -160,8 +171,10 @@ func (r *Registry) SetLogger(l *slog.Logger) { r.orDefault().logger.Store(l) }
 
 // Logger returns where the members' events go.
 func (r *Registry) Logger() *slog.Logger {
-	if l := r.orDefault().logger.Load(); l != nil {
-		return l
+	for r = r.orDefault(); r != nil; r = r.parent {
+		if l := r.logger.Load(); l != nil {
+			return l
+		}
 	}
 	return slog.Default()
 }

@@ -1,6 +1,7 @@
 package seawall_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -216,4 +217,25 @@ func TestRegistryLogsWhereItIsTold(t *testing.T) {
 	r.Logger().Info("third")
 	byDefault.want(t, "first", "third")
 	own.want(t, "second d=1s")
+}
+
+// T77: the members of a family do not flood the registry, and are heard all the same.
+func TestDetachedRegistryListsNothingAndLogsWithItsParent(t *testing.T) {
+	var log bytes.Buffer
+	parent := &seawall.Registry{}
+	detached := parent.Detached()
+	parent.SetLogger(slog.New(slog.NewTextHandler(&log, nil)))
+	for range 2 {
+		enter(detached, "member", "same")
+	}
+	if got := len(detached.Members()) + len(parent.Members()); got != 0 {
+		t.Errorf("%d members", got)
+	}
+	if log.Len() > 0 {
+		t.Errorf("equal names were reported: %s", log.String())
+	}
+	detached.Log(t.Context(), slog.LevelInfo, "seawall.test.event")
+	if !strings.Contains(log.String(), "seawall.test.event") {
+		t.Errorf("the parent's log holds %q", log.String())
+	}
 }

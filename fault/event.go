@@ -2,10 +2,10 @@ package fault
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
+
+	"github.com/seawall-go/seawall/internal/events"
 )
 
 // Event is a start or an end of a fault. It is also logged, at WARN, as seawall.fault.started or seawall.fault.stopped
@@ -20,40 +20,16 @@ type Event struct {
 	At    time.Duration // since the start of the plan, by the clock
 }
 
-// deliver tells the events, in order and outside of all locks. One goroutine at a time does so: whoever else comes
-// leaves its events to that one.
-func (i *Injector) deliver() {
-	for {
-		i.mu.Lock()
-		if i.delivering || len(i.events) == 0 {
-			i.mu.Unlock()
-			return
-		}
-		event := i.events[0]
-		i.events = i.events[1:]
-		i.delivering = true
-		i.mu.Unlock()
-		i.tell(event)
+// tell logs an event and gives it to the listener.
+func (i *Injector) tell(e Event) {
+	logger := i.cfg.Registry.Logger()
+	events.Shield(logger, kind, i.name, func() { i.log(e) })
+	if i.cfg.OnChange != nil {
+		events.Shield(logger, kind, i.name, func() { i.cfg.OnChange(e) })
 	}
 }
 
-// tell ends the delivery of one event on every path. If the listener leaves by runtime.Goexit, the events behind it are
-// told before the goroutine ends.
-func (i *Injector) tell(e Event) {
-	returned := false
-	defer func() {
-		if value := recover(); value != nil {
-			i.cfg.Registry.Logger().Error("seawall.listener.panicked",
-				"kind", kind, "name", i.name, "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
-			returned = true
-		}
-		i.mu.Lock()
-		i.delivering = false
-		i.mu.Unlock()
-		if !returned {
-			i.deliver()
-		}
-	}()
+func (i *Injector) log(e Event) {
 	event := "seawall.fault.started"
 	if e.State == Ended {
 		event = "seawall.fault.stopped"
@@ -61,8 +37,4 @@ func (i *Injector) tell(e Event) {
 	i.cfg.Registry.Log(context.Background(), slog.LevelWarn, event,
 		slog.String("name", e.Name), slog.String("kind", string(e.Fault.Kind)), slog.String("target", e.Fault.Target),
 		slog.Uint64("seed", e.Seed), slog.Uint64("hits", e.Hits))
-	if i.cfg.OnChange != nil {
-		i.cfg.OnChange(e)
-	}
-	returned = true
 }

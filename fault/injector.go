@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/events"
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
@@ -20,16 +21,16 @@ type Injector struct {
 	cfg  Config
 	name string
 
-	mu         sync.Mutex // guards the fields below, and the state of all runs
-	points     map[string]*Point
-	runs       []*run // one for each fault of the plan, in its order
-	state      State
-	start      time.Duration // reading of mono.Now at Start
-	due        []change      // what is still to come, the next one first
-	timer      *time.Timer   // for the next of due; nil before Start
-	unwatch    func() bool   // lets go of Start's context
-	events     []Event       // not yet told
-	delivering bool
+	mu      sync.Mutex // guards the fields below, and the state of all runs
+	points  map[string]*Point
+	runs    []*run // one for each fault of the plan, in its order
+	state   State
+	start   time.Duration // reading of mono.Now at Start
+	due     []change      // what is still to come, the next one first
+	timer   *time.Timer   // for the next of due; nil before Start
+	unwatch func() bool   // lets go of Start's context
+
+	events events.Queue[Event] // put under mu
 }
 
 // run is one fault on its way through the plan.
@@ -134,7 +135,7 @@ func (i *Injector) unlock() {
 	if unwatch != nil {
 		unwatch()
 	}
-	i.deliver()
+	i.events.Tell(i.tell)
 }
 
 // Config returns the configuration.

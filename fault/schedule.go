@@ -122,7 +122,7 @@ func (i *Injector) applyLocked(changes []change, now time.Duration) {
 		if c.to == Ended {
 			e.Hits = r.hits.Load()
 		}
-		i.events = append(i.events, e)
+		i.events.Put(e)
 	}
 }
 

@@ -42,6 +42,7 @@ var libraries = map[string][]string{
 	"github.com/maypok86/otter/v2":          {"cache"},
 	"github.com/sony/gobreaker/v2":          {"breaker"},
 	"go.opentelemetry.io/otel":              {"telemetry", "httpx", "grpcx"},
+	"go.yaml.in/yaml/v4":                    {"policyfile"},
 	"golang.org/x/time/rate":                {"ratelimit"},
 	"google.golang.org/grpc":                {"grpcx"},
 }

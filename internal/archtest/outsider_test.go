@@ -14,12 +14,14 @@ import (
 // programs is what an outsider's program does with each primitive, after `ctx := context.Background()`. A primitive
 // without a row fails the test.
 var programs = map[string]string{
-	"breaker":  `err = breaker.New("outsider", breaker.Config{}).Do(ctx, op)`,
-	"bulkhead": `err = bulkhead.New("outsider", bulkhead.Config{Limit: 1}).Do(ctx, op)`,
-	"degrade":  `err = degrade.NewFallback("outsider", degrade.FallbackConfig{Func: degrade.Value(1)}).Do(ctx, op)`,
-	"fault":    `err = fault.New("outsider", fault.Config{}).Point("dependency").Do(ctx, op)`,
-	"retry":    `err = retry.New("outsider", retry.Config{}).Do(ctx, op)`,
-	"timeout":  `err = timeout.New("outsider", timeout.Config{Limit: time.Minute}).Do(ctx, op)`,
+	"breaker":   `err = breaker.New("outsider", breaker.Config{}).Do(ctx, op)`,
+	"bulkhead":  `err = bulkhead.New("outsider", bulkhead.Config{Limit: 1}).Do(ctx, op)`,
+	"degrade":   `err = degrade.NewFallback("outsider", degrade.FallbackConfig{Func: degrade.Value(1)}).Do(ctx, op)`,
+	"fault":     `err = fault.New("outsider", fault.Config{}).Point("dependency").Do(ctx, op)`,
+	"hedge":     `err = hedge.New("outsider", hedge.Config{}).Do(ctx, op)`,
+	"ratelimit": `err = ratelimit.New("outsider", ratelimit.Config{Rate: 1}).Do(ctx, op)`,
+	"retry":     `err = retry.New("outsider", retry.Config{}).Do(ctx, op)`,
+	"timeout":   `err = timeout.New("outsider", timeout.Config{Limit: time.Minute}).Do(ctx, op)`,
 }
 
 // heavy is what no program compiles that imports one primitive.
