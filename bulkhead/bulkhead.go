@@ -25,6 +25,7 @@ var (
 // nobody waits costs some 25 ns: one compare-and-swap each, no lock, no reading of the clock and no allocation. A
 // rejection because all is full costs about the same. A call that waits takes a lock and allocates.
 type Bulkhead struct {
+	kind     string
 	name     string
 	registry *seawall.Registry
 	settings atomic.Pointer[settings] // written under mu
@@ -49,9 +50,17 @@ func New(name string, cfg Config) *Bulkhead {
 	if err := cfg.Validate(); err != nil {
 		panic(err.Error())
 	}
-	b := &Bulkhead{name: name, registry: cfg.Registry}
-	b.settings.Store(newSettings(cfg))
+	b := newEngine(kind, name, cfg.Registry, cfg)
 	seawall.Register(cfg.Registry, kind, &b.name, b)
+	return b
+}
+
+// newEngine makes a bulkhead that is in no registry: the slots and the queue inside of another gate. Its rejections carry
+// the kind and the field name, so that the gate registers that field. cfg is valid.
+func newEngine(kind, name string, registry *seawall.Registry, cfg Config) *Bulkhead {
+	cfg.Registry = registry
+	b := &Bulkhead{kind: kind, name: name, registry: registry}
+	b.settings.Store(newSettings(cfg))
 	return b
 }
 
@@ -68,20 +77,26 @@ func (b *Bulkhead) Do(ctx context.Context, op func(context.Context) error) error
 // of ctx: it is that cause if ctx was done before, and wraps it if ctx ended while the call waited. The latter is
 // judged as [seawall.Ignored], since the dependency was not asked.
 func (b *Bulkhead) Acquire(ctx context.Context) (seawall.Permit, error) {
+	h, err := b.enter(ctx)
+	if err != nil || h == nothing {
+		return seawall.Permit{}, err
+	}
+	return seawall.NewPermit(b, seawall.Ticket{Generation: uint64(h)}), nil
+}
+
+// enter is Acquire without the permit. What it returns without an error is to be given to exit, once; that does nothing
+// for nothing.
+func (b *Bulkhead) enter(ctx context.Context) (holding, error) {
 	if ctx.Err() != nil {
-		return seawall.Permit{}, context.Cause(ctx)
+		return nothing, context.Cause(ctx)
 	}
 	s := b.settings.Load()
 	for w := b.state.load(); w.occupied() < s.free && !w.countFull(); w = b.state.load() {
 		if b.state.swap(w, w+oneAdmitted+oneInUse) {
-			return seawall.NewPermit(b, seawall.Ticket{Start: int64(slot)}), nil
+			return slot, nil
 		}
 	}
-	h, err := b.decide(ctx, s)
-	if err != nil || h == nothing {
-		return seawall.Permit{}, err
-	}
-	return seawall.NewPermit(b, seawall.Ticket{Start: int64(h)}), nil
+	return b.decide(ctx, s)
 }
 
 // decide is Acquire for a call that does not get a slot for the asking. Only Acquire handles permits: they are large,
@@ -107,8 +122,11 @@ func (b *Bulkhead) decide(ctx context.Context, s *settings) (holding, error) {
 
 // Release is called by the permit: call its Done instead. A bulkhead does not judge how a call ended, and no end is
 // late: Release returns false only for a ticket that this bulkhead cannot have issued.
-func (b *Bulkhead) Release(t seawall.Ticket, _ error) bool {
-	switch holding(t.Start) {
+func (b *Bulkhead) Release(t seawall.Ticket, _ error) bool { return b.exit(holding(t.Generation)) }
+
+// exit gives back what a call held.
+func (b *Bulkhead) exit(h holding) bool {
+	switch h {
 	case slot:
 	case slotBeyond:
 		b.counts.beyond.Add(-1)
@@ -132,9 +150,9 @@ func (b *Bulkhead) Release(t seawall.Ticket, _ error) bool {
 func (b *Bulkhead) Name() string { return b.name }
 
 // String returns such as: bulkhead "inventory".
-func (b *Bulkhead) String() string { return fmt.Sprintf("%s %q", kind, b.name) }
+func (b *Bulkhead) String() string { return fmt.Sprintf("%s %q", b.kind, b.name) }
 
-// holding is what a call holds while it runs. It is the Start of its permit's ticket.
+// holding is what a call holds while it runs. It is the Generation of its permit's ticket.
 type holding int64
 
 const (

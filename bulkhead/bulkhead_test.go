@@ -219,7 +219,7 @@ func TestBulkheadIgnoresTicketsThatItDidNotIssue(t *testing.T) {
 	b := newBulkhead(bulkhead.Config{Limit: 1})
 	acquire(t, b)
 	issued := bulkhead.SlotTicket()
-	if b.Release(seawall.Ticket{}, nil) || b.Release(seawall.Ticket{Start: 99}, nil) {
+	if b.Release(seawall.Ticket{}, nil) || b.Release(seawall.Ticket{Generation: 99}, nil) {
 		t.Error("Release took a ticket that no bulkhead issues")
 	}
 	wantCounts(t, b, 1, 0)

@@ -41,11 +41,11 @@ func (b *Bulkhead) reject(ctx context.Context, why refusal, after time.Duration)
 	b.counts.rejected[why].Add(1)
 	b.note(ctx, why.reason())
 	if after > 0 {
-		return seawall.Reject(kind, b.name, why.reason(), ErrFull, after)
+		return seawall.Reject(b.kind, b.name, why.reason(), ErrFull, after)
 	}
 	err := b.refusals[why].Load()
 	if err == nil {
-		err = seawall.Reject(kind, b.name, why.reason(), ErrFull, 0)
+		err = seawall.Reject(b.kind, b.name, why.reason(), ErrFull, 0)
 		b.refusals[why].Store(err)
 	}
 	return err
@@ -55,7 +55,7 @@ func (b *Bulkhead) reject(ctx context.Context, why refusal, after time.Duration)
 func (b *Bulkhead) canceled(ctx context.Context) error {
 	b.counts.canceled.Add(1)
 	b.note(ctx, seawall.ReasonCanceled)
-	return &waitError{name: b.name, cause: context.Cause(ctx)}
+	return &waitError{gate: b.String(), cause: context.Cause(ctx)}
 }
 
 // note writes the end into the call's record, if it has one.
@@ -67,12 +67,12 @@ func (b *Bulkhead) note(ctx context.Context, reason seawall.Reason) {
 
 // waitError is what a caller sees whose context ended while it waited. It matches the cause.
 type waitError struct {
-	name  string
+	gate  string
 	cause error
 }
 
 func (e *waitError) Error() string {
-	return fmt.Sprintf("%s %q: gave up waiting: %v", kind, e.name, e.cause)
+	return fmt.Sprintf("%s: gave up waiting: %v", e.gate, e.cause)
 }
 
 func (e *waitError) Unwrap() error { return e.cause }

@@ -37,4 +37,4 @@ func Foretell(handOvers []time.Duration, position int) time.Duration {
 }
 
 // SlotTicket returns what is noted on the permit of a call that holds a slot.
-func SlotTicket() seawall.Ticket { return seawall.Ticket{Start: int64(slot)} }
+func SlotTicket() seawall.Ticket { return seawall.Ticket{Generation: uint64(slot)} }

@@ -80,7 +80,7 @@ func (b *Bulkhead) Snapshot() seawall.Snapshot {
 	s := b.Stats()
 	value := func(name string, n int64) seawall.Value { return seawall.Value{Name: name, V: float64(n)} }
 	return seawall.Snapshot{
-		Kind: kind,
+		Kind: b.kind,
 		Name: b.name,
 		Mode: b.settings.Load().Mode,
 		Values: []seawall.Value{

@@ -26,19 +26,32 @@ func (b *Bulkhead) Update(cfg Config) error {
 	return nil
 }
 
-// change swaps the settings and then logs what has changed.
-func (b *Bulkhead) change(edit func(Config) Config) {
+// setLimit changes Config.Limit alone, without an event. Waiters get in if they fit now. It keeps n in the range.
+func (b *Bulkhead) setLimit(n int) {
+	b.swap(func(cfg Config) Config {
+		cfg.Limit = min(max(1, n), maxLimit)
+		return cfg
+	})
+}
+
+// swap puts new settings in force and returns the old and the new ones.
+func (b *Bulkhead) swap(edit func(Config) Config) (old, s *settings) {
 	b.mu.Lock()
-	old := b.settings.Load()
-	s := newSettings(edit(old.Config))
+	defer b.mu.Unlock()
+	old = b.settings.Load()
+	s = newSettings(edit(old.Config))
 	b.settings.Store(s)
 	b.resettleLocked(s)
 	if s.Limit != old.Limit {
 		b.pace = pace{} // another number of slots comes free at another pace
 	}
 	b.restLocked()
-	b.mu.Unlock()
+	return old, s
+}
 
+// change swaps the settings and then logs what has changed.
+func (b *Bulkhead) change(edit func(Config) Config) {
+	old, s := b.swap(edit)
 	fields := old.changes(s.Config)
 	if s.Mode != old.Mode {
 		b.log(slog.LevelWarn, "seawall.gate.mode_changed",
@@ -51,6 +64,6 @@ func (b *Bulkhead) change(edit func(Config) Config) {
 }
 
 func (b *Bulkhead) log(level slog.Level, event string, attrs ...slog.Attr) {
-	attrs = append([]slog.Attr{slog.String("kind", kind), slog.String("name", b.name)}, attrs...)
+	attrs = append([]slog.Attr{slog.String("kind", b.kind), slog.String("name", b.name)}, attrs...)
 	b.registry.Log(context.Background(), level, event, attrs...)
 }
