@@ -92,11 +92,15 @@ func (p *Pipeline) Policies() []Policy {
 func (p *Pipeline) String() string {
 	names := make([]string, len(p.stages))
 	for i := range p.stages {
-		if s, ok := p.stages[i].policy.(fmt.Stringer); ok {
-			names[i] = s.String()
-		} else {
-			names[i] = fmt.Sprintf("%T", p.stages[i].policy)
-		}
+		names[i] = memberText(p.stages[i].policy)
 	}
 	return strings.Join(names, " → ")
+}
+
+// memberText returns what a policy says of itself, or its type.
+func memberText(p Policy) string {
+	if s, ok := p.(fmt.Stringer); ok {
+		return s.String()
+	}
+	return fmt.Sprintf("%T", p)
 }
