@@ -1,0 +1,5 @@
+//go:build race
+
+package quantile_test
+
+const raceEnabled = true
