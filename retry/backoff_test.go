@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -83,34 +84,64 @@ func TestJitterKeepsItsBoundsMeanAndSpread(t *testing.T) {
 	}
 }
 
-// T14: the decorrelated law against the formula of its article, step by step.
-func TestDecorrelatedJitterFollowsItsFormula(t *testing.T) {
-	const n, runs = 12, 20_000
-	b := retry.Backoff{Kind: retry.DecorrelatedJitter, Base: base, Max: time.Second}
-	var atMax int
-	for seed := range uint64(runs) {
-		s := b.Seeded(seed)
-		previous := base
-		for i := range n {
-			wait := s.NextBackOff()
-			if wait < base || wait > min(time.Second, 3*previous) {
-				t.Fatalf("wait %d is %v after %v", i+1, wait, previous)
+// T14: the decorrelated law against its text, step by step: the article's s, and a wait that would be cut off drawn anew.
+func TestDecorrelatedJitterFollowsItsLaw(t *testing.T) {
+	const limit = time.Second
+	b := retry.Backoff{Kind: retry.DecorrelatedJitter, Base: base, Max: limit}
+	var first []time.Duration
+	cut := 0
+	for seed := range uint64(20_000) {
+		schedule, twin := b.Seeded(seed), rand.New(rand.NewPCG(seed, seed))
+		u := func(low, high time.Duration) time.Duration {
+			return low + time.Duration(twin.Uint64N(uint64(high-low)+1))
+		}
+		s := base
+		for i := range 12 {
+			s = min(limit+1, u(base, 3*s))
+			want := s
+			if s > limit {
+				s, want = limit, u(base, limit)
+				cut++
 			}
-			previous = wait
+			got := schedule.NextBackOff()
+			if got != want {
+				t.Fatalf("seed %d: wait %d is %v, want %v", seed, i+1, got, want)
+			}
+			if i == 0 {
+				first = append(first, got)
+			}
 		}
-		if previous == time.Second {
-			atMax++
-		}
 	}
-	if share := float64(atMax) / runs; share < 0.35 || share > 0.45 {
-		t.Errorf("%.2f of the late waits are the longest one, want some 40 %%", share)
+	if cut < 20_000 {
+		t.Errorf("%d waits were cut: the test has not been where the law differs from the article", cut)
 	}
-	first := make([]time.Duration, draws)
-	for seed := range first {
-		first[seed] = b.Seeded(uint64(seed)).NextBackOff()
-	}
-	if got := mean(first); math.Abs(got-2*float64(base)) > 0.01*float64(base) {
+	if got := mean(first); math.Abs(got-2*float64(base)) > 0.02*float64(base) {
 		t.Errorf("the first wait is %v on average, want %v", time.Duration(got), 2*base)
+	}
+}
+
+// T14: the article's decorrelated law had 40 % of the grown waits on one instant.
+func TestCallersDoNotMeetAtTheCap(t *testing.T) {
+	const callers = 20_000
+	for _, kind := range []retry.Kind{retry.FullJitter, retry.EqualJitter, retry.DecorrelatedJitter} {
+		b := retry.Backoff{Kind: kind, Base: base, Max: time.Second}
+		var bins [101]int // of 10 ms
+		for seed := range uint64(callers) {
+			schedule := b.Seeded(seed)
+			for range 11 {
+				schedule.NextBackOff()
+			}
+			bins[schedule.NextBackOff()/(10*time.Millisecond)]++
+		}
+		if most := slices.Max(bins[:]); most > callers/20 {
+			t.Errorf("%v: %d of %d callers come back within the same 10 ms", kind, most, callers)
+		}
+		if top := bins[95] + bins[96] + bins[97] + bins[98] + bins[99]; top < callers/100 {
+			t.Errorf("%v: only %d of %d waits are near the cap", kind, top, callers)
+		}
+		if bins[100] > callers/1000 {
+			t.Errorf("%v: %d of %d waits are the cap itself", kind, bins[100], callers)
+		}
 	}
 }
 

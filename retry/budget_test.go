@@ -229,3 +229,28 @@ func TestBudgetEventsComeOnTheEdgeOnly(t *testing.T) {
 		t.Errorf("event is %v", e)
 	}
 }
+
+// T17: a token pays for load, and a retry that one of our own gates stopped was none.
+func TestTokenOfARetryThatAGateRejectedComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rejection := seawall.Reject("bulkhead", "b", seawall.ReasonFull, seawall.ErrRejected, 0)
+		for _, row := range []struct {
+			name string
+			errs []error
+			left float64
+		}{
+			{"rejected at once", []error{rejection}, 10},
+			{"rejected later", []error{errDown, rejection}, 10},
+			{"after a call that was made", []error{errDown, errDown, rejection}, 9},
+			{"further down, where a call may have been made", []error{errDown, errors.Join(errDown, rejection)}, 9},
+			{"ignored, but asked", []error{errDown, &adapterError{seawall.Verdict{Outcome: seawall.Ignored}}}, 9},
+		} {
+			r, _ := newRetry(t, retry.Config{})
+			runs := 0
+			err := r.Do(t.Context(), script(&runs, row.errs...))
+			if left := r.Budget().Available(); left != row.left || runs != len(row.errs) {
+				t.Errorf("%s: %v tokens left after %d attempts, want %v; error %v", row.name, left, runs, row.left, err)
+			}
+		}
+	})
+}

@@ -115,24 +115,30 @@ func (c Config) Validate() error {
 
 // Equal reports whether two configurations mean the same: their defaults filled in, their functions and registry left
 // aside. A shared budget is equal to itself only.
-func (c Config) Equal(other Config) bool { return c.data() == other.data() }
+func (c Config) Equal(other Config) bool { return len(c.changes(other)) == 0 }
 
-// configData is what compares in a Config.
-type configData struct {
-	maxAttempts   int
-	backoff       Backoff
-	maxRetryAfter time.Duration
-	overloadDelay time.Duration
-	funding       Funding
-	budgetConfig  seawall.BudgetConfig
-	budget        *seawall.Budget
-}
-
-func (c Config) data() configData {
-	c = c.withDefaults()
-	return configData{
-		c.MaxAttempts, c.Backoff, c.MaxRetryAfter, c.OverloadDelay, c.Funding, c.BudgetConfig, c.Budget,
+// changes names the fields, as in a file, whose meaning differs.
+func (c Config) changes(to Config) (fields []string) {
+	c, to = c.withDefaults(), to.withDefaults()
+	for _, f := range []struct {
+		name    string
+		differs bool
+	}{
+		{"max_attempts", c.MaxAttempts != to.MaxAttempts},
+		{"backoff.kind", c.Backoff.Kind != to.Backoff.Kind},
+		{"backoff.base", c.Backoff.Base != to.Backoff.Base},
+		{"backoff.max", c.Backoff.Max != to.Backoff.Max},
+		{"backoff.factor", c.Backoff.Factor != to.Backoff.Factor},
+		{"max_retry_after", c.MaxRetryAfter != to.MaxRetryAfter},
+		{"overload_delay", c.OverloadDelay != to.OverloadDelay},
+		{"funding", c.Funding != to.Funding},
+		{"budget", c.Budget != to.Budget || c.BudgetConfig != to.BudgetConfig},
+	} {
+		if f.differs {
+			fields = append(fields, f.name)
+		}
 	}
+	return fields
 }
 
 // settings is a Config made ready for the path of a call.

@@ -3,7 +3,7 @@ package retry
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"time"
 
 	"github.com/seawall-go/seawall"
 )
@@ -19,8 +19,9 @@ var (
 	ErrOutOfTime = errors.New("retry: no time for another attempt")
 )
 
-// Error is the error of a call that took more than one attempt, or to which another one was refused. It matches Why and
-// the errors of the attempts: the latest four and the first one, so that it is small after any number of attempts.
+// Error is the error of a call that took more than one attempt, or to which another one was refused. It matches Why, the
+// cause of the context if that has ended, and the errors of the attempts: all of up to 16, of more the first one and the
+// latest 15, so that it is small after any number of attempts.
 type Error struct {
 	Name     string // the Retry's
 	Attempts int    // that were made
@@ -30,6 +31,7 @@ type Error struct {
 	// Last is the error of the last attempt.
 	Last error
 
+	late    error   // ErrOutOfTime: the cause of the context, if its deadline has passed already
 	earlier []error // the latest first
 	verdict seawall.Verdict
 }
@@ -55,53 +57,57 @@ func (e *Error) reason() string {
 	return ", " + e.Why.Error()
 }
 
-// Unwrap returns Why and the errors of the attempts, the latest first: errors.As finds the latest of its kind.
+// Unwrap returns Why, the cause of the context if its deadline has passed, and the errors of the attempts, the latest
+// first: errors.As finds the latest of its kind.
 func (e *Error) Unwrap() []error {
-	tree := make([]error, 0, 2+len(e.earlier))
-	if e.Why != nil {
-		tree = append(tree, e.Why)
+	tree := make([]error, 0, 3+len(e.earlier))
+	for _, err := range [...]error{e.Why, e.late} {
+		if err != nil {
+			tree = append(tree, err)
+		}
 	}
 	return append(append(tree, e.Last), e.earlier...)
 }
 
 // Verdict is that on the last attempt, as the Retry's classifier gave it: so a policy around the Retry judges the call
-// by how it ended. With [ErrBudget] it is never repeated, because the next layer would spend what this one was refused.
-func (e *Error) Verdict() seawall.Verdict {
-	v := e.verdict
-	if e.Why == ErrBudget { //nolint:errorlint // it is set bare
-		v.Repeat = seawall.RepeatNever
-	}
-	return v
-}
+// by how it ended. But what this Retry has repeated at the expense of a budget until it had no more attempts, or no more
+// budget, is never repeated by the next layer; see the package's text on layers.
+func (e *Error) Verdict() seawall.Verdict { return e.verdict }
+
+// RetryAfter returns how long the dependency asked to stay away at its last answer, uncut; 0 if it did not.
+func (e *Error) RetryAfter() time.Duration { return max(0, e.verdict.After) }
 
 // remembered is how many of the latest errors a history keeps beside the first one.
-const remembered = 4
+const remembered = 15
 
-// history keeps the first error of a call and the latest ones.
+// history keeps the first error of a call and the latest ones. It must not be copied.
 type history struct {
 	n      int
 	first  error
-	latest [remembered]error // error number i, counted from 0, at i % remembered
+	latest []error  // error number i, counted from 0, at i % remembered
+	few    [4]error // what latest begins with, for the usual number of attempts
 }
 
 func (h *history) add(err error) {
 	if h.n == 0 {
-		h.first = err
+		h.first, h.latest = err, h.few[:0]
 	}
-	h.latest[h.n%remembered] = err
+	if h.n < remembered {
+		h.latest = append(h.latest, err)
+	} else {
+		h.latest[h.n%remembered] = err
+	}
 	h.n++
 }
 
-// error returns the call's error. Here the history has at least one.
-func (h *history) error(name string, attempts int, why error, v seawall.Verdict) *Error {
-	var errs []error
+// errors returns what is kept, the latest first.
+func (h *history) errors() []error {
+	errs := make([]error, 0, min(h.n, remembered+1))
 	for i := h.n - 1; i >= max(0, h.n-remembered); i-- {
 		errs = append(errs, h.latest[i%remembered])
 	}
 	if h.n > remembered {
 		errs = append(errs, h.first)
 	}
-	return &Error{
-		Name: name, Attempts: attempts, Why: why, Last: errs[0], earlier: slices.Clip(errs[1:]), verdict: v,
-	}
+	return errs
 }

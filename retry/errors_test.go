@@ -153,14 +153,64 @@ func TestOuterPolicyJudgesTheLastAttempt(t *testing.T) {
 		const always = seawall.RepeatAlways
 		failure := &adapterError{seawall.Verdict{Outcome: seawall.Failure, Repeat: always}}
 		full := &adapterError{seawall.Verdict{Outcome: seawall.Overload, Repeat: always, After: time.Second}}
-		r, _ := newRetry(t, retry.Config{})
-		for _, last := range []*adapterError{failure, full} {
-			for _, first := range []*adapterError{failure, full} {
-				runs := 0
-				err := r.Do(t.Context(), script(&runs, first, first, last))
-				if v := seawall.Classify(fmt.Errorf("wrapped: %w", err)); v != last.verdict {
-					t.Errorf("%v, then %v: verdict is %+v", first, last, v)
+		for _, funding := range []retry.Funding{retry.NoBudget, retry.FromBudget} {
+			for _, last := range []*adapterError{failure, full} {
+				for _, first := range []*adapterError{failure, full} {
+					r, _ := newRetry(t, retry.Config{Funding: funding})
+					runs := 0
+					err := r.Do(t.Context(), script(&runs, first, first, last))
+					want := last.verdict
+					if funding == retry.FromBudget {
+						want.Repeat = seawall.RepeatNever // T71
+					}
+					if v := seawall.Classify(fmt.Errorf("wrapped: %w", err)); v != want {
+						t.Errorf("%v: %v, then %v: verdict is %+v, want %+v", funding, first, last, v, want)
+					}
+					if after := asError(t, err).RetryAfter(); after != want.After {
+						t.Errorf("%v, then %v: RetryAfter is %v", first, last, after)
+					}
 				}
+			}
+		}
+	})
+}
+
+// T53: the history is bounded, but not where people set MaxAttempts.
+func TestEveryAttemptIsReachableUpToSixteen(t *testing.T) {
+	for attempts := range 17 {
+		r, _ := newRetry(t, retry.Config{
+			MaxAttempts: attempts, Backoff: retry.Backoff{Kind: retry.Immediate}, Funding: retry.NoBudget,
+		})
+		var errs []error
+		err := r.Do(t.Context(), func(context.Context) error {
+			errs = append(errs, &typedError{len(errs) + 1})
+			return errs[len(errs)-1]
+		})
+		for _, e := range errs {
+			if !errors.Is(err, e) {
+				t.Errorf("of %d attempts, %v cannot be reached", len(errs), e)
+			}
+		}
+	}
+}
+
+// T53: a deadline that has passed is joined as the context has it; one that is only too near has not happened.
+func TestDeadlineThatHasPassedIsJoined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cause := errors.New("the page's time is over")
+		for _, row := range []struct {
+			took   time.Duration
+			passed bool
+		}{{time.Second, false}, {time.Minute - 1, false}, {time.Minute + 1, true}, {time.Hour, true}} {
+			r, _ := newRetry(t, retry.Config{Backoff: retry.Backoff{Base: time.Minute, Kind: retry.Constant}})
+			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, cause)
+			err := r.Do(ctx, func(context.Context) error {
+				time.Sleep(row.took)
+				return errDown
+			})
+			cancel()
+			if !errors.Is(err, retry.ErrOutOfTime) || !errors.Is(err, errDown) || errors.Is(err, cause) != row.passed {
+				t.Errorf("after %v: the tree is %v", row.took, asError(t, err).Unwrap())
 			}
 		}
 	})

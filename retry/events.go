@@ -30,6 +30,7 @@ func (r *Retry) refused(ctx context.Context, p *repetition, err error) {
 				slog.String("error_type", errorType(err, p.verdict)), slog.Int64("suppressed", suppressed))
 		}
 	case budgetDenied:
+		r.counts.deniedAt.Store(int64(mono.Now())) // before starved: Keep reads them the other way round
 		if r.starved.CompareAndSwap(false, true) {
 			p.settings.Registry.Log(ctx, slog.LevelWarn, "seawall.retry.budget_empty", slog.String("name", r.name))
 		}

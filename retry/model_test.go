@@ -30,6 +30,7 @@ const (
 	endCancel     // the caller leaves during the attempt
 	endCancelSoon // the caller leaves half a second after the attempt
 	endPanic
+	endRejected // by a gate inside
 	ends
 )
 
@@ -125,6 +126,12 @@ func (m *reference) call(c scripted) (o observed) {
 			}
 			return o
 		case endPermanent, endIgnored:
+			o.end = "not_retryable"
+			return o
+		case endRejected:
+			if repeated && m.budget {
+				m.tokens = min(m.burst, m.tokens+1)
+			}
 			o.end = "not_retryable"
 			return o
 		case endNothingDone:
@@ -229,6 +236,8 @@ func (e end) perform(cancel context.CancelFunc) error {
 		time.AfterFunc(modelWait/2, cancel)
 	case endPanic:
 		panic("boom")
+	case endRejected:
+		return seawall.Reject("bulkhead", "b", seawall.ReasonFull, seawall.ErrRejected, time.Hour)
 	}
 	return errDown
 }

@@ -28,8 +28,9 @@ type repetition struct {
 	since   time.Duration // granted: reading of mono.Now
 	next    Event         // granted: what OnRetry is told if it starts
 
-	end result // how the call ends, as soon as an attempt or a wait was refused
-	why error
+	end  result // how the call ends, as soon as an attempt or a wait was refused
+	why  error
+	late error // outOfTime: the cause of the context, if it has ended
 }
 
 // Next decides what follows a failed attempt. The token for another one is taken here, so that what is granted is paid
@@ -38,6 +39,7 @@ func (p *repetition) Next(ctx context.Context, err error) (wait time.Duration, a
 	p.history.add(err)
 	if p.attempts > 1 { // Ended has judged the first one
 		p.verdict, p.end = p.retry.judge(ctx, p.settings, err, recovered)
+		p.refund(err)
 		if p.end == canceled {
 			p.why = context.Cause(ctx)
 		}
@@ -48,6 +50,9 @@ func (p *repetition) Next(ctx context.Context, err error) (wait time.Duration, a
 	hint := p.hint()
 	wait, p.end, p.why = p.plan(ctx, hint)
 	p.note(hint)
+	if p.end == outOfTime && ctx.Err() != nil {
+		p.late = context.Cause(ctx)
+	}
 	if p.end != undecided {
 		p.retry.refused(ctx, p, err)
 		return 0, false
@@ -144,7 +149,29 @@ func (p *repetition) End(err error) error {
 		p.end, p.why = canceled, err
 	}
 	p.retry.counts.add(p.end)
-	return p.history.error(p.retry.name, p.attempts, p.why, p.verdict)
+	return p.error()
+}
+
+// error returns the call's error. Here the history has at least one.
+func (p *repetition) error() *Error {
+	errs := p.history.errors()
+	e := &Error{
+		Name: p.retry.name, Attempts: p.attempts, Why: p.why, Last: errs[0],
+		late: p.late, earlier: errs[1:], verdict: p.verdict,
+	}
+	if p.end == budgetDenied || p.end == exhausted && p.attempts > 1 && p.settings.budget != nil {
+		e.verdict.Repeat = seawall.RepeatNever
+	}
+	return e
+}
+
+// refund gives back the token of an attempt that an inner gate has rejected: it never reached the dependency. Only a
+// gate's own error is proof of that; one further down in a tree may have come after a call was made.
+func (p *repetition) refund(err error) {
+	//nolint:errorlint // see above
+	if _, ok := err.(*seawall.RejectedError); ok && p.verdict.Outcome == seawall.Ignored && p.settings.budget != nil {
+		p.settings.budget.Refund()
+	}
 }
 
 // giveUp gives back what was granted, because the attempt is not made.

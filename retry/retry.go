@@ -80,6 +80,9 @@ func (r *Retry) judge(ctx context.Context, s *settings, err error, answered resu
 		return seawall.Verdict{Outcome: seawall.Ignored}, canceled
 	}
 	v = s.Classify(err)
+	if v.After == 0 {
+		v.After = askedFor(err)
+	}
 	if v.Outcome == seawall.Success {
 		r.succeeded(ctx, s)
 	}
@@ -103,21 +106,6 @@ func (r *Retry) succeeded(ctx context.Context, s *settings) {
 	if r.starved.Load() {
 		r.restored(ctx, s.budget)
 	}
-}
-
-// Update changes the configuration while calls run. It validates first, and changes all or nothing. A call that has
-// failed once goes on with the configuration that it met. A budget of the Retry's own keeps its tokens unless its
-// numbers change; a new one starts full. The registry stays the one of New.
-func (r *Retry) Update(cfg Config) error {
-	if err := cfg.Validate(); err != nil {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	old := r.settings.Load()
-	cfg.Registry = old.Registry
-	r.settings.Store(newSettings(cfg, old))
-	return nil
 }
 
 // Config returns the configuration in force, defaults filled in. It can be changed and given to Update.

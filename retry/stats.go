@@ -53,7 +53,8 @@ type counts struct {
 	_        [56]byte
 	others   [results]atomic.Int64
 	retries  atomic.Int64
-	_        [48]byte
+	deniedAt atomic.Int64 // reading of mono.Now when the budget refused a retry; only if starved
+	_        [40]byte
 }
 
 func (c *counts) add(r result) {

@@ -321,3 +321,34 @@ func TestAMillionAttemptsTakeConstantMemory(t *testing.T) {
 		t.Errorf("the oldest error is %v", first)
 	}
 }
+
+// T14, T18: who only says what is to be repeated has not said when.
+func TestClassifierThatDoesNotSayWhenDoesNotUndercutTheHint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rejection := seawall.Reject("breaker", "b", seawall.ReasonOpen, seawall.ErrRejected, 20*time.Second)
+		for _, row := range []struct {
+			name  string
+			err   error
+			after time.Duration // of the classifier
+			want  time.Duration
+		}{
+			{name: "our own gate", err: rejection, want: 20 * time.Second}, // first, because its time runs
+			{name: "a hint", err: hintError(20 * time.Second), want: 20 * time.Second},
+			{name: "a hint, wrapped", err: fmt.Errorf("wrapped: %w", hintError(time.Hour)), want: 30 * time.Second},
+			{name: "the classifier says", err: hintError(20 * time.Second), after: time.Second, want: time.Second},
+			{name: "the classifier says at once", err: hintError(20 * time.Second), after: -1},
+			{name: "no hint", err: errDown},
+		} {
+			r, _ := newRetry(t, retry.Config{
+				Backoff: retry.Backoff{Kind: retry.Immediate},
+				Classify: func(error) seawall.Verdict {
+					return seawall.Verdict{Outcome: seawall.Failure, Repeat: seawall.RepeatAlways, After: row.after}
+				},
+			})
+			start, runs := time.Now(), 0
+			if err := r.Do(t.Context(), script(&runs, row.err, nil)); err != nil || time.Since(start) != row.want {
+				t.Errorf("%s: waited %v, want %v; error %v", row.name, time.Since(start), row.want, err)
+			}
+		}
+	})
+}
