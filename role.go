@@ -88,3 +88,13 @@ type Replacer interface {
 	// error, which may be err itself, is what the caller sees.
 	Replace(ctx context.Context, err error) (value any, rerr error)
 }
+
+// Exerciser is a [Replacer] that at times tries, after a call that has succeeded, whether it could have replaced an
+// error: a fallback that runs only when it is needed is broken by then.
+type Exerciser interface {
+	Replacer
+	// Exercise is asked after each success. It returns nil for most of them, and else what runs the trial: accept
+	// says whether a value could be the result of the call, and lets go of it as of any result that is not returned.
+	// The result of the call waits for it, so it must neither panic nor call runtime.Goexit.
+	Exercise(ctx context.Context) (trial func(accept func(value any) error))
+}

@@ -77,6 +77,11 @@ func throughScope[T any, O operation[T]](ctx context.Context, scope Scope, inner
 func throughReplacer[T any, O operation[T]](ctx context.Context, r Replacer, inner []stage, op O) (T, error) {
 	v, err := walk[T](ctx, inner, op)
 	if err == nil {
+		if e, ok := r.(Exerciser); ok {
+			if trial := e.Exercise(ctx); trial != nil {
+				trial(func(value any) error { return refuse[T](op, value) })
+			}
+		}
 		return v, nil
 	}
 	value, rerr := r.Replace(ctx, err)
@@ -89,6 +94,15 @@ func throughReplacer[T any, O operation[T]](ctx context.Context, r Replacer, inn
 	}
 	op.discard(v)
 	return replaced, nil
+}
+
+// refuse returns why a value cannot be a result, and lets go of one that could.
+func refuse[T any, O operation[T]](op O, value any) error {
+	v, err := op.accept(value)
+	if err == nil {
+		op.discard(v)
+	}
+	return err
 }
 
 func throughRepeater[T any, O operation[T]](ctx context.Context, r Repeater, inner []stage, op O) (v T, err error) {
