@@ -2,113 +2,94 @@ package degrade
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 
 	"github.com/seawall-go/seawall"
 )
 
-// FallbackConfig sets a [Fallback].
-type FallbackConfig struct {
-	// Func gives what takes the place of err, or an error of its own. Required. It runs on the caller's goroutine with
-	// the caller's context; a panic in it is the caller's. [Func] and [Value] make one from what has a type.
-	Func func(ctx context.Context, err error) (any, error) `json:"-" yaml:"-"`
-	// When says which errors are replaced. Default all. It is not asked, and nothing is replaced, when the caller's
-	// context is done: nobody waits for the answer.
-	When func(err error) bool `json:"-" yaml:"-"`
-	// Registry is where the fallback enters itself. Default [seawall.DefaultRegistry].
-	Registry *seawall.Registry `json:"-" yaml:"-"`
-}
+const fallbackKind = "fallback"
 
-// Validate returns an error that names what is missing.
-func (c FallbackConfig) Validate() error {
-	if c.Func == nil {
-		return fmt.Errorf("degrade: FallbackConfig.Func is nil, want a function")
-	}
-	return nil
-}
+var (
+	_ seawall.Exerciser = (*Fallback)(nil)
+	_ seawall.Describer = (*Fallback)(nil)
+	_ seawall.Member    = (*Fallback)(nil)
+)
 
-// Func makes a FallbackConfig.Func of a function with a typed result. T is the type of the operation's result, or one
-// that it can hold.
-func Func[T any](f func(ctx context.Context, err error) (T, error)) func(context.Context, error) (any, error) {
-	return func(ctx context.Context, err error) (any, error) { return f(ctx, err) }
-}
-
-// Value makes a FallbackConfig.Func that always gives v. Whoever gets v shares it.
-func Value[T any](v T) func(context.Context, error) (any, error) {
-	return func(context.Context, error) (any, error) { return v, nil }
-}
-
-// Fallback replaces an error, a [seawall.Replacer]. Under [seawall.Call] its value is the result, and must have the
-// result's type; under a plain Do the error is gone.
+// Fallback puts something else in the place of an error, a [seawall.Replacer]. Under [seawall.Call] its value is the
+// result, and must have the result's type; under a plain Do the error is gone. The [seawall.Record] of the call says
+// that its result was replaced, by which fallback, and why if that was a rejection.
 //
-// A Fallback is safe for concurrent use. A call that succeeds costs nothing here.
+// Make it with [NewFallback]. It is safe for concurrent use. A call that succeeds costs one atomic load here, and one
+// random number if fallbacks are exercised.
 type Fallback struct {
 	name     string
-	cfg      FallbackConfig
-	replaced atomic.Int64
-	left     atomic.Int64
-	failed   atomic.Int64
+	cfg      atomic.Pointer[FallbackConfig] // defaults filled in
+	random   func() float64                 // uniform in [0, 1)
+	mu       sync.Mutex                     // serialises Update
+	exercise exercise
+	counts   fallbackCounts
 }
 
-// NewFallback makes a fallback. It panics if cfg is not valid.
+// NewFallback makes a fallback. Its name is a constant of the program, for people, metrics and logs. NewFallback panics
+// if cfg is not valid; see [FallbackConfig.Validate].
 func NewFallback(name string, cfg FallbackConfig) *Fallback {
 	if err := cfg.Validate(); err != nil {
 		panic(err.Error())
 	}
-	f := &Fallback{name: name, cfg: cfg}
-	seawall.Register(cfg.Registry, kind, &f.name, f)
+	f := &Fallback{name: name, random: rand.Float64}
+	cfg = cfg.withDefaults()
+	f.cfg.Store(&cfg)
+	seawall.Register(cfg.Registry, fallbackKind, &f.name, f)
 	return f
 }
-
-const kind = "fallback"
 
 // Do runs op, and replaces its error.
 func (f *Fallback) Do(ctx context.Context, op func(context.Context) error) error {
 	return seawall.Do(ctx, f, op)
 }
 
-// Replace gives the value that takes the place of err. If there is none, the error is err itself; if Func failed, it is
-// one whose tree holds err and that of Func.
+// Replace gives the value that takes the place of err; see [seawall.Replacer]. The error is err itself if it is not to
+// be replaced, and if Func has no answer it is one whose tree holds err and what Func says. A panic in Func is the
+// caller's.
 func (f *Fallback) Replace(ctx context.Context, err error) (any, error) {
-	if ctx.Err() != nil || f.cfg.When != nil && !f.cfg.When(err) {
-		f.left.Add(1)
+	cfg, end := f.cfg.Load(), &f.counts.failed // failed if it panics
+	defer func() { end.Add(1) }()
+	if ctx.Err() != nil || cfg.When != nil && !cfg.When(err) {
+		end = &f.counts.left
 		return nil, err
 	}
-	value, ferr := f.cfg.Func(ctx, err)
+	given, ferr := cfg.Func(ctx, err)
 	if ferr != nil {
-		f.failed.Add(1)
+		if ctx.Err() != nil { // it had no time: that says nothing of it
+			end = &f.counts.left
+		}
 		return nil, fmt.Errorf("%w (fallback %q: %w)", err, f.name, ferr)
 	}
-	f.replaced.Add(1)
-	seawall.RecordOf(ctx).Note(func(facts *seawall.Facts) { facts.Replaced, facts.DecidedBy = true, f.String() })
-	return value, nil
+	a := answerOf(given)
+	end = &f.counts.served[a.source]
+	if record := seawall.RecordOf(ctx); record != nil {
+		record.Note(func(facts *seawall.Facts) {
+			facts.Replaced, facts.DecidedBy = true, f.String()
+			if rejection, ok := errors.AsType[*seawall.RejectedError](err); ok {
+				facts.Reason = rejection.Reason
+			}
+			if a.source == fromStale {
+				facts.Stale = a.age
+			}
+		})
+	}
+	return a.value, nil
 }
 
-// Name returns the fallback's name.
+// Name returns the fallback's name, as the registry has it.
 func (f *Fallback) Name() string { return f.name }
 
 // String returns such as: fallback "seats.copy".
-func (f *Fallback) String() string { return fmt.Sprintf("%s %q", kind, f.name) }
+func (f *Fallback) String() string { return fmt.Sprintf("%s %q", fallbackKind, f.name) }
 
-// Stats are the counts since NewFallback.
-type Stats struct {
-	Replaced int64 // errors that were replaced
-	Left     int64 // errors that were left alone
-	Failed   int64 // errors for which Func had no answer
-}
-
-// Stats returns the counts.
-func (f *Fallback) Stats() Stats {
-	return Stats{Replaced: f.replaced.Load(), Left: f.left.Load(), Failed: f.failed.Load()}
-}
-
-// Snapshot returns the Stats in the form of the registry.
-func (f *Fallback) Snapshot() seawall.Snapshot {
-	s := f.Stats()
-	return seawall.Snapshot{Kind: kind, Name: f.name, Values: []seawall.Value{
-		{Name: "replaced", V: float64(s.Replaced)},
-		{Name: "left", V: float64(s.Left)},
-		{Name: "failed", V: float64(s.Failed)},
-	}}
-}
+// Traits returns the kind; see [seawall.Describer].
+func (f *Fallback) Traits() seawall.Traits { return seawall.Traits{Kind: fallbackKind} }

@@ -27,7 +27,7 @@ func TestFallbackGivesItsValueInPlaceOfTheError(t *testing.T) {
 	if facts := record.Facts(); !facts.Replaced || facts.DecidedBy != `fallback "copy"` {
 		t.Fatalf("the record says %+v", facts)
 	}
-	if s := f.Stats(); s != (degrade.Stats{Replaced: 1}) {
+	if s := f.Stats(); s != (degrade.FallbackStats{Static: 1}) {
 		t.Fatalf("stats %+v", s)
 	}
 }
@@ -56,7 +56,7 @@ func TestFallbackLeavesWhatItIsNotFor(t *testing.T) {
 	if _, err := seawall.Call(t.Context(), f, failing); err != errDown { //nolint:errorlint // untouched is the point
 		t.Fatalf("got %v", err)
 	}
-	if s := f.Stats(); s != (degrade.Stats{Left: 1}) {
+	if s := f.Stats(); s != (degrade.FallbackStats{Left: 1}) {
 		t.Fatalf("stats %+v", s)
 	}
 }
@@ -90,7 +90,7 @@ func TestFallbackThatFailsHidesNeitherError(t *testing.T) {
 	if !errors.Is(err, errDown) || !errors.Is(err, errEmpty) || !strings.Contains(err.Error(), `fallback "empty"`) {
 		t.Fatalf("got %v", err)
 	}
-	if s := f.Stats(); s != (degrade.Stats{Failed: 1}) {
+	if s := f.Stats(); s != (degrade.FallbackStats{Failed: 1}) {
 		t.Fatalf("stats %+v", s)
 	}
 }
