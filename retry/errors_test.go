@@ -121,7 +121,7 @@ func TestEveryExitKeepsItsCauses(t *testing.T) {
 
 // T53
 func TestHistoryKeepsTheFirstErrorAndTheLatest(t *testing.T) {
-	for _, attempts := range []int{1, 2, 3, 4, 5, 6, 7, 100} {
+	for _, attempts := range []int{1, 2, 3, 4, 5, 6, 14, 15, 16, 17, 30, 31, 100} {
 		r, _ := newRetry(t, retry.Config{
 			MaxAttempts: attempts, Backoff: retry.Backoff{Kind: retry.Immediate}, Funding: retry.NoBudget,
 		})

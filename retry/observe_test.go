@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,36 +124,56 @@ func TestRecordTellsWhatTheResultHides(t *testing.T) {
 // T44
 func TestEveryCallHasExactlyOneResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var started atomic.Int64
 		r, _ := newRetry(t, retry.Config{
 			Backoff:      retry.Backoff{Base: time.Millisecond},
-			BudgetConfig: seawall.BudgetConfig{Ratio: 1}, // about half of what the calls would spend
+			BudgetConfig: seawall.BudgetConfig{Ratio: 0.4, Burst: 1000}, // about half of what the calls would spend
+			OnRetry:      func(retry.Event) { started.Add(1) },
 		})
-		const callers, each = 50, 2000
-		var wg sync.WaitGroup
+		const callers, each = 2000, 40
+		seen := make(chan retry.Stats, callers)
 		for caller := range callers {
-			random := rand.New(rand.NewPCG(1, uint64(caller)))
-			calls := func() {
+			go func() {
+				random := rand.New(rand.NewPCG(1, uint64(caller)))
+				var all retry.Stats
 				for range each {
-					mixedCall(t.Context(), r, random)
+					mixedCall(t.Context(), r, random, &all)
 				}
-			}
-			wg.Go(calls)
+				seen <- all
+			}()
 		}
-		wg.Wait()
-		s := r.Stats()
-		if s.Calls() != callers*each {
-			t.Errorf("%d results of %d calls: %+v", s.Calls(), callers*each, s)
+		var want retry.Stats
+		for range callers {
+			all := <-seen
+			want.FirstTry += all.FirstTry
+			want.Recovered += all.Recovered
+			want.Exhausted += all.Exhausted
+			want.NotRetryable += all.NotRetryable
+			want.BudgetDenied += all.BudgetDenied
+			want.OutOfTime += all.OutOfTime
+			want.Canceled += all.Canceled
+			want.Aborted += all.Aborted
+			want.Attempts += all.Attempts
 		}
+		got := r.Stats()
 		for _, v := range r.Snapshot().Values {
 			if v.V == 0 && v.Name != "budget.available" {
 				t.Errorf("no call ended as %s", v.Name)
 			}
 		}
+		if got.Attempts-got.Calls() != started.Load() {
+			t.Errorf("OnRetry was told of %d retries: %+v", started.Load(), got)
+		}
+		got.Budget = 0
+		if got != want || got.Calls() != callers*each {
+			t.Errorf("stats of %d calls are\n%+v, their callers saw\n%+v", callers*each, got, want)
+		}
 	})
 }
 
-// mixedCall makes one call that ends in one of many ways. A Goexit ends the goroutine of its own that it runs in.
-func mixedCall(ctx context.Context, r *retry.Retry, random *rand.Rand) {
+// mixedCall makes one call that ends in one of many ways, and counts what its caller sees of it. A Goexit ends the
+// goroutine of its own that it runs in.
+func mixedCall(ctx context.Context, r *retry.Retry, random *rand.Rand, seen *retry.Stats) {
 	end := random.IntN(16)
 	ctx, cancel := context.WithTimeout(ctx, time.Hour)
 	defer cancel()
@@ -161,9 +182,9 @@ func mixedCall(ctx context.Context, r *retry.Retry, random *rand.Rand) {
 		ctx, stop = context.WithTimeout(ctx, time.Microsecond)
 		defer stop()
 	}
-	at := 1 + random.IntN(2)
+	at, runs := 1+random.IntN(2), int64(0)
 	op := func(ctx context.Context) error {
-		if seawall.Attempt(ctx) < at {
+		if runs++; seawall.Attempt(ctx) < at {
 			return errDown
 		}
 		switch end {
@@ -191,12 +212,89 @@ func mixedCall(ctx context.Context, r *retry.Retry, random *rand.Rand) {
 		return nil
 	}
 	done := make(chan struct{})
+	result := &seen.Aborted
 	go func() {
 		defer close(done)
 		defer func() { _ = recover() }()
-		_ = r.Do(ctx, op)
+		err := r.Do(ctx, op)
+		switch {
+		case err == nil && runs == 1:
+			result = &seen.FirstTry
+		case err == nil:
+			result = &seen.Recovered
+		case errors.Is(err, retry.ErrExhausted):
+			result = &seen.Exhausted
+		case errors.Is(err, retry.ErrBudget):
+			result = &seen.BudgetDenied
+		case errors.Is(err, retry.ErrOutOfTime):
+			result = &seen.OutOfTime
+		case errors.Is(err, context.Canceled):
+			result = &seen.Canceled
+		default:
+			result = &seen.NotRetryable
+		}
 	}()
 	<-done
+	*result++
+	seen.Attempts += runs
+}
+
+// T42: no exit leaves a timer, a context or a history behind.
+func TestCallsLeaveNothingBehindOnALongLivedContext(t *testing.T) {
+	parent, end := context.WithCancel(t.Context())
+	defer end()
+	r, _ := newRetry(t, retry.Config{
+		Backoff: retry.Backoff{Kind: retry.Immediate}, BudgetConfig: seawall.BudgetConfig{Burst: 1},
+	})
+	free, _ := newRetry(t, retry.Config{Backoff: retry.Backoff{Kind: retry.Immediate}, Funding: retry.NoBudget})
+	far, _ := newRetry(t, retry.Config{Backoff: steady, Funding: retry.NoBudget})
+	exits := []func(){
+		func() { _ = free.Do(parent, succeed) },
+		func() { runs := 0; _ = free.Do(parent, script(&runs, errDown, nil)) },
+		func() { _ = free.Do(parent, down) },
+		func() { _ = r.Do(parent, down) }, // mostly denied
+		func() { _ = free.Do(parent, func(context.Context) error { return seawall.Permanent(errDown) }) },
+		func() { // out of time
+			ctx, cancel := context.WithTimeout(parent, time.Second)
+			defer cancel()
+			_ = far.Do(ctx, down)
+		},
+		func() { // canceled during the wait
+			ctx, cancel := context.WithCancel(parent)
+			defer cancel()
+			_ = far.Do(ctx, func(context.Context) error { go cancel(); return errDown })
+		},
+		func() {
+			defer func() { _ = recover() }()
+			_ = free.Do(parent, func(context.Context) error { panic("boom") })
+		},
+	}
+	heap := func() uint64 {
+		var m runtime.MemStats
+		for range 3 {
+			runtime.GC()
+		}
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	calls := func(n int) {
+		for i := range n {
+			exits[i%len(exits)]()
+		}
+	}
+	calls(1000)
+	before := heap()
+	total := 100_000
+	if testing.Short() || raceEnabled {
+		total = 20_000
+	}
+	calls(total)
+	if after := heap(); after > before+1<<20 {
+		t.Errorf("the heap has grown from %d to %d bytes", before, after)
+	}
+	if s := far.Stats(); s.Canceled == 0 || s.OutOfTime == 0 || r.Stats().BudgetDenied == 0 {
+		t.Errorf("not every exit was taken: %+v", s)
+	}
 }
 
 // T41, T46
@@ -236,6 +334,7 @@ func TestReadersAndUpdatesRaceWithCalls(t *testing.T) {
 	loop(func() { _ = r.Snapshot() })
 	loop(func() { _, _ = r.String(), r.Config() })
 	loop(func() { _ = r.Budget() })
+	loop(func() { _, _ = r.Traits(), r.Keep() })
 	time.Sleep(300 * time.Millisecond)
 	close(stop)
 	wg.Wait()
