@@ -1,0 +1,172 @@
+package policyfile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing/fstest"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/degrade"
+	"github.com/seawall-go/seawall/policyfile"
+)
+
+// silent keeps the events of examples out of their output.
+func silent() *seawall.Registry {
+	r := &seawall.Registry{}
+	r.SetLogger(slog.New(slog.DiscardHandler))
+	return r
+}
+
+func charge(context.Context) (string, error) { return "receipt 1", nil }
+
+func ExampleLoad() {
+	set, err := policyfile.Load("testdata/policies.yaml", policyfile.Options{
+		Registry: silent(),
+		Require:  []string{"payments", "tenants"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	payments, tenants := set.Chain("payments"), set.Keyed("tenants")
+
+	ctx := context.Background()
+	receipt, err := seawall.Call(ctx, payments.Current(), charge)
+	fmt.Println(receipt, err)
+	receipt, err = seawall.Call(ctx, tenants.For("acme"), charge)
+	fmt.Println(receipt, err)
+	fmt.Println(payments)
+	fmt.Println(tenants.For("acme"))
+	// Output:
+	// receipt 1 <nil>
+	// receipt 1 <nil>
+	// timeout "payments.total" → retry "payments" → breaker "payments" → bulkhead "payments" → timeout "payments.attempt"
+	// breaker "tenants[acme]" → bulkhead "tenants[acme]"
+}
+
+func ExampleLoadFS() {
+	files := fstest.MapFS{"policies.json": {Data: []byte(`{"chains": {"search": [{"timeout": {"limit": "300ms"}}]}}`)}}
+	set, err := policyfile.LoadFS(files, "policies.json", policyfile.Options{Registry: silent()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(set.Names(), set.Chain("search"))
+	// Output: [search] timeout "search"
+}
+
+// All that is wrong is told at once.
+func ExampleError() {
+	_, err := policyfile.LoadFS(fstest.MapFS{"policies.yaml": {Data: []byte(`chains:
+  payments:
+    - timeout: {limit: 5}
+    - breaker:
+        failure_rate: 1.5
+    - timeout: {name: attempt, limt: 1s}
+    - retry: {budget: psp}
+    - bulkhead: {queue: {limit: 0}}
+`)}}, "policies.yaml", policyfile.Options{Registry: silent()})
+	fmt.Println(err)
+
+	if e, ok := errors.AsType[*policyfile.Error](err); ok {
+		fmt.Println(len(e.Problems), "problems, the second one is in line", e.Problems[1].Line)
+	}
+	// Output:
+	// policies.yaml:3: chains.payments[0].timeout.limit is 5, want a duration such as 500ms, or off
+	// policies.yaml:5: chains.payments[1].breaker.failure_rate is 1.5, want 0.000001 to 1
+	// policies.yaml:6: chains.payments[2].timeout.limt is unknown: did you mean limit? (name, limit)
+	// policies.yaml:7: chains.payments[3].retry.budget names the budget "psp", which is unknown: there is none
+	// policies.yaml:8: chains.payments[4].bulkhead.queue.limit is 0, want 1 to 1000000, or none; leave it out for the default
+	// 5 problems, the second one is in line 5
+}
+
+func ExampleBind() {
+	set, err := policyfile.Parse([]byte(`
+chains:
+  seats:
+    - fallback
+    - breaker: {min_calls: 1}
+`), policyfile.Options{Registry: silent(), Bind: []policyfile.Binding{
+		policyfile.Bind("seats", func(cfg *degrade.FallbackConfig) { cfg.Func = degrade.Value("an old plan") }),
+		policyfile.BindAll(func(cfg *breaker.Config) {
+			cfg.OnStateChange = func(e breaker.Event) { fmt.Println(e.From, "to", e.To) }
+		}),
+	}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	plan, err := seawall.Call(context.Background(), set.Chain("seats").Current(), func(context.Context) (string, error) {
+		return "", errDown
+	})
+	fmt.Println(plan, err)
+	// Output:
+	// closed to open
+	// an old plan <nil>
+}
+
+func ExampleSet_Reload() {
+	dir, err := os.MkdirTemp("", "policies")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "policies.yaml")
+	write := func(text string) { _ = os.WriteFile(file, []byte(text), 0o600) }
+
+	write("chains: {payments: [breaker: {min_calls: 1}]}")
+	set, err := policyfile.Load(file, policyfile.Options{Registry: silent()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	payments := set.Chain("payments")
+	_ = payments.Do(context.Background(), func(context.Context) error { return errDown }) // opens the breaker
+
+	write("chains: {payments: [timeout: {limit: 2s}, breaker: {failure_rate: 0.9, min_calls: 1}]}")
+	fmt.Println(set.Reload())
+	fmt.Println(payments)
+	err = payments.Do(context.Background(), func(context.Context) error { return nil })
+	fmt.Println(errors.Is(err, breaker.ErrOpen)) // it stays open
+
+	write("chains: {payments: [breaker: {failure_rate: 9}]}")
+	_, err = set.Reload()
+	fmt.Println(strings.TrimPrefix(err.Error(), dir+string(filepath.Separator)))
+	fmt.Println(payments) // as it was
+	// Output:
+	// true <nil>
+	// timeout "payments" → breaker "payments"
+	// true
+	// policies.yaml:1: chains.payments[0].breaker.failure_rate is 9, want 0.000001 to 1
+	// timeout "payments" → breaker "payments"
+}
+
+func ExampleSet_Text() {
+	set, err := policyfile.Parse([]byte("chains: {search: [timeout, bulkhead: {limit: 8, queue: {limit: none}}]}"),
+		policyfile.Options{Registry: silent()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Print(set.Text())
+	// Output:
+	// chains:
+	//   search:
+	//     - timeout:
+	//         name: search
+	//         limit: 10s # default
+	//     - bulkhead:
+	//         name: search
+	//         limit: 8
+	//         queue:
+	//           limit: none
+	//           max_wait: 1s # default
+	//         mode: enforce # default
+}

@@ -1,0 +1,133 @@
+package policyfile
+
+import (
+	"sync/atomic"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/keyed"
+)
+
+// Keyed is a keyed chain of a [Set]: a chain for each tenant, host or shard, made when its key is first used. Get it
+// from [Set.Keyed] once, and keep it. It is safe for concurrent use.
+//
+// It is bounded: over max_keys it forgets the keys that have not been used for the longest time, except those with a
+// policy that must be kept ([seawall.Keeper]), such as an open breaker.
+type Keyed struct {
+	name     string
+	registry *seawall.Registry
+	used     atomic.Bool // the program has it, so the file must
+	state    atomic.Pointer[family]
+}
+
+// family is the chains of a Keyed for one content of the file. Families that differ in the policies only share the map.
+type family struct {
+	version int // grows with each content
+	spec    *chainSpec
+	members *keyed.Map[string, *keyedChain]
+	from    *atomic.Pointer[family] // what members is filled from: the family before it, or none
+}
+
+func newKeyed(spec *chainSpec, registry *seawall.Registry) *Keyed {
+	k := &Keyed{name: spec.name, registry: registry}
+	k.state.Store(k.newFamily(1, spec))
+	return k
+}
+
+func (k *Keyed) newFamily(version int, spec *chainSpec) *family {
+	from := new(atomic.Pointer[family])
+	return &family{version, spec, keyed.NewMap(spec.maxKeys, func(key string) *keyedChain {
+		if before := from.Load(); before != nil {
+			return before.members.Get(key)
+		}
+		return newKeyedChain(k.state.Load(), key)
+	}, (*keyedChain).keep), from}
+}
+
+// For returns the chain of a key, and makes it if there is none. Ask for each call anew, as for [Chain.Current]: a chain
+// that is kept misses policies that come and go, and may be forgotten while it is in use. For a key that is there For
+// costs one lookup in a sync.Map, two atomic loads, and one allocation for the key.
+func (k *Keyed) For(key string) *seawall.Pipeline {
+	f := k.state.Load()
+	c := f.members.Get(key)
+	if s := c.current.Load(); s.version >= f.version {
+		return s.pipeline
+	}
+	return c.follow(f, k.registry)
+}
+
+// Len returns how many chains there are.
+func (k *Keyed) Len() int { return k.state.Load().members.Len() }
+
+// Name returns the name that the chain has in the file.
+func (k *Keyed) Name() string { return k.name }
+
+// update takes over a chain of the file. The chains of the keys follow when they are next used.
+func (k *Keyed) update(spec *chainSpec) {
+	before := k.state.Load()
+	if before.spec.maxKeys == spec.maxKeys {
+		k.state.Store(&family{before.version + 1, spec, before.members, before.from})
+		return
+	}
+	// Keys move to a map of the new size. A call that still has the old map may add a key to it: the new one asks the
+	// old one until the second round is over, so that key has one chain all the same.
+	next := k.newFamily(before.version+1, spec)
+	next.from.Store(before)
+	for key := range before.members.All() {
+		next.members.Get(key)
+	}
+	k.state.Store(next)
+	for key := range before.members.All() {
+		next.members.Get(key)
+	}
+	next.from.Store(nil)
+}
+
+// keyedChain is the chain of one key.
+type keyedChain struct {
+	suffix  string
+	busy    atomic.Bool // one caller brings it up to date
+	current atomic.Pointer[keyedState]
+}
+
+type keyedState struct {
+	version  int
+	roster   roster
+	pipeline *seawall.Pipeline
+}
+
+func newKeyedChain(f *family, key string) *keyedChain {
+	c := &keyedChain{suffix: "[" + key + "]"}
+	made, err := roster{}.changeTo(f.spec.policies, c.suffix)
+	if err != nil {
+		panic(err.Error()) // the set has tried the same settings
+	}
+	c.current.Store(&keyedState{f.version, made.next, made.next.pipeline(f.spec)})
+	return c
+}
+
+func (c *keyedChain) keep() bool { return c.current.Load().pipeline.Keep() }
+
+// follow brings the chain up to date. There is no lock, because a listener that an update runs may use the key itself:
+// it, and all others meanwhile, get the chain as it was.
+func (c *keyedChain) follow(f *family, registry *seawall.Registry) *seawall.Pipeline {
+	if !c.busy.CompareAndSwap(false, true) {
+		return c.current.Load().pipeline
+	}
+	defer c.busy.Store(false)
+	s := c.current.Load()
+	if s.version >= f.version {
+		return s.pipeline
+	}
+	next := &keyedState{f.version, s.roster, s.pipeline}
+	change, err := s.roster.changeTo(f.spec.policies, c.suffix)
+	if err == nil {
+		err = change.apply()
+	}
+	if err == nil {
+		next.roster, next.pipeline = change.next, change.next.pipeline(f.spec)
+	} else {
+		refused(registry, f.spec.name, err)
+	}
+	c.current.Store(next)
+	return next.pipeline
+}

@@ -1,0 +1,60 @@
+package policyfile_test
+
+import (
+	"errors"
+	"log/slog"
+	"testing"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/leaktest"
+	"github.com/seawall-go/seawall/policyfile"
+)
+
+func TestMain(m *testing.M) { leaktest.Main(m) }
+
+var errDown = errors.New("connection refused")
+
+// quiet returns a registry that logs nothing.
+func quiet() *seawall.Registry {
+	r := new(seawall.Registry)
+	r.SetLogger(slog.New(slog.DiscardHandler))
+	return r
+}
+
+// parse reads a file that must be right, into a registry of its own.
+func parse(t *testing.T, file string, opts policyfile.Options) *policyfile.Set {
+	t.Helper()
+	if opts.Registry == nil {
+		opts.Registry = quiet()
+	}
+	set, err := policyfile.Parse([]byte(file), opts)
+	if err != nil {
+		t.Fatalf("refused:\n%v\n%s", err, file)
+	}
+	return set
+}
+
+// update changes a set to a file that must be right.
+func update(t *testing.T, set *policyfile.Set, file string) (changed bool) {
+	t.Helper()
+	changed, err := set.Update([]byte(file))
+	if err != nil {
+		t.Fatalf("refused:\n%v\n%s", err, file)
+	}
+	return changed
+}
+
+// member returns the policy of a chain that is of the type, the n-th of them.
+func member[P seawall.Policy](t *testing.T, chain *seawall.Pipeline, n int) P {
+	t.Helper()
+	for _, p := range chain.Policies() {
+		if p, ok := p.(P); ok {
+			if n == 0 {
+				return p
+			}
+			n--
+		}
+	}
+	t.Fatalf("%v has no such policy", chain)
+	panic("unreachable")
+}

@@ -1,0 +1,240 @@
+package policyfile
+
+import (
+	"log/slog"
+	"slices"
+
+	"github.com/seawall-go/seawall"
+)
+
+// replace takes over a content of the file. Everything that can fail comes before the first change.
+func (s *Set) replace(data []byte) (Reloaded, error) {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	s.tried = slices.Clone(data)
+	now := s.current.Load()
+	r, err := read(s.file, data, s.opts)
+	if err != nil {
+		return Reloaded{}, err
+	}
+	to := &r.document
+	to.keepBudgets(now.document)
+	findings, err := try(to)
+	if err != nil {
+		return Reloaded{}, err
+	}
+	unused := r.unused()
+	if s.opts.Strict {
+		r.refuse(findings, unused)
+	}
+	r.lacks(s.opts.Require)
+	if err := r.err(); err != nil {
+		return Reloaded{}, err
+	}
+	change, err := now.roster.changeTo(to.policies(false), "")
+	if err != nil {
+		return Reloaded{}, err
+	}
+	if err := s.commit(r, change); err != nil {
+		return Reloaded{}, err
+	}
+	s.current.Store(&state{to, change.next, findings})
+	if !slices.EqualFunc(findings, now.findings, func(a, b Finding) bool { return a.String() == b.String() }) {
+		s.warn(findings)
+	}
+	for _, b := range unused {
+		s.log(slog.LevelWarn, "seawall.config.binding_unused", slog.String("binding", b))
+	}
+	return difference(now.document, to), nil
+}
+
+// try makes all chains once for nobody: what cannot be made, though its settings are valid, is found before anything
+// changes, and so is what hurts.
+func try(d *document) (findings []Finding, err error) {
+	nowhere := (*seawall.Registry)(nil).Detached()
+	for _, c := range d.chains {
+		trial := roster{}
+		for _, p := range c.policies {
+			p = &policySpec{name: p.name, settings: p.settings.clone()}
+			setRegistry(p.settings, nowhere)
+			b, err := build(p, "")
+			if err != nil {
+				return nil, err
+			}
+			trial[p.id()] = member{p, b}
+		}
+		for _, f := range trial.pipeline(c).Lint() {
+			findings = append(findings, Finding{c.name, f})
+		}
+	}
+	return findings, nil
+}
+
+// refuse makes problems of what is otherwise logged.
+func (r *documentReader) refuse(findings []Finding, unused []string) {
+	for _, f := range findings {
+		r.add(r.chain(f.Chain).line, join("chains", pathKey(f.Chain)), "has a finding: %s", f.Finding)
+	}
+	for _, b := range unused {
+		r.add(0, "", "has no %s, for which there is a binding", b)
+	}
+}
+
+// unused returns the bindings that found no policy, such as: breaker "payments".
+func (r *documentReader) unused() (unused []string) {
+	for i, b := range r.bindings {
+		if !r.bound[i] && b.name != "" {
+			unused = append(unused, id{kindOfConfig(b.config).key(), b.name}.String())
+		}
+	}
+	return unused
+}
+
+func (r *documentReader) lacks(required []string) {
+	for _, name := range required {
+		if r.chain(name) == nil {
+			r.add(0, join("chains", pathKey(name)), "is missing, the program requires it")
+		}
+	}
+}
+
+// commit lets go of the chains that are gone, unless the program has one, and changes the others.
+func (s *Set) commit(r *documentReader, change change) error {
+	gone, err := s.forget(r)
+	if err != nil {
+		return err
+	}
+	if err := change.apply(); err != nil {
+		gone()
+		return err
+	}
+	for _, c := range r.chains {
+		if c.keyed {
+			s.setKeyed(c)
+		} else {
+			s.setChain(c, change.next)
+		}
+	}
+	return nil
+}
+
+// forget removes the chains that the file lacks, and returns what brings them back. It is an error if the program has one
+// of them.
+func (s *Set) forget(r *documentReader) (undo func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var plain []*Chain
+	var keyed []*Keyed
+	for name, c := range s.chains {
+		if spec := r.chain(name); spec == nil || spec.keyed {
+			plain = append(plain, c)
+			r.keeps(name, "a chain", c.used.Load())
+		}
+	}
+	for name, k := range s.keyed {
+		if spec := r.chain(name); spec == nil || !spec.keyed {
+			keyed = append(keyed, k)
+			r.keeps(name, "a keyed chain", k.used.Load())
+		}
+	}
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	for _, c := range plain {
+		delete(s.chains, c.name)
+	}
+	for _, k := range keyed {
+		delete(s.keyed, k.name)
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, c := range plain {
+			s.chains[c.name] = c
+		}
+		for _, k := range keyed {
+			s.keyed[k.name] = k
+		}
+	}, nil
+}
+
+func (r *documentReader) keeps(name, what string, used bool) {
+	if used {
+		r.add(0, join("chains", pathKey(name)), "is missing, the program uses it as %s", what)
+	}
+}
+
+func (s *Set) setChain(spec *chainSpec, members roster) {
+	s.mu.Lock()
+	c, known := s.chains[spec.name]
+	if !known {
+		c = &Chain{name: spec.name}
+		c.current.Store(members.pipeline(spec))
+		s.chains[spec.name] = c
+	}
+	s.mu.Unlock()
+	if known {
+		next := members.pipeline(spec)
+		if !slices.Equal(next.Policies(), c.Current().Policies()) {
+			c.current.Store(next)
+		}
+	}
+}
+
+func (s *Set) setKeyed(spec *chainSpec) {
+	s.mu.Lock()
+	k, known := s.keyed[spec.name]
+	if !known {
+		s.keyed[spec.name] = newKeyed(spec, s.opts.Registry)
+	}
+	s.mu.Unlock()
+	if known && !spec.equal(k.state.Load().spec) {
+		k.update(spec)
+	}
+}
+
+func (s *Set) warn(findings []Finding) {
+	for _, f := range findings {
+		s.log(slog.LevelWarn, "seawall.config.finding", slog.String("chain", f.Chain), slog.String("rule", f.Rule),
+			slog.String("finding", f.Finding.String()))
+	}
+}
+
+// difference says what a reload has changed.
+func difference(from, to *document) (r Reloaded) {
+	before, after := byID(from), byID(to)
+	for _, p := range to.all() {
+		switch old, known := before[p.id()]; {
+		case !known:
+			r.Added = append(r.Added, p.id().String())
+		case !old.settings.equal(p.settings):
+			r.Updated = append(r.Updated, p.id().String())
+		}
+	}
+	for _, p := range from.all() {
+		if after[p.id()] == nil {
+			r.Removed = append(r.Removed, p.id().String())
+		}
+	}
+	for _, c := range to.chains {
+		if old := from.chain(c.name); old == nil || !old.sameMembers(c) {
+			r.Chains = append(r.Chains, c.name)
+		}
+	}
+	for _, c := range from.chains {
+		if to.chain(c.name) == nil {
+			r.Chains = append(r.Chains, c.name)
+		}
+	}
+	return r
+}
+
+func (d *document) all() []*policySpec { return append(d.policies(false), d.policies(true)...) }
+
+func byID(d *document) map[id]*policySpec {
+	policies := map[id]*policySpec{}
+	for _, p := range d.all() {
+		policies[p.id()] = p
+	}
+	return policies
+}
