@@ -1,0 +1,93 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/mono"
+)
+
+// ErrLimited is matched by every rejection of a [Limiter] or a [Group], whatever its reason. The details are in the
+// [*seawall.RejectedError].
+var ErrLimited = errors.New("ratelimit: limited")
+
+// refusal says why a call is rejected, as an index.
+type refusal int
+
+const (
+	limited refusal = iota
+	deadline
+	queueFull
+	forced
+	refusalCount
+)
+
+func (why refusal) reason() seawall.Reason {
+	return [refusalCount]seawall.Reason{
+		limited:   seawall.ReasonLimited,
+		deadline:  seawall.ReasonDeadline,
+		queueFull: seawall.ReasonQueueFull,
+		forced:    seawall.ReasonForced,
+	}[why]
+}
+
+// refused is a rejection that is handed out again as long as it is true.
+type refused struct {
+	until time.Duration // reading of mono.Now, or untimed
+	err   *seawall.RejectedError
+}
+
+// untimed stands for a time that is not known. No reading of the clock lies there.
+const untimed = time.Duration(math.MaxInt64)
+
+// reject returns the error of a call that may come again at until. All calls that are
+// rejected between two tokens may come again at the same time, and get the same error: in overload that is most of them.
+func (l *Limiter) reject(ctx context.Context, why refusal, until time.Duration) error {
+	note(ctx, l, why.reason())
+	if last := l.refusals[why].Load(); last != nil && alike(last.until, until) {
+		return last.err
+	}
+	after := time.Duration(0)
+	if until != untimed {
+		after = max(1, until-mono.Now())
+	}
+	err := seawall.Reject(kind, l.name, why.reason(), ErrLimited, after)
+	l.refusals[why].Store(&refused{until, err})
+	return err
+}
+
+// alike reports whether the older of two times serves as the newer one: it may be later by a little, and earlier by what
+// the rounding of a prediction makes.
+func alike(older, newer time.Duration) bool {
+	if older == untimed || newer == untimed {
+		return older == newer
+	}
+	later := older - newer
+	return later >= -1 && later <= time.Microsecond
+}
+
+// note writes the end into the call's record, if it has one.
+func note(ctx context.Context, who fmt.Stringer, reason seawall.Reason) {
+	if record := seawall.RecordOf(ctx); record != nil {
+		record.Note(func(f *seawall.Facts) { f.DecidedBy, f.Reason = who.String(), reason })
+	}
+}
+
+// waitError is what a caller sees whose context ended while it waited. It matches the cause.
+type waitError struct {
+	name  string
+	cause error
+}
+
+func (e *waitError) Error() string {
+	return fmt.Sprintf("%s %q: gave up waiting: %v", kind, e.name, e.cause)
+}
+
+func (e *waitError) Unwrap() error { return e.cause }
+
+// Verdict is ignored, also if it was a deadline that passed: the dependency was not asked.
+func (*waitError) Verdict() seawall.Verdict { return seawall.Verdict{Outcome: seawall.Ignored} }

@@ -1,0 +1,67 @@
+package ratelimit
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/mono"
+)
+
+// Config returns the configuration that is in force, with its defaults filled in.
+func (l *Limiter) Config() Config { return l.settings.Load().Config }
+
+// Update changes the configuration while calls run, all of it or, with an error, nothing. Its Registry is ignored.
+//
+// The tokens stay, as far as they fit the new burst: an Update is no refill. Calls that wait keep their place and the time
+// for which they may wait; those whose tokens will not come in that time any more are rejected now. All counts go on. A
+// change is logged as seawall.config.updated, and one of the mode as seawall.gate.mode_changed.
+func (l *Limiter) Update(cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	l.change(func(Config) Config {
+		l.configured = cfg.Mode
+		return cfg
+	})
+	return nil
+}
+
+// change swaps the settings and then logs what has changed. edit runs under the lock.
+func (l *Limiter) change(edit func(Config) Config) {
+	l.mu.Lock()
+	old := l.settings.Load()
+	cfg := edit(old.Config).withDefaults()
+	cfg.Registry = old.Registry
+	s := &settings{cfg}
+	l.adoptLocked(s, mono.Now())
+	l.mu.Unlock()
+	logChange(l.registry, kind, l.name, old.Mode, cfg.Mode, old.changes(cfg))
+}
+
+func (l *Limiter) adoptLocked(s *settings, now time.Duration) {
+	l.settings.Store(s)
+	l.adjust(now, s.Config)
+	l.resettleLocked(s, now)
+	for i := range l.refusals {
+		l.refusals[i].Store(nil)
+	}
+}
+
+// logChange logs the fields that have changed, but for the mode, which has an event of its own.
+func logChange(r *seawall.Registry, kind, name string, from, to seawall.Mode, fields []string) {
+	log := func(level slog.Level, event string, attrs ...slog.Attr) {
+		attrs = append([]slog.Attr{slog.String("kind", kind), slog.String("name", name)}, attrs...)
+		r.Log(context.Background(), level, event, attrs...)
+	}
+	if from != to {
+		log(slog.LevelWarn, "seawall.gate.mode_changed", slog.String("from", from.String()), slog.String("to", to.String()))
+	}
+	fields = slices.DeleteFunc(fields, func(f string) bool { return f == "mode" })
+	if len(fields) > 0 {
+		log(slog.LevelInfo, "seawall.config.updated", slog.String("fields", strings.Join(fields, " ")))
+	}
+}
