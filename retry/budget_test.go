@@ -254,3 +254,17 @@ func TestTokenOfARetryThatAGateRejectedComesBack(t *testing.T) {
 		}
 	})
 }
+
+// T17: whoever has rejections repeated pays for it, or a closed gate would be hammered for nothing.
+func TestRejectionsThatAreRepeatedArePaidFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rejection := seawall.Reject("bulkhead", "b", seawall.ReasonFull, seawall.ErrRejected, 0)
+		r, _ := newRetry(t, retry.Config{MaxAttempts: 100, Classify: func(error) seawall.Verdict {
+			return seawall.Verdict{Outcome: seawall.Failure, Repeat: seawall.RepeatAlways}
+		}})
+		runs := 0
+		if err := r.Do(t.Context(), script(&runs, rejection)); runs != 11 || !errors.Is(err, retry.ErrBudget) {
+			t.Errorf("%d attempts, error %v", runs, err)
+		}
+	})
+}

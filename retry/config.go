@@ -19,17 +19,19 @@ const (
 // Config sets a [Retry]. The zero value is good for calls that may be carried out twice; a zero field is its default.
 type Config struct {
 	// MaxAttempts is how many attempts a call may take, the first one included. Default 3; at least 1, or [Unlimited].
-	// 1 never repeats. Attempts multiply where layers repeat on top of each other: 3 layers of 3 make 27 calls.
+	// 1 never repeats. With many a caller waits long for an answer that is no. Where layers repeat on top of each other
+	// without a budget attempts multiply: 3 layers of 3 make 27 calls.
 	MaxAttempts int `json:"max_attempts" yaml:"max_attempts"`
 	// Backoff is the schedule of the waits between attempts. Default full jitter that grows from 50 ms to 5 s.
 	Backoff Backoff `json:"backoff" yaml:"backoff"`
 	// MaxRetryAfter is the longest wait that the dependency can ask for: what goes beyond is cut off. A wait that was
-	// asked for is never undercut otherwise; that of the schedule comes on top. Default 30 s; at least 1 ns. What was
-	// asked for, uncut, is in [seawall.Facts] and in [Event].
+	// asked for is never undercut otherwise; that of the schedule comes on top. Default 30 s; at least 1 ns. A short one
+	// comes back before the dependency wants it, a long one lets it park callers that have no deadline. What was asked
+	// for, uncut, is in [seawall.Facts] and in [Event].
 	MaxRetryAfter time.Duration `json:"max_retry_after" yaml:"max_retry_after"`
 	// OverloadDelay is for an answer that asks for less, [seawall.Overload], without a time: a random wait up to this
 	// comes on top of the schedule. Default 1 s, the base of the AWS SDKs for throttled calls; at least 1 ns, or
-	// [NoDelay]. A short one makes the retries part of the overload.
+	// [NoDelay]. A short one makes the retries part of the overload, a long one costs the caller's time.
 	OverloadDelay time.Duration `json:"overload_delay" yaml:"overload_delay"`
 	// Funding says what pays for retries. Default [FromBudget].
 	Funding Funding `json:"funding" yaml:"funding"`
@@ -41,12 +43,15 @@ type Config struct {
 	// made from BudgetConfig.
 	Budget *seawall.Budget `json:"-" yaml:"-"`
 	// Schedule makes the schedule of one call that has failed, in the place of Backoff: a schedule has state, so it
-	// must be a new one each time. backoff.Stop, or any negative wait, ends the call with [ErrExhausted]. It is Reset
-	// before its first use, so a limit on the elapsed time starts behind the first attempt. nil is Backoff.
+	// must be a new one each time, and not nil. backoff.Stop, or any negative wait, ends the call with [ErrExhausted].
+	// It is Reset before its first use, so a limit on the elapsed time starts behind the first attempt. Its waits are
+	// taken as they are: an ExponentialBackOff puts its jitter on top of its MaxInterval, and stops after 15 minutes
+	// unless told otherwise. nil is Backoff.
 	Schedule func() backoff.BackOff `json:"-" yaml:"-"`
 	// Classify judges how an attempt ended. Default [seawall.Classify], with an error that has a backoff.Permanent in
-	// its tree never repeated. It is not asked about nil, nor about the caller's own cancellation. A panic of it is the
-	// caller's.
+	// its tree never repeated. It is not asked about nil, nor about the caller's own cancellation. A verdict without an
+	// After gets that of a RetryAfter() time.Duration in the error's tree; a negative After is none. A panic of it is
+	// the caller's.
 	Classify func(error) seawall.Verdict `json:"-" yaml:"-"`
 	// OnRetry is told of each retry at its start, after the wait and right before the attempt, by the goroutine of the
 	// call. A panic of it is the caller's. nil is off.

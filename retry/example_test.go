@@ -152,3 +152,51 @@ func ExampleBackoff_New() {
 	// 4s
 	// 5s
 }
+
+// Two layers that retry, each with a budget: the one next to the failure repeats, and the one above does not repeat what
+// is exhausted.
+func Example_layers() {
+	quick := retry.Backoff{Base: time.Millisecond}
+	checkout := retry.New("checkout", retry.Config{Backoff: quick})
+	payments := retry.New("payments.refunds", retry.Config{Backoff: quick})
+	calls := 0
+
+	err := checkout.Do(context.Background(), func(ctx context.Context) error {
+		return payments.Do(ctx, func(context.Context) error {
+			calls++
+			return errors.New("connection refused")
+		})
+	})
+	fmt.Println(err)
+	fmt.Println(calls, "calls")
+	// Output:
+	// retry "payments.refunds": 3 attempts, last: connection refused
+	// 3 calls
+}
+
+// Attempts divided by calls is the factor by which retries multiply the load.
+func ExampleRetry_Stats() {
+	reports := retry.New("reports", retry.Config{Backoff: retry.Backoff{Base: time.Millisecond}})
+
+	_, _ = seawall.Call(context.Background(), reports, flaky())
+	_ = reports.Do(context.Background(), func(context.Context) error { return nil })
+
+	s := reports.Stats()
+	fmt.Printf("%d calls: %d at once, %d later; %d attempts\n", s.Calls(), s.FirstTry, s.Recovered, s.Attempts)
+	// Output: 2 calls: 1 at once, 1 later; 4 attempts
+}
+
+// A caller that leaves during a wait gets its own cause and what was wrong before it, joined.
+func ExampleError_Unwrap() {
+	pages := retry.New("pages", retry.Config{Backoff: retry.Backoff{Kind: retry.Constant, Base: time.Hour}})
+	closed, refused := errors.New("page closed"), errors.New("connection refused")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	time.AfterFunc(10*time.Millisecond, func() { cancel(closed) })
+
+	err := pages.Do(ctx, func(context.Context) error { return refused })
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, closed), errors.Is(err, refused))
+	// Output:
+	// retry "pages": 1 attempt, page closed, last: connection refused
+	// true true
+}

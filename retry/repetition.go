@@ -30,7 +30,7 @@ type repetition struct {
 
 	end  result // how the call ends, as soon as an attempt or a wait was refused
 	why  error
-	late error // outOfTime: the cause of the context, if it has ended
+	late error // outOfTime: the cause of the context, nil if it has not ended
 }
 
 // Next decides what follows a failed attempt. The token for another one is taken here, so that what is granted is paid
@@ -50,7 +50,7 @@ func (p *repetition) Next(ctx context.Context, err error) (wait time.Duration, a
 	hint := p.hint()
 	wait, p.end, p.why = p.plan(ctx, hint)
 	p.note(hint)
-	if p.end == outOfTime && ctx.Err() != nil {
+	if p.end == outOfTime {
 		p.late = context.Cause(ctx)
 	}
 	if p.end != undecided {
