@@ -67,8 +67,9 @@ type Latency struct {
 	// bounded by Min and Max.
 	Initial time.Duration `json:"initial" yaml:"initial"`
 	// Window is how far back latencies count. Default 30 s; 1 s to 24 h. When latencies grow, the delay follows as soon
-	// as the slow calls are the share beyond the Percentile, in a tenth of the Window or less; when they fall, within
-	// the Window. A long one is slow to follow down, a short one knows little where calls are few.
+	// as slow calls are the share beyond the Percentile: within a twentieth of the Window at the default, if calls
+	// come as often as before. When they fall, it follows within the Window. A long one is slow to follow, a short one
+	// knows little where calls are few.
 	Window time.Duration `json:"window" yaml:"window"`
 	// MinCalls is how many latencies must be known. Default 100; 1 to 1,000,000. A percentile of 0.95 out of 100 is the
 	// sixth from the top; for a higher one take more, 10/(1 - Percentile) or so.

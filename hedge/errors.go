@@ -11,7 +11,7 @@ import (
 type Error struct {
 	Name     string // the Hedge's
 	Attempts int    // that were started
-	// Why is the cause of the caller's context, if that ended while attempts were running; else nil.
+	// Why is the cause of the caller's context, or what the attempts made of it, if that ended before they did; else nil.
 	Why error
 	// Last is the error of the attempt that ended last.
 	Last error
@@ -80,9 +80,11 @@ func gravest(a, b seawall.Verdict) seawall.Verdict {
 	return v
 }
 
+func (f *failures) last() error { return f.errs[len(f.errs)-1] }
+
 // error returns the call's error. Here there is at least one failure.
 func (f *failures) error(name string, attempts int, why error) *Error {
-	e := &Error{Name: name, Attempts: attempts, Why: why, Last: f.errs[len(f.errs)-1], verdict: f.verdict}
+	e := &Error{Name: name, Attempts: attempts, Why: why, Last: f.last(), verdict: f.verdict}
 	for i := len(f.errs) - 2; i >= 0; i-- {
 		e.earlier = append(e.earlier, f.errs[i])
 	}

@@ -45,8 +45,8 @@ func New(name string, cfg Config) *Hedge {
 // does not wait for the others: op must not write variables of its caller, see [seawall.Call].
 //
 // If the call had one attempt, its error is returned untouched; if there were more, and none succeeded, the error is an
-// [*Error]. If ctx ends before that, Do returns at once; then the error is, or matches, the cause of ctx. If ctx is done
-// before the call, op does not run.
+// [*Error]. If ctx ends before that, Do returns at once; then the error is, or matches, the cause of ctx or what op
+// returned because of it. If ctx is done before the call, op does not run.
 //
 // A panic of an attempt whose end is waited for is the caller's, as a [*seawall.AttemptPanic] with the attempt's stack;
 // that of a loser is logged. [seawall.Attempt] tells op which attempt it is.

@@ -66,7 +66,7 @@ func TestEveryErrorIsReachableWhenAllFail(t *testing.T) {
 		busy := verdict(seawall.Overload, seawall.RepeatIfIdempotent, 3*time.Second)
 		e := newEnds(end{40 * ms, errDown}, end{5 * ms, errLate}, end{5 * ms, busy})
 		err := h.Do(t.Context(), e.op)
-		got, ok := err.(*hedge.Error) //nolint:errorlint // it must be one itself
+		got, ok := err.(*hedge.Error)                                                                //nolint:errorlint // it must be one itself
 		if !ok || got.Attempts != 3 || got.Why != nil || got.Last != errDown || got.Name != "test" { //nolint:errorlint // the very error
 			t.Fatalf("got %#v", err)
 		}
@@ -91,7 +91,9 @@ func TestEveryErrorIsReachableWhenAllFail(t *testing.T) {
 func TestVerdictIsThatOfTheGravestAttempt(t *testing.T) {
 	const never, maybe, always = seawall.RepeatNever, seawall.RepeatIfIdempotent, seawall.RepeatAlways
 	rejected := seawall.Reject("bulkhead", "b", seawall.ReasonFull, errDown, 0)
-	v := func(o seawall.Outcome, r seawall.Repeat) seawall.Verdict { return seawall.Verdict{Outcome: o, Repeat: r} }
+	v := func(o seawall.Outcome, r seawall.Repeat) seawall.Verdict {
+		return seawall.Verdict{Outcome: o, Repeat: r}
+	}
 	for _, c := range []struct {
 		first, second error
 		want          seawall.Verdict

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -96,7 +97,7 @@ func (e *ends) op(ctx context.Context) error {
 	}
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	case <-time.After(mine.after):
 		return mine.err
 	}
@@ -107,3 +108,26 @@ func (e *ends) started() []time.Duration {
 	defer e.mu.Unlock()
 	return append([]time.Duration(nil), e.starts...)
 }
+
+// gate counts how the calls through it ended, as a breaker does.
+type gate struct {
+	in       atomic.Int64
+	outcomes [4]atomic.Int64 // by seawall.Outcome
+}
+
+func (g *gate) Do(ctx context.Context, op func(context.Context) error) error {
+	return seawall.Do(ctx, g, op)
+}
+
+func (g *gate) Acquire(context.Context) (seawall.Permit, error) {
+	g.in.Add(1)
+	return seawall.NewPermit(g, seawall.Ticket{}), nil
+}
+
+func (g *gate) Release(_ seawall.Ticket, err error) bool {
+	g.in.Add(-1)
+	g.outcomes[seawall.Classify(err).Outcome].Add(1)
+	return true
+}
+
+func (g *gate) count(o seawall.Outcome) int64 { return g.outcomes[o].Load() }

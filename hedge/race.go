@@ -32,6 +32,7 @@ type race struct {
 	granted     bool // an extra attempt was paid for, and has not started
 	firstFailed bool
 	answered    bool // an error is an answer, and wins
+	interrupted bool // an attempt ended when the caller's context was done
 	started     int
 	running     int
 	failures    failures
@@ -96,20 +97,22 @@ func (r *race) Ended(n int, err error) seawall.Finish {
 	if err == nil {
 		return seawall.Win
 	}
-	v := seawall.Verdict{Outcome: seawall.Ignored}
-	if r.canceled() {
-		r.stopped = true
-	} else {
-		v = r.settings.Classify(err)
-		again := r.mayRepeat(v)
-		if v.Outcome == seawall.Success && !again {
-			r.answered = true
+	if r.callerDone() { // the error says so, and nothing about the attempt
+		r.interrupted = true
+		if r.running == 0 {
 			return seawall.Win
 		}
-		r.stopped = r.stopped || !again
+		return seawall.KeepRunning
+	}
+	v := r.settings.Classify(err)
+	again := r.mayRepeat(v)
+	if v.Outcome == seawall.Success && !again {
+		r.answered = true
+		return seawall.Win
 	}
 	r.failures.add(err, v)
 	r.firstFailed = r.firstFailed || n == 1
+	r.stopped = r.stopped || !again
 	if r.stopped && r.running == 0 {
 		return seawall.Win
 	}
@@ -128,14 +131,19 @@ func (r *race) mayRepeat(v seawall.Verdict) bool {
 	return v.Repeat == seawall.RepeatAlways
 }
 
-// canceled reports whether the caller has left, which is different from its deadline passing; see [seawall.Settle].
-func (r *race) canceled() bool {
+// callerDone reports whether the caller's context is done.
+func (r *race) callerDone() bool {
 	select {
 	case <-r.left:
-		return !r.limited || mono.Now() < r.deadline
+		return true
 	default:
 		return false
 	}
+}
+
+// canceled reports whether the caller has left, which is different from its deadline passing; see [seawall.Settle].
+func (r *race) canceled() bool {
+	return r.callerDone() && (!r.limited || mono.Now() < r.deadline)
 }
 
 // End ends the call.
@@ -181,10 +189,12 @@ func (r *race) judge(winner int, err error) (result, error) {
 		end = canceled
 	}
 	switch {
-	case r.started == 1, len(r.failures.errs) == 0:
+	case len(r.failures.errs) == 0:
 		return end, err
-	case winner == 0:
+	case winner == 0 || r.interrupted:
 		return end, r.failures.error(r.hedge.name, r.started, err)
+	case r.started == 1:
+		return end, err
 	}
 	return end, r.failures.error(r.hedge.name, r.started, nil)
 }

@@ -12,8 +12,11 @@ import (
 )
 
 const (
-	slices  = 4   // of a Window: it holds the latest three quarters of its length, and up to all of it
-	refresh = 256 // a reading of a Window serves for this fraction of its length
+	slices = 4 // of a Window: it holds the latest three quarters of its length, and up to all of it
+
+	// A percentile that was read serves for this fraction of the length, and no longer than this.
+	freshness = 256
+	freshest  = 250 * time.Millisecond
 )
 
 // Window holds the latencies of the last while. Make it with [New]. It is safe for concurrent use.
@@ -25,6 +28,7 @@ const (
 // All its methods are told the time, a reading of mono.Now.
 type Window struct {
 	slice time.Duration
+	fresh time.Duration // for how long a reading serves
 	last  atomic.Pointer[reading]
 
 	_    [64]byte // what is written once in a while, off the line of what is only read
@@ -49,7 +53,8 @@ type reading struct {
 
 // New makes a Window that forgets what is older than length, which is at least a microsecond.
 func New(length time.Duration) *Window {
-	w := &Window{slice: max(time.Microsecond, length) / slices}
+	length = max(time.Microsecond, length)
+	w := &Window{slice: length / slices, fresh: min(length/freshness, freshest)}
 	w.ring.Store(&ring{step: math.MinInt64})
 	return w
 }
@@ -63,11 +68,12 @@ func (w *Window) Observe(now, latency time.Duration) {
 // q of them, rounded up by at most 1/32, or to a multiple of 32 ns. ok is false if fewer than least were observed. q is
 // cut to 0 to 1, and least is 1 at the least.
 //
-// A value that was read serves for 1/256 of the Window's length before it is read anew, which takes some microseconds.
+// A value that was read serves for 1/256 of the Window's length, and 250 ms at the most, before it is read anew, which
+// takes about a microsecond.
 func (w *Window) Quantile(now time.Duration, q float64, least int) (value time.Duration, ok bool) {
 	last := w.last.Load()
 	// The comparison with 0 is for a reading of the clock that is older than that of another goroutine.
-	if last == nil || last.q != q || last.least != least || now-last.at > w.slice*slices/refresh || now-last.at < 0 {
+	if last == nil || last.q != q || last.least != least || now-last.at > w.fresh || now-last.at < 0 {
 		value, ok = w.at(now).quantile(q, least)
 		last = &reading{at: now, q: q, least: least, value: value, known: ok}
 		w.last.Store(last)

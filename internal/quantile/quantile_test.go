@@ -205,22 +205,31 @@ func TestNothingIsKnownAfterTheWholeWindowInSilence(t *testing.T) {
 }
 
 func TestReadingServesForAMomentAndNoLonger(t *testing.T) {
-	w := quantile.New(256 * time.Second)
+	readingServes(t, 256*ms, ms)
+	readingServes(t, 64*time.Second, 250*ms)
+	readingServes(t, 24*time.Hour, 250*ms)
+}
+
+const ms = time.Millisecond
+
+func readingServes(t *testing.T, length, moment time.Duration) {
+	t.Helper()
+	w := quantile.New(length)
 	w.Observe(0, time.Second)
 	first, _ := w.Quantile(0, 0.5, 1)
 	w.Observe(0, time.Minute)
 	w.Observe(0, time.Minute)
-	if d, ok := w.Quantile(time.Second, 0.5, 1); !ok || d != first {
+	if d, ok := w.Quantile(moment, 0.5, 1); !ok || d != first {
 		t.Errorf("within the moment: got %v, %v", d, ok)
 	}
-	if d, ok := w.Quantile(time.Second+1, 0.5, 1); !ok || d < time.Minute {
+	if d, ok := w.Quantile(moment+1, 0.5, 1); !ok || d < time.Minute {
 		t.Errorf("after the moment: got %v, %v", d, ok)
 	}
 	// Another question is another reading.
-	if d, ok := w.Quantile(time.Second+1, 0.1, 1); !ok || d > 2*time.Second {
+	if d, ok := w.Quantile(moment+1, 0.1, 1); !ok || d > 2*time.Second {
 		t.Errorf("another percentile: got %v, %v", d, ok)
 	}
-	if d, ok := w.Quantile(time.Second+1, 0.1, 4); ok {
+	if d, ok := w.Quantile(moment+1, 0.1, 4); ok {
 		t.Errorf("of too few: got %v", d)
 	}
 }
