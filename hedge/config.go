@@ -113,7 +113,7 @@ func (l Latency) withDefaults() Latency {
 	case l.Min == 0 && l.Max == 0:
 		l.Min, l.Max = time.Millisecond, time.Minute
 	case l.Min == 0:
-		l.Min = min(time.Millisecond, l.Max)
+		l.Min = min(time.Millisecond, max(1, l.Max))
 	case l.Max == 0:
 		l.Max = max(time.Minute, l.Min)
 	}

@@ -1,0 +1,145 @@
+package hedge_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/hedge"
+	"github.com/seawall-go/seawall/retry"
+)
+
+// slowly is a call that is hedged by every Hedge here.
+func slowly(t *testing.T, p seawall.Policy) {
+	t.Helper()
+	if err := p.Do(t.Context(), newEnds(end{50 * ms, nil}, end{50 * ms, nil}).op); err != nil {
+		t.Error(err)
+	}
+}
+
+func available(b *seawall.Budget) int { return int(math.Round(1000 * b.Available())) }
+
+func TestCapIsExactOverManyCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := newHedge(t, hedge.Config{Delay: 10 * ms, Cap: hedge.Cap{Ratio: 0.3, Burst: 2}, Funding: hedge.NoBudget})
+		for calls := int64(1); calls <= 1000; calls++ {
+			slowly(t, h)
+			// The two at the start, and then as many as the calls have paid for, the first of which found the Cap full.
+			if want := 2 + (calls-1)*3/10; h.Stats().Attempts-calls != min(calls, want) {
+				t.Fatalf("%d attempts of %d calls, want %d extra", h.Stats().Attempts, calls, want)
+			}
+		}
+	})
+}
+
+func TestOwnBudgetIsFundedBySuccessesOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := newHedge(t, hedge.Config{Delay: 10 * ms, BudgetConfig: seawall.BudgetConfig{Ratio: 0.25, Burst: 4}})
+		b := h.Budget()
+		for range 4 {
+			b.Take()
+		}
+		pay := func(what string, want int, call func()) {
+			t.Helper()
+			before := available(b)
+			call()
+			if got := available(b) - before; got != want {
+				t.Errorf("%s changed the budget by %d thousandths, want %d", what, got, want)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		pay("a success", 250, func() { _ = h.Do(t.Context(), succeed) })
+		pay("an answer", 250, func() {
+			_ = h.Do(t.Context(), newEnds(end{0, verdict(seawall.Success, seawall.RepeatNever, 0)}).op)
+		})
+		pay("a failure", 0, func() { _ = h.Do(t.Context(), newEnds(end{0, seawall.Permanent(errDown)}).op) })
+		pay("a dead caller", 0, func() { _ = h.Do(ctx, succeed) })
+		for range 4 {
+			_ = h.Do(t.Context(), succeed)
+		}
+		pay("a hedge of two successes", -750, func() { slowly(t, h) })
+	})
+}
+
+func TestSharedBudgetIsPaidByTheOneWhoSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		quiet := &seawall.Registry{}
+		r := retry.New("test", retry.Config{Registry: quiet})
+		h, _ := newHedge(t, hedge.Config{Delay: 10 * ms, Budget: r.Budget()})
+		if h.Budget() != r.Budget() || h.Traits().Budget != r.Budget() {
+			t.Error("the budget is not shared")
+		}
+		r.Budget().Take()
+		r.Budget().Take()
+		before := available(r.Budget())
+		_ = seawall.Chain(r, h).Do(t.Context(), succeed)
+		if got := available(r.Budget()) - before; got != 100 {
+			t.Errorf("a success under both paid in %d thousandths, want 100", got)
+		}
+		alone, _ := newHedge(t, hedge.Config{Delay: 10 * ms, Budget: r.Budget(), Funding: hedge.Contribute})
+		_ = alone.Do(t.Context(), succeed)
+		if got := available(r.Budget()) - before; got != 200 {
+			t.Errorf("a success under the one that contributes came to %d thousandths, want 200", got)
+		}
+	})
+}
+
+// A refused extra attempt costs nothing: neither the Cap, if it is the budget that refuses, nor the budget.
+func TestRefusedAttemptGivesBackWhatItTook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := seawall.NewBudget(seawall.BudgetConfig{Burst: 1, Ratio: 0.000001})
+		b.Take()
+		h, _ := newHedge(t, hedge.Config{Delay: 10 * ms, Budget: b, Cap: hedge.Cap{Burst: 1, Ratio: 0.000001}})
+		_ = h.Do(t.Context(), newEnds(end{50 * ms, nil}).op)
+		b.Refund()
+		slowly(t, h)
+		if s := h.Stats(); s.DeniedByBudget != 1 || s.DeniedByCap != 0 || s.Attempts != 3 || s.Budget != 0 {
+			t.Errorf("counted as %+v", s)
+		}
+		b.Refund()
+		_ = h.Do(t.Context(), newEnds(end{50 * ms, nil}).op)
+		if s := h.Stats(); s.DeniedByCap != 1 || s.Attempts != 4 || s.Budget != 1 {
+			t.Errorf("counted as %+v", s)
+		}
+	})
+}
+
+// A listener that panics is logged; one that ends the goroutine ends the call before the attempt.
+func TestListenerThatDoesNotReturnCostsNoToken(t *testing.T) {
+	for _, exit := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			h, log := newHedge(t, hedge.Config{
+				Delay: 10 * ms, BudgetConfig: seawall.BudgetConfig{Burst: 3}, Cap: hedge.Cap{Burst: 3},
+				OnHedge: func(hedge.Event) {
+					if exit {
+						runtime.Goexit()
+					}
+					panic("listener")
+				},
+			})
+			done := make(chan error, 1)
+			go func() {
+				err := errors.New("exited")
+				defer func() { done <- err }()
+				err = h.Do(t.Context(), newEnds(end{50 * ms, nil}, end{time.Second, nil}).op)
+			}()
+			err, s := <-done, h.Stats()
+			if exit {
+				if err == nil || s.Aborted != 1 || s.Attempts != 1 || s.Budget != 3 {
+					t.Errorf("got %v, counted as %+v", err, s)
+				}
+				return
+			}
+			logged := log.list()
+			if err != nil || s.Primary != 1 || s.Attempts != 2 || len(logged) != 1 || logged[0]["msg"] != "seawall.listener.panicked" {
+				t.Errorf("got %v, counted as %+v, logged %v", err, s, logged)
+			}
+		})
+	}
+}
