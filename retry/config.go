@@ -39,8 +39,9 @@ type Config struct {
 	// [NoBudget] and with a shared Budget, which has numbers of its own.
 	BudgetConfig seawall.BudgetConfig `json:"budget" yaml:"budget"`
 
-	// Budget is a budget shared with others that repeat calls to the same dependency. nil is one of the Retry's own,
-	// made from BudgetConfig.
+	// Budget is a budget shared with others that make extra attempts at the same dependency, side by side. Each success
+	// pays into it once for each Retry that it passes, so of two around each other only one should have it. nil is one of
+	// the Retry's own, made from BudgetConfig.
 	Budget *seawall.Budget `json:"-" yaml:"-"`
 	// Schedule makes the schedule of one call that has failed, in the place of Backoff: a schedule has state, so it
 	// must be a new one each time, and not nil. backoff.Stop, or any negative wait, ends the call with [ErrExhausted].

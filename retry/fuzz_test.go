@@ -1,10 +1,12 @@
 package retry_test
 
 import (
+	"encoding/json"
 	"math"
 	"testing"
 	"time"
 
+	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/retry"
 )
 
@@ -54,6 +56,36 @@ func FuzzBackoffStaysWithinItsBounds(f *testing.F) {
 					t.Errorf("%+v: a wait of %v", b, wait)
 				}
 			}
+		}
+	})
+}
+
+// Whatever a file holds is refused, or makes a Retry that works and reads back as the same.
+func FuzzConfigFromJSON(f *testing.F) {
+	f.Add(`{}`)
+	f.Add(`{"max_attempts": 4, "backoff": {"kind": "equal_jitter", "base": 1000000}, "funding": "none"}`)
+	f.Add(`{"max_attempts": -1, "overload_delay": -1, "budget": {"ratio": 0.2, "burst": 3}}`)
+	f.Add(`{"max_retry_after": 9223372036854775807, "backoff": {"max": 1, "base": 2, "factor": 1e300}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var cfg retry.Config
+		if json.Unmarshal([]byte(text), &cfg) != nil || cfg.Validate() != nil {
+			return
+		}
+		cfg.Registry = new(seawall.Registry)
+		r := retry.New("fuzzed", cfg)
+		if !r.Config().Equal(cfg) {
+			t.Errorf("%s made %+v", text, r.Config())
+		}
+		file, err := json.Marshal(r.Config())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back retry.Config
+		if err := json.Unmarshal(file, &back); err != nil || !back.Equal(cfg) {
+			t.Errorf("%s came back as %+v, %v", file, back, err)
+		}
+		if err := r.Update(r.Config()); err != nil {
+			t.Errorf("a Config that was read back is refused: %v", err)
 		}
 	})
 }

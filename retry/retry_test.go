@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +72,42 @@ func TestOneRetryInsideOfItselfSharesNoCallState(t *testing.T) {
 		_ = seawall.Chain(r, r).Do(t.Context(), counting(&runs, down))
 		if runs != 9 {
 			t.Errorf("op ran %d times, want 9", runs)
+		}
+	})
+}
+
+// twins is a Racer that starts two attempts at once, and waits for both.
+type twins struct{}
+
+func (p twins) Do(ctx context.Context, op func(context.Context) error) error {
+	return seawall.Do(ctx, p, op)
+}
+func (twins) Race(context.Context) seawall.Race { return &pair{} }
+
+type pair struct{ started int }
+
+func (p *pair) Next() (time.Duration, bool)     { return 0, p.started < 2 }
+func (p *pair) Started(n int) bool              { p.started = n; return true }
+func (p *pair) Ended(int, error) seawall.Finish { return seawall.KeepRunning }
+func (p *pair) End(winner int, err error) error { return err }
+
+// T5: attempts that race go through one Retry, each with a count of its own.
+func TestRacingCallsShareNoCallState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := newRetry(t, retry.Config{Funding: retry.NoBudget})
+		chain := seawall.Chain(twins{}, r)
+		var runs atomic.Int64
+		for range 200 {
+			err := chain.Do(t.Context(), func(context.Context) error {
+				runs.Add(1)
+				return errDown
+			})
+			if e := asError(t, err); e.Attempts != 3 || len(e.Unwrap()) != 4 {
+				t.Fatalf("error is %v, with %d parts", e, len(e.Unwrap()))
+			}
+		}
+		if s := r.Stats(); runs.Load() != 1200 || s.Exhausted != 400 || s.Attempts != 1200 {
+			t.Errorf("op ran %d times: %+v", runs.Load(), s)
 		}
 	})
 }
