@@ -61,12 +61,16 @@ func NewGather(name string, cfg GatherConfig) *Gather {
 // A panic in a section reaches the caller when all have ended, from another goroutine as a [*seawall.AttemptPanic] with
 // the section's stack; so does a runtime.Goexit.
 func (g *Gather) Do(ctx context.Context, sections ...Part) (Report, error) {
+	var gone error // why the caller has left
+	if ctx.Err() != nil {
+		gone = context.Cause(ctx)
+	}
 	report := Report{Sections: make([]SectionReport, len(sections))}
 	for i, section := range sections {
-		report.Sections[i] = SectionReport{Name: section.sectionName(), State: Missing, Err: context.Cause(ctx)}
+		report.Sections[i] = SectionReport{Name: section.sectionName(), State: Missing, Err: gone}
 	}
-	if ctx.Err() != nil {
-		return report, context.Cause(ctx)
+	if gone != nil {
+		return report, gone
 	}
 	m := &meeting{gather: g, sections: sections, loads: make([]load, len(sections))}
 	end := failed // also of a panic
@@ -124,12 +128,14 @@ func (m *meeting) run(ctx context.Context, parallel int) {
 		}
 		helpers.Wait()
 		cancel(nil)
-		switch {
-		case !returned && m.panic != nil: // the caller's own end goes on, and nobody learns of this one
-			m.logPanic(m.panic)
-		case m.panic != nil:
+		if m.panic != nil {
+			if own := recover(); own != nil { // one of the two has to give way
+				m.logPanic(m.panic)
+				panic(own)
+			}
 			panic(m.panic)
-		case m.goexit:
+		}
+		if m.goexit {
 			runtime.Goexit()
 		}
 	}()

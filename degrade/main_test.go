@@ -87,3 +87,37 @@ type panickingHandler struct{ slog.Handler }
 
 func (panickingHandler) Enabled(context.Context, slog.Level) bool  { return true }
 func (panickingHandler) Handle(context.Context, slog.Record) error { panic("the log") }
+
+type closerByInterface interface{ Close() error }
+
+type panickingCloser struct{ _ int }
+
+func (panickingCloser) Close() error { panic("close") }
+
+// listeningGate remembers how its call ended.
+type listeningGate struct {
+	entered chan struct{}
+	once    sync.Once
+	told    error
+}
+
+func (g *listeningGate) begun() chan struct{} {
+	g.once.Do(func() { g.entered = make(chan struct{}) })
+	return g.entered
+}
+
+func (g *listeningGate) wait() { <-g.begun() }
+
+func (g *listeningGate) Do(ctx context.Context, op func(context.Context) error) error {
+	return seawall.Do(ctx, g, op)
+}
+
+func (g *listeningGate) Acquire(context.Context) (seawall.Permit, error) {
+	close(g.begun())
+	return seawall.NewPermit(g, seawall.Ticket{}), nil
+}
+
+func (g *listeningGate) Release(_ seawall.Ticket, err error) bool {
+	g.told = err
+	return true
+}
