@@ -5,16 +5,20 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/mono"
 )
 
 const kind = "bulkhead"
 
 var (
-	_ seawall.Gate   = (*Bulkhead)(nil)
-	_ seawall.Issuer = (*Bulkhead)(nil)
-	_ seawall.Member = (*Bulkhead)(nil)
+	_ seawall.Gate      = (*Bulkhead)(nil)
+	_ seawall.Issuer    = (*Bulkhead)(nil)
+	_ seawall.Member    = (*Bulkhead)(nil)
+	_ seawall.Describer = (*Bulkhead)(nil)
+	_ seawall.Keeper    = (*Bulkhead)(nil)
 )
 
 // Bulkhead lets a limited number of calls run at once, and a limited number wait for their turn; it is a
@@ -22,23 +26,32 @@ var (
 // in one function, such as a stream, use [Bulkhead.Acquire] and the permit's Done.
 //
 // A Bulkhead is made by [New]; its zero value is not usable. It is safe for concurrent use. Getting in and out while
-// nobody waits costs some 25 ns: one compare-and-swap each, no lock, no reading of the clock and no allocation. A
-// rejection because all is full costs about the same. A call that waits takes a lock and allocates.
+// nobody waits costs some 25 ns: one atomic operation each, no lock, no reading of the clock and no allocation. A
+// rejection because all is full costs about the same. A call that waits takes a lock, reads the clock and allocates.
 type Bulkhead struct {
 	kind     string
 	name     string
 	registry *seawall.Registry
+	made     seawall.Mode             // in which New made it
 	settings atomic.Pointer[settings] // written under mu
 	refusals [refusalCount]atomic.Pointer[seawall.RejectedError]
 
-	_     [64]byte // every call writes the state: keep it off the line of what every call reads
-	state state    // changes of the number of waiting calls are made under mu
-	_     [64]byte
+	_     [128]byte // every call writes the state: keep it off the lines of what every call reads
+	state state     // changes of the number of waiting calls are made under mu
+	_     [128]byte
 
-	mu     sync.Mutex // guards the fields below
-	queue  queue
-	pace   pace
-	folded int64 // admissions that are no longer counted in the state
+	mu      sync.Mutex // guards the fields below
+	queue   queue
+	pace    pace
+	service service
+	dues    dues
+	crowd   crowd
+	shedder *shedder // nil while there is no overload that calls for it
+	folded  int64    // admissions that are no longer counted in the state
+
+	// pushers has a bit for each level whose newcomer would get a place in a full queue, at another's cost. It is written
+	// under mu, and read without, by calls that would else be turned away.
+	pushers atomic.Uint32
 
 	_      [64]byte
 	counts counts
@@ -59,7 +72,7 @@ func New(name string, cfg Config) *Bulkhead {
 // the kind and the field name, so that the gate registers that field. cfg is valid.
 func newEngine(kind, name string, registry *seawall.Registry, cfg Config) *Bulkhead {
 	cfg.Registry = registry
-	b := &Bulkhead{kind: kind, name: name, registry: registry}
+	b := &Bulkhead{kind: kind, name: name, registry: registry, made: cfg.Mode}
 	b.settings.Store(newSettings(cfg))
 	return b
 }
@@ -70,8 +83,8 @@ func (b *Bulkhead) Do(ctx context.Context, op func(context.Context) error) error
 	return seawall.Do(ctx, b, op)
 }
 
-// Acquire asks for a slot. It waits in the queue if none is free, never beyond ctx. The permit's Done gives the slot
-// back, and is to be called on every path.
+// Acquire asks for a slot, or for as many as Config.Weight says. It waits in the queue if there are none, never beyond
+// ctx. The permit's Done gives them back, and is to be called on every path.
 //
 // The error is a [*seawall.RejectedError], which matches [ErrFull] and [seawall.ErrRejected], or it matches the cause
 // of ctx: it is that cause if ctx was done before, and wraps it if ctx ended while the call waited. The latter is
@@ -81,7 +94,11 @@ func (b *Bulkhead) Acquire(ctx context.Context) (seawall.Permit, error) {
 	if err != nil || h == nothing {
 		return seawall.Permit{}, err
 	}
-	return seawall.NewPermit(b, seawall.Ticket{Generation: uint64(h)}), nil
+	t := seawall.Ticket{Generation: uint64(h)}
+	if h&hasWaited != 0 {
+		t.Start = int64(mono.Now())
+	}
+	return seawall.NewPermit(b, t), nil
 }
 
 // enter is Acquire without the permit. What it returns without an error is to be given to exit, once; that does nothing
@@ -91,58 +108,92 @@ func (b *Bulkhead) enter(ctx context.Context) (holding, error) {
 		return nothing, context.Cause(ctx)
 	}
 	s := b.settings.Load()
-	for w := b.state.load(); w.occupied() < s.free && !w.countFull(); w = b.state.load() {
-		if b.state.swap(w, w+oneAdmitted+oneInUse) {
+	if s.Weight != nil {
+		return b.enterHeavy(ctx, s)
+	}
+	for w := b.state.load(); w < s.free && !w.countFull(); w = b.state.load() {
+		if b.state.swap(w, w+oneInUse+oneAdmitted) {
 			return slot, nil
 		}
 	}
-	return b.decide(ctx, s)
+	return b.decide(ctx, s, 1)
 }
 
-// decide is Acquire for a call that does not get a slot for the asking. Only Acquire handles permits: they are large,
+// enterHeavy is enter for a call that may take several slots.
+func (b *Bulkhead) enterHeavy(ctx context.Context, s *settings) (holding, error) {
+	asked := min(max(1, s.Weight(ctx)), maxLimit)
+	n := min(asked, s.Limit)
+	more := word(n-1) * oneInUse
+	for w := b.state.load(); w < s.free-more && !w.countFull(); w = b.state.load() {
+		if b.state.swap(w, w+more+oneInUse+oneAdmitted) {
+			return holdingOf(slot, n), nil
+		}
+	}
+	return b.decide(ctx, s, asked)
+}
+
+// decide is Acquire for a call that does not get its slots for the asking. Only Acquire handles permits: they are large,
 // and each function that one goes through copies it.
-func (b *Bulkhead) decide(ctx context.Context, s *settings) (holding, error) {
+func (b *Bulkhead) decide(ctx context.Context, s *settings, asked int) (holding, error) {
 	switch s.Mode {
 	case seawall.ForcedOpen:
 		return nothing, b.reject(ctx, forced, 0)
 	case seawall.ForcedClosed:
-		return b.letIn(slot), nil
+		return b.letIn(holdingOf(slot, min(asked, s.Limit))), nil
 	case seawall.Shadow:
-		return b.rehearse(s), nil
+		return b.rehearse(s, min(asked, s.Limit)), nil
 	case seawall.Off:
 		return nothing, nil
 	case seawall.Enforce:
 	}
+	c := newcomer{level: levelOf(ctx), asked: asked}
 	// In overload this is the end of most calls, so it takes no lock.
-	if w := b.state.load(); w.occupied() >= s.free && w.waiting() >= s.places {
-		return nothing, b.reject(ctx, s.whenFull, 0)
+	if w := b.state.load(); !s.counts && w >= s.free && w.waiting() >= s.places &&
+		(s.places == 0 || b.pushers.Load()&c.level.bit() == 0) {
+		return nothing, b.turnAway(ctx, c.level, s.whenFull, 0)
 	}
-	return b.queueUp(ctx)
+	return b.queueUp(ctx, s, c)
 }
 
 // Release is called by the permit: call its Done instead. A bulkhead does not judge how a call ended, and no end is
 // late: Release returns false only for a ticket that this bulkhead cannot have issued.
-func (b *Bulkhead) Release(t seawall.Ticket, _ error) bool { return b.exit(holding(t.Generation)) }
+func (b *Bulkhead) Release(t seawall.Ticket, _ error) bool {
+	h := holding(t.Generation)
+	if h&hasWaited != 0 {
+		b.served(mono.Now() - time.Duration(t.Start))
+	}
+	return b.exit(h)
+}
 
 // exit gives back what a call held.
 func (b *Bulkhead) exit(h holding) bool {
-	switch h {
-	case slot:
-	case slotBeyond:
-		b.counts.beyond.Add(-1)
-	default:
-		return false
-	}
-	for w := b.state.load(); w.waiting() == 0; w = b.state.load() {
-		if w.inUse() == 0 {
-			return false
-		}
-		// That the swap succeeds means that nobody waits at that instant: whoever comes to wait later finds the slot.
-		if b.state.swap(w, w-oneInUse) {
+	if h == slot { // as it nearly always is
+		w := b.state.add(-oneInUse)
+		if w < oneWaiting && w >= 0 {
 			return true
 		}
+		return b.exited(w, oneInUse)
 	}
-	b.handOver()
+	if !h.valid() {
+		return false
+	}
+	if h&kindOf == slotBeyond&kindOf {
+		b.counts.beyond.Add(-int64(h.slots()))
+	}
+	n := word(h.slots()) * oneInUse
+	return b.exited(b.state.add(-n), n)
+}
+
+// exited goes on after n slots were taken out of the state, which is w since. A newcomer does not get them while anybody
+// waits, so there is no hurry to find out who does.
+func (b *Bulkhead) exited(w, n word) bool {
+	switch {
+	case w.short():
+		b.state.add(n)
+		return false
+	case w.waiting() > 0:
+		b.handOver()
+	}
 	return true
 }
 
@@ -152,11 +203,12 @@ func (b *Bulkhead) Name() string { return b.name }
 // String returns such as: bulkhead "inventory".
 func (b *Bulkhead) String() string { return fmt.Sprintf("%s %q", b.kind, b.name) }
 
-// holding is what a call holds while it runs. It is the Generation of its permit's ticket.
-type holding int64
+// Traits returns the kind, for [seawall.Pipeline.Lint].
+func (b *Bulkhead) Traits() seawall.Traits { return seawall.Traits{Kind: b.kind} }
 
-const (
-	nothing holding = iota // it passes uncounted: its permit belongs to no gate
-	slot
-	slotBeyond // a slot that enforce mode would not have given
-)
+// Keep reports whether slots are in use, calls wait, or the mode is not the one that the bulkhead was made with. A family
+// does not forget it then: see [seawall.Keeper].
+func (b *Bulkhead) Keep() bool {
+	w := b.state.load()
+	return w.inUse() > 0 || w.waiting() > 0 || b.settings.Load().Mode != b.made
+}

@@ -17,10 +17,12 @@ var ErrFull = errors.New("bulkhead: full")
 type refusal int
 
 const (
-	full refusal = iota
+	noRefusal refusal = iota
+	full
 	queueFull
 	queueTimeout
 	deadline
+	shed
 	forced
 	refusalCount
 )
@@ -31,6 +33,7 @@ func (why refusal) reason() seawall.Reason {
 		queueFull:    seawall.ReasonQueueFull,
 		queueTimeout: seawall.ReasonQueueTimeout,
 		deadline:     seawall.ReasonDeadline,
+		shed:         seawall.ReasonShed,
 		forced:       seawall.ReasonForced,
 	}[why]
 }
@@ -49,6 +52,12 @@ func (b *Bulkhead) reject(ctx context.Context, why refusal, after time.Duration)
 		b.refusals[why].Store(err)
 	}
 	return err
+}
+
+// turnAway is reject for a call that found no slot free.
+func (b *Bulkhead) turnAway(ctx context.Context, l level, why refusal, after time.Duration) error {
+	b.counts.levels[l].rejected.Add(1)
+	return b.reject(ctx, why, after)
 }
 
 // canceled counts a call whose context ended while it waited, and returns its error.

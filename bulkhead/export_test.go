@@ -14,15 +14,17 @@ const (
 
 // Preset sets the state of a bulkhead in which nobody waits.
 func (b *Bulkhead) Preset(inUse, admitted int) {
-	b.state.v.Store(uint64(inUse) + uint64(admitted)*uint64(oneAdmitted))
+	b.state.v.Store(int64(word(inUse)*oneInUse + word(admitted)))
 }
 
 // QueueLen counts the calls that are linked into the queue, which the state counts as well.
 func (b *Bulkhead) QueueLen() (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for w := b.queue.first; w != nil; w = w.next {
-		n++
+	for l := range b.queue.lines {
+		for w := b.queue.lines[l].first; w != nil; w = w.next {
+			n++
+		}
 	}
 	return n
 }
@@ -31,9 +33,9 @@ func (b *Bulkhead) QueueLen() (n int) {
 func Foretell(handOvers []time.Duration, position int) time.Duration {
 	var p pace
 	for _, now := range handOvers {
-		p.handedOver(now)
+		p.handedOver(now, 1)
 	}
-	return p.expect(position)
+	return p.expect(int64(position))
 }
 
 // SlotTicket returns what is noted on the permit of a call that holds a slot.

@@ -62,7 +62,7 @@ func FuzzConfig(f *testing.F) {
 		if err := resolved.Validate(); err != nil || !resolved.Equal(cfg) {
 			t.Errorf("%+v resolved to %+v, %v", cfg, resolved, err)
 		}
-		if err := b.Update(resolved); err != nil || b.Config() != resolved {
+		if err := b.Update(resolved); err != nil || !same(b.Config(), resolved) {
 			t.Errorf("%+v updated to %+v, %v", resolved, b.Config(), err)
 		}
 	})

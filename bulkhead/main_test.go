@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,3 +116,6 @@ func wantCounts(t *testing.T, b *bulkhead.Bulkhead, inUse, waiting int) {
 		t.Fatalf("%d slots in use and %d calls waiting, want %d and %d", s.InUse, s.Waiting, inUse, waiting)
 	}
 }
+
+// same reports whether two configurations are the same, field by field, other than in what they mean.
+func same(a, b bulkhead.Config) bool { return reflect.DeepEqual(a, b) }

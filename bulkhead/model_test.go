@@ -1,11 +1,7 @@
 package bulkhead_test
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"slices"
-	"testing/synctest"
 	"time"
 
 	"github.com/seawall-go/seawall"
@@ -15,20 +11,38 @@ import (
 // reference is the bulkhead as one would write it without a thought of speed: one step at a time, in plain lists.
 type reference struct {
 	cfg       bulkhead.Config
-	in        []*modelCall // those that hold a slot
-	queue     []*modelCall
-	handOvers []time.Duration // since the queue was last empty
+	in        []*modelCall // those that hold slots
+	queue     []*modelCall // in the order of arrival
+	handOvers []modelHandOver
+	services  []time.Duration // of calls that came through the queue, since it was last empty
+	dues      map[seawall.Priority]int
+	crowded   []modelSight
+	standing  bool
 	want      bulkhead.Stats
 }
 
+// modelHandOver is how many slots went to calls that waited, and when.
+type modelHandOver struct {
+	at    time.Duration
+	slots int
+}
+
+// modelSight is a look at the queue that found it crowded, and since when it had been.
+type modelSight struct{ at, since time.Duration }
+
 // modelCall is one call, and how it should stand.
 type modelCall struct {
+	priority seawall.Priority
+	asked    int
+	since    time.Duration
 	deadline time.Duration // 0 is none
 	until    time.Duration // while it waits
 	state    callState
 	reason   seawall.Reason // if rejected
 	beyond   bool           // in the slot that shadow mode gave it
-	holds    bool           // a slot
+	slots    int            // that it holds
+	waited   bool
+	started  time.Duration // if it has waited
 }
 
 type callState string
@@ -41,8 +55,20 @@ const (
 	hasEnded   callState = "ended"
 )
 
+// fewest are the fewest slots that will do for a call.
+func (r *reference) fewest(c *modelCall) int { return min(c.asked, r.cfg.Limit) }
+
+func (r *reference) places() int { return max(0, r.cfg.Queue.Limit) }
+
+func (r *reference) inUse() (n int) {
+	for _, c := range r.in {
+		n += c.slots
+	}
+	return n
+}
+
 func (r *reference) arrive(c *modelCall, now time.Duration) {
-	limit, places := r.cfg.Limit, max(0, r.cfg.Queue.Limit)
+	c.since = now
 	switch r.cfg.Mode {
 	case seawall.ForcedOpen:
 		r.reject(c, seawall.ReasonForced, &r.want.Rejected.Forced)
@@ -54,10 +80,10 @@ func (r *reference) arrive(c *modelCall, now time.Duration) {
 		judged := 0
 		for _, other := range r.in {
 			if !other.beyond {
-				judged++
+				judged += other.slots
 			}
 		}
-		if c.beyond = judged >= limit+places; c.beyond {
+		if c.beyond = judged+r.fewest(c) > r.cfg.Limit+r.places(); c.beyond {
 			r.want.ShadowRejected++
 		}
 		r.admit(c)
@@ -67,23 +93,74 @@ func (r *reference) arrive(c *modelCall, now time.Duration) {
 		return
 	case seawall.Enforce:
 	}
-	expected := time.Duration(len(r.queue)+1) * r.pace()
+	if len(r.queue) == 0 && r.inUse()+r.fewest(c) <= r.cfg.Limit {
+		r.admit(c)
+		return
+	}
+	r.queueUp(c, now)
+}
+
+// goesFirst reports whether c gets its slots at once: if it were in the queue, it would be the next.
+func (r *reference) goesFirst(c *modelCall) bool {
+	if r.inUse()+r.fewest(c) > r.cfg.Limit {
+		return false
+	}
+	r.queue = append(r.queue, c)
+	defer func() { r.queue = r.queue[:len(r.queue)-1] }()
+	return r.next() == c
+}
+
+func (r *reference) queueUp(c *modelCall, now time.Duration) {
+	switch full := len(r.queue) >= r.places(); {
+	case r.places() == 0:
+		r.turnAway(c, seawall.ReasonFull, &r.want.Rejected.Full)
+		return
+	case full && r.victim(c) == nil:
+		r.turnAway(c, seawall.ReasonQueueFull, &r.want.Rejected.QueueFull)
+		return
+	}
+	if len(r.queue) > 0 { // who comes to it looks after it first
+		r.look(now)
+		r.dropStale(now)
+		r.settle(now)
+	}
+	r.enqueue(c, now)
+}
+
+func (r *reference) enqueue(c *modelCall, now time.Duration) {
+	if r.goesFirst(c) {
+		r.admit(c)
+		r.level(c).Admitted++
+		if len(r.queue) > 0 {
+			r.pay(c)
+			r.settle(now)
+		}
+		return
+	}
 	c.until = now + r.cfg.Queue.MaxWait
 	if c.deadline != 0 {
 		c.until = min(c.until, c.deadline)
 	}
-	switch {
-	case len(r.in) < limit && len(r.queue) == 0:
-		r.admit(c)
-	case places == 0:
-		r.reject(c, seawall.ReasonFull, &r.want.Rejected.Full)
-	case len(r.queue) >= places:
-		r.reject(c, seawall.ReasonQueueFull, &r.want.Rejected.QueueFull)
-	case now+expected >= c.until && c.until == c.deadline:
-		r.reject(c, seawall.ReasonDeadline, &r.want.Rejected.Deadline)
-	case now+expected >= c.until:
-		r.reject(c, seawall.ReasonQueueTimeout, &r.want.Rejected.QueueTimeout)
+	expected := r.expect(c)
+	late := c.deadline != 0 && (now+expected >= c.deadline || now+expected+r.service() > c.deadline)
+	victim := r.victim(c)
+	switch full := len(r.queue) >= r.places(); {
+	case full && victim == nil:
+		r.turnAway(c, seawall.ReasonQueueFull, &r.want.Rejected.QueueFull)
+	case late && c.until == c.deadline:
+		r.turnAway(c, seawall.ReasonDeadline, &r.want.Rejected.Deadline)
+	case expected >= r.cfg.Queue.MaxWait:
+		r.turnAway(c, seawall.ReasonQueueTimeout, &r.want.Rejected.QueueTimeout)
+	case late:
+		r.turnAway(c, seawall.ReasonDeadline, &r.want.Rejected.Deadline)
 	default:
+		if full {
+			r.leave(victim)
+			r.turnAway(victim, seawall.ReasonShed, &r.want.Rejected.Shed)
+			r.settle(now)
+			r.enqueue(c, now)
+			return
+		}
 		c.state = isWaiting
 		r.queue = append(r.queue, c)
 	}
@@ -94,83 +171,247 @@ func (r *reference) reject(c *modelCall, reason seawall.Reason, count *int64) {
 	*count++
 }
 
+func (r *reference) turnAway(c *modelCall, reason seawall.Reason, count *int64) {
+	r.level(c).Rejected++
+	r.reject(c, reason, count)
+}
+
+func (r *reference) level(c *modelCall) *bulkhead.Level { return levelIn(&r.want.Levels, c.priority) }
+
+func levelIn(levels *bulkhead.Levels, p seawall.Priority) *bulkhead.Level {
+	switch p {
+	case seawall.CriticalPlus:
+		return &levels.CriticalPlus
+	case seawall.SheddablePlus:
+		return &levels.SheddablePlus
+	case seawall.Sheddable:
+		return &levels.Sheddable
+	}
+	return &levels.Critical
+}
+
 func (r *reference) admit(c *modelCall) {
-	c.state, c.holds = isIn, true
+	c.state, c.slots = isIn, r.fewest(c)
 	r.in = append(r.in, c)
 	r.want.Admitted++
 }
 
+func (r *reference) leave(c *modelCall) {
+	r.queue = slices.DeleteFunc(r.queue, func(other *modelCall) bool { return other == c })
+}
+
 func (r *reference) end(c *modelCall, now time.Duration) {
 	c.state = hasEnded
-	if !c.holds {
+	if c.slots == 0 {
 		return
 	}
 	r.in = slices.DeleteFunc(r.in, func(other *modelCall) bool { return other == c })
-	if len(r.queue) > 0 && len(r.in) < r.cfg.Limit {
-		r.handOvers = append(r.handOvers, now)
-		r.admitFirst()
+	if len(r.queue) == 0 {
+		return
 	}
-	r.rest()
-}
-
-func (r *reference) admitFirst() {
-	first := r.queue[0]
-	r.queue = r.queue[1:]
-	r.want.Waited++
-	r.admit(first)
-}
-
-func (r *reference) cancel(c *modelCall) {
-	if c.state == isWaiting {
-		c.state = isCanceled
-		r.want.Canceled++
-		r.queue = slices.DeleteFunc(r.queue, func(other *modelCall) bool { return other == c })
+	if c.waited {
+		r.services = append(r.services, now-c.started)
 	}
-	r.rest()
+	r.look(now)
+	if n := r.admitAll(now); n > 0 {
+		r.handOvers = append(r.handOvers, modelHandOver{now, n})
+	}
+	r.dropStale(now)
+	r.settle(now)
 }
 
-// pass lets time go by.
+// settle gives free slots to those who wait for them, and forgets the past of a queue in which nobody is left.
+func (r *reference) settle(now time.Duration) {
+	r.admitAll(now)
+	if len(r.queue) == 0 {
+		r.handOvers, r.services, r.dues, r.crowded, r.standing = nil, nil, nil, nil, false
+	}
+}
+
+func (r *reference) admitAll(now time.Duration) (slots int) {
+	for c := r.next(); c != nil; c = r.next() {
+		if c.deadline != 0 && c.deadline-now < r.service() { // it would be served in vain
+			r.leave(c)
+			r.turnAway(c, seawall.ReasonDeadline, &r.want.Rejected.Deadline)
+			continue
+		}
+		if r.cfg.Mode == seawall.Enforce && r.inUse()+r.fewest(c) > r.cfg.Limit {
+			break
+		}
+		r.leave(c)
+		c.waited, c.started = true, now
+		r.want.Waited++
+		r.admit(c)
+		r.level(c).Admitted++
+		r.pay(c)
+		slots += c.slots
+	}
+	return slots
+}
+
+// next is whose turn it is: the most important call to whose level enough is due, else the most important call.
+func (r *reference) next() *modelCall {
+	var heads []*modelCall
+	for p := seawall.CriticalPlus; p >= seawall.Sheddable; p-- {
+		if line := r.line(p); len(line) > 0 && r.newestFirst() {
+			heads = append(heads, line[len(line)-1])
+		} else if len(line) > 0 {
+			heads = append(heads, line[0])
+		}
+	}
+	for _, c := range heads {
+		if r.dues[c.priority] >= 100*r.fewest(c) {
+			return c
+		}
+	}
+	if len(heads) == 0 {
+		return nil
+	}
+	return heads[0]
+}
+
+// victim is who has to leave a full queue for c.
+func (r *reference) victim(c *modelCall) *modelCall {
+	if len(r.queue) > r.places() {
+		return nil
+	}
+	for p := seawall.Sheddable; p <= seawall.CriticalPlus; p++ {
+		line := r.line(p)
+		if p == c.priority || len(line) <= r.dues[p]/100 {
+			continue
+		}
+		if p < c.priority || len(r.line(c.priority)) < r.dues[c.priority]/100 {
+			if r.newestFirst() {
+				return line[0]
+			}
+			return line[len(line)-1]
+		}
+	}
+	return nil
+}
+
+func (r *reference) line(p seawall.Priority) (line []*modelCall) {
+	for _, c := range r.queue {
+		if c.priority == p {
+			line = append(line, c)
+		}
+	}
+	return line
+}
+
+// percent is what is guaranteed to a level.
+func (r *reference) percent(p seawall.Priority) int {
+	s := r.cfg.Shares
+	for _, l := range []struct {
+		p     seawall.Priority
+		share float64
+		usual int
+	}{
+		{seawall.CriticalPlus, s.CriticalPlus, 0}, {seawall.Critical, s.Critical, 20},
+		{seawall.SheddablePlus, s.SheddablePlus, 5}, {seawall.Sheddable, s.Sheddable, 1},
+	} {
+		switch {
+		case l.p != p:
+		case l.share == 0:
+			return l.usual
+		case l.share > 0:
+			return int(l.share*100 + 0.5)
+		}
+	}
+	return 0
+}
+
+// pay keeps the account of what is due to the levels, in hundredths of slots, when a call gets its own.
+func (r *reference) pay(c *modelCall) {
+	if r.dues == nil {
+		r.dues = map[seawall.Priority]int{}
+	}
+	for p := seawall.Sheddable; p <= seawall.CriticalPlus; p++ {
+		r.dues[p] += c.slots * r.percent(p)
+		if p == c.priority {
+			r.dues[p] = max(0, r.dues[p]-100*c.slots)
+		}
+		if len(r.line(p)) == 0 {
+			r.dues[p] = min(r.dues[p], 200)
+		}
+	}
+}
+
+func (r *reference) newestFirst() bool {
+	return r.standing && r.cfg.Queue.Order == bulkhead.AdaptiveLIFO
+}
+
+// target is the age from which on a call in the queue is old.
+func (r *reference) target() time.Duration { return max(r.cfg.Queue.Target, r.pace()) }
+
+// look decides whether the queue is a standing one.
+func (r *reference) look(now time.Duration) {
+	oldest := r.queue[0]
+	switch {
+	case now-oldest.since >= r.target():
+		r.crowded = append(r.crowded, modelSight{now, oldest.since + r.target()})
+	case len(r.queue) >= r.places():
+		r.crowded = append(r.crowded, modelSight{now, now})
+	case !r.standing || now-r.crowded[len(r.crowded)-1].at >= r.cfg.Queue.Interval:
+		r.crowded, r.standing = nil, false
+	}
+	if len(r.crowded) > 0 && now-r.crowded[0].since >= r.cfg.Queue.Interval {
+		r.standing = true
+	}
+}
+
+func (r *reference) dropStale(now time.Duration) {
+	if !r.newestFirst() {
+		return
+	}
+	next, target := r.next(), r.target()
+	for _, c := range slices.Clone(r.queue) {
+		if c != next && now-c.since >= target {
+			r.leave(c)
+			r.turnAway(c, seawall.ReasonQueueTimeout, &r.want.Rejected.QueueTimeout)
+		}
+	}
+}
+
+func (r *reference) cancel(c *modelCall, now time.Duration) {
+	c.state = isCanceled
+	r.want.Canceled++
+	r.leave(c)
+	r.settle(now)
+}
+
+// pass lets a millisecond go by.
 func (r *reference) pass(now time.Duration) {
-	r.queue = slices.DeleteFunc(r.queue, func(c *modelCall) bool {
+	left := false
+	for _, c := range slices.Clone(r.queue) {
 		switch {
 		case now < c.until:
-			return false
+			continue
 		case c.until == c.deadline:
 			c.state = isCanceled
 			r.want.Canceled++
 		default:
-			r.reject(c, seawall.ReasonQueueTimeout, &r.want.Rejected.QueueTimeout)
+			r.turnAway(c, seawall.ReasonQueueTimeout, &r.want.Rejected.QueueTimeout)
 		}
-		return true
-	})
-	r.rest()
+		r.leave(c)
+		left = true
+	}
+	if left { // else there is nobody who would look
+		r.settle(now)
+	}
 }
 
-func (r *reference) update(cfg bulkhead.Config) {
-	if cfg.Limit != r.cfg.Limit {
-		r.handOvers = nil
-	}
-	r.cfg = cfg
-	switch cfg.Mode {
-	case seawall.ForcedOpen:
+func (r *reference) update(cfg bulkhead.Config, now time.Duration) {
+	if cfg.Mode == seawall.ForcedOpen {
 		for _, c := range r.queue {
 			r.reject(c, seawall.ReasonForced, &r.want.Rejected.Forced)
 		}
 		r.queue = nil
-	case seawall.Enforce:
-		for len(r.queue) > 0 && len(r.in) < cfg.Limit {
-			r.admitFirst()
-		}
-	case seawall.Shadow, seawall.ForcedClosed, seawall.Off:
-		for len(r.queue) > 0 {
-			r.admitFirst()
-		}
 	}
-	r.rest()
-}
-
-func (r *reference) rest() {
-	if len(r.queue) == 0 {
+	resized := cfg.Limit != r.cfg.Limit
+	r.cfg = cfg
+	r.settle(now)
+	if resized {
 		r.handOvers = nil
 	}
 }
@@ -178,7 +419,7 @@ func (r *reference) rest() {
 // pace is the moving average over all hand-overs of this queue.
 func (r *reference) pace() (average time.Duration) {
 	for i := 1; i < len(r.handOvers); i++ {
-		gap := r.handOvers[i] - r.handOvers[i-1]
+		gap := (r.handOvers[i].at - r.handOvers[i-1].at) / time.Duration(r.handOvers[i].slots)
 		if i == 1 {
 			average = gap
 		} else {
@@ -188,192 +429,46 @@ func (r *reference) pace() (average time.Duration) {
 	return average
 }
 
+// service is how long a call takes at the least.
+func (r *reference) service() time.Duration {
+	var average, deviation time.Duration
+	for i, took := range r.services {
+		if i == 0 {
+			average, deviation = took, took/2
+			continue
+		}
+		deviation += ((average - took).Abs() - deviation) / 4
+		average += (took - average) / 8
+	}
+	return max(0, average-deviation)
+}
+
+// expect is how long c has to wait for the slots that it asks for.
+func (r *reference) expect(c *modelCall) time.Duration {
+	mine := c.asked
+	if !r.newestFirst() {
+		for _, other := range r.line(c.priority) {
+			mine += other.asked
+		}
+	}
+	ahead := mine
+	for p := c.priority + 1; p <= seawall.CriticalPlus; p++ {
+		for _, other := range r.line(p) {
+			ahead += other.asked
+		}
+	}
+	if percent := r.percent(c.priority); percent > 0 {
+		ahead = min(ahead, max(0, mine*100-r.dues[c.priority])/percent+1)
+	}
+	return time.Duration(ahead) * r.pace()
+}
+
 func (r *reference) stats() bulkhead.Stats {
 	s := r.want
-	s.Limit, s.InUse, s.Waiting = r.cfg.Limit, len(r.in), len(r.queue)
-	s.ExpectedWait = time.Duration(len(r.queue)+1) * r.pace()
+	s.Limit, s.InUse, s.Waiting = r.cfg.Limit, r.inUse(), len(r.queue)
+	s.ExpectedWait = r.expect(&modelCall{priority: seawall.Critical, asked: 1})
+	for p := seawall.Sheddable; p <= seawall.CriticalPlus; p++ {
+		levelIn(&s.Levels, p).Waiting = len(r.line(p))
+	}
 	return s
-}
-
-// rigCall is one call through the bulkhead and through the reference.
-type rigCall struct {
-	modelCall
-	*attempt
-	cancel context.CancelFunc
-}
-
-// rig runs a list of operations through a bulkhead and its reference, in a synctest bubble, and compares after each
-// one, when all is quiet.
-type rig struct {
-	b       *bulkhead.Bulkhead
-	model   reference
-	began   time.Time
-	current []*rigCall // not yet ended
-}
-
-const opSize = 2 // bytes of one operation: what, and with what
-
-// runOps returns the first difference. Whatever the bytes are, they are a list of operations.
-func runOps(ctx context.Context, ops []byte) (err error) {
-	cfg := bulkhead.Config{Limit: 2, Queue: bulkhead.Queue{Limit: 4, MaxWait: 20 * time.Millisecond}}
-	r := &rig{b: newBulkhead(cfg), model: reference{cfg: cfg}, began: time.Now()}
-	defer func() {
-		for _, c := range r.current {
-			c.cancel()
-		}
-		synctest.Wait()
-	}()
-	for step := 0; len(ops) >= opSize; step++ {
-		what := r.apply(ctx, ops[0], int(ops[1]))
-		synctest.Wait()
-		if err := r.compare(); err != nil {
-			return fmt.Errorf("step %d, %s: %w", step, what, err)
-		}
-		ops = ops[opSize:]
-	}
-	return r.finish()
-}
-
-// apply carries out one operation. Most of them are arrivals and ends.
-func (r *rig) apply(ctx context.Context, op byte, arg int) (what string) {
-	now := time.Since(r.began)
-	switch op %= 64; {
-	case op < 16:
-		r.arrive(ctx, 0)
-		return "arrive"
-	case op < 26:
-		left := time.Duration(1+arg%30) * time.Millisecond
-		r.arrive(ctx, left)
-		return fmt.Sprintf("arrive with %v left", left)
-	case op < 42:
-		if c := r.pick(isIn, arg); c != nil {
-			c.permit.Done(nil)
-			r.model.end(&c.modelCall, now)
-		}
-		return "end"
-	case op < 48:
-		if c := r.pick(isWaiting, arg); c != nil {
-			c.cancel()
-			r.model.cancel(&c.modelCall)
-		}
-		return "cancel"
-	case op < 61:
-		pause := time.Duration(arg%8) * time.Millisecond
-		time.Sleep(pause)
-		r.model.pass(now + pause)
-		return fmt.Sprintf("pass %v", pause)
-	case op < 63:
-		cfg := r.model.cfg
-		cfg.Limit = 1 + arg%3
-		cfg.Queue.Limit = []int{bulkhead.NoQueue, 1, 4, 8}[arg/3%4]
-		r.update(cfg)
-		return fmt.Sprintf("resize to %d and %d places", cfg.Limit, cfg.Queue.Limit)
-	}
-	cfg := r.model.cfg
-	cfg.Mode = seawall.Mode(max(0, arg%9-4)) // enforce in five cases of nine
-	if arg < 128 {
-		_ = r.b.SetMode(cfg.Mode)
-		r.model.update(cfg)
-	} else {
-		r.update(cfg)
-	}
-	return "switch to " + cfg.Mode.String()
-}
-
-func (r *rig) arrive(ctx context.Context, left time.Duration) {
-	c := &rigCall{}
-	if left > 0 {
-		c.deadline = time.Since(r.began) + left
-		ctx, c.cancel = context.WithTimeout(ctx, left)
-	} else {
-		ctx, c.cancel = context.WithCancel(ctx)
-	}
-	r.current = append(r.current, c)
-	c.attempt = start(ctx, r.b)
-	r.model.arrive(&c.modelCall, time.Since(r.began))
-}
-
-func (r *rig) update(cfg bulkhead.Config) {
-	if err := r.b.Update(cfg); err != nil {
-		panic(err)
-	}
-	r.model.update(cfg)
-}
-
-// pick returns one of the calls in a state.
-func (r *rig) pick(state callState, arg int) *rigCall {
-	var those []*rigCall
-	for _, c := range r.current {
-		if c.state == state {
-			those = append(those, c)
-		}
-	}
-	if len(those) == 0 {
-		return nil
-	}
-	return those[arg%len(those)]
-}
-
-func (r *rig) compare() error {
-	for i, c := range r.current {
-		if got := c.stands(); got != c.state {
-			return errors.Join(fmt.Errorf("call %d is %s, want %s", i, got, c.state), c.err)
-		}
-		if c.state == isRejected {
-			if got, _ := errors.AsType[*seawall.RejectedError](c.err); got.Reason != c.reason {
-				return fmt.Errorf("call %d is rejected because of %s, want %s", i, got.Reason, c.reason)
-			}
-		}
-	}
-	r.current = slices.DeleteFunc(r.current, func(c *rigCall) bool {
-		over := c.state != isIn && c.state != isWaiting
-		if over {
-			c.cancel()
-		}
-		return over
-	})
-	got, want := r.b.Stats(), r.model.stats()
-	if got != want {
-		return fmt.Errorf("stats are\n%+v, want\n%+v", got, want)
-	}
-	if n := r.b.QueueLen(); n != got.Waiting {
-		return fmt.Errorf("%d calls are in the queue, but %d are counted", n, got.Waiting)
-	}
-	if got.Waiting > 0 && got.InUse < got.Limit {
-		return fmt.Errorf("%d calls wait while %d of %d slots are free", got.Waiting, got.Limit-got.InUse, got.Limit)
-	}
-	return nil
-}
-
-// stands returns how the call stands in truth.
-func (c *rigCall) stands() callState {
-	switch {
-	case c.state == hasEnded:
-		return hasEnded
-	case !c.attempt.ended:
-		return isWaiting
-	case c.err == nil:
-		return isIn
-	case errors.Is(c.err, seawall.ErrRejected):
-		return isRejected
-	default:
-		return isCanceled
-	}
-}
-
-// finish ends all calls: not a slot may be missing then.
-func (r *rig) finish() error {
-	for len(r.current) > 0 {
-		c := r.pick(isIn, 0)
-		if c == nil {
-			return fmt.Errorf("%d calls wait and none is in", len(r.current))
-		}
-		c.permit.Done(nil)
-		r.model.end(&c.modelCall, time.Since(r.began))
-		synctest.Wait()
-		if err := r.compare(); err != nil {
-			return fmt.Errorf("at the end: %w", err)
-		}
-	}
-	return nil
 }

@@ -2,7 +2,6 @@ package bulkhead
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/mono"
@@ -32,8 +31,9 @@ func (b *Bulkhead) SetMode(m seawall.Mode) error {
 	return nil
 }
 
-// letIn gives a call a slot whatever the limit is.
+// letIn gives a call its slots whatever the limit is.
 func (b *Bulkhead) letIn(h holding) holding {
+	n := h.slots()
 	for {
 		w := b.state.load()
 		if w.countFull() {
@@ -42,13 +42,13 @@ func (b *Bulkhead) letIn(h holding) holding {
 			b.mu.Unlock()
 			continue
 		}
-		if w.inUse() == maxInUse {
-			return nothing // the state has bits for no more than sixteen million
+		if w.inUse()+n > maxInUse {
+			return nothing // the state has bits for no more than eight million
 		}
-		if b.state.swap(w, w+oneAdmitted+oneInUse) {
-			if h == slotBeyond {
+		if b.state.swap(w, w+word(n)*oneInUse+oneAdmitted) {
+			if h&kindOf == slotBeyond&kindOf {
 				b.counts.shadowRejected.Add(1)
-				b.counts.beyond.Add(1)
+				b.counts.beyond.Add(int64(n))
 			}
 			return h
 		}
@@ -58,39 +58,20 @@ func (b *Bulkhead) letIn(h holding) holding {
 // rehearse lets a call in and judges it as enforce mode would. Those that would have been rejected do not count against
 // the ones after them. The judgement is exact for calls that come one after the other; of calls that come at the same
 // instant it may miss each other.
-func (b *Bulkhead) rehearse(s *settings) holding {
+func (b *Bulkhead) rehearse(s *settings, n int) holding {
 	in := int64(b.state.load().inUse()) - b.counts.beyond.Load()
-	if in < int64(s.Limit+s.places) {
-		return b.letIn(slot)
+	if in+int64(n) <= int64(s.Limit+s.places) {
+		return b.letIn(holdingOf(slot, n))
 	}
-	return b.letIn(slotBeyond)
+	return b.letIn(holdingOf(slotBeyond, n))
 }
 
 // resettleLocked does for those that wait what new settings mean for them.
 func (b *Bulkhead) resettleLocked(s *settings) {
-	switch s.Mode {
-	case seawall.Enforce:
-		b.admitWaitersLocked(s.Limit, mono.Now())
-	case seawall.ForcedOpen:
-		for w := b.queue.first; w != nil; w = b.queue.first {
-			b.state.subtract(oneWaiting)
-			b.queue.remove(w, refused)
-		}
-	case seawall.Shadow, seawall.ForcedClosed, seawall.Off:
-		b.admitWaitersLocked(maxInUse, mono.Now())
-	}
-}
-
-// admitWaitersLocked gives slots to waiters while fewer are in use than the limit.
-func (b *Bulkhead) admitWaitersLocked(limit int, now time.Duration) {
-	for {
-		b.passOverLocked(now)
-		w := b.state.load()
-		if w.waiting() == 0 || w.inUse() >= limit {
-			return
-		}
-		if b.state.swap(w, w-oneWaiting+oneInUse) {
-			b.queue.remove(b.queue.first, granted)
+	if s.Mode == seawall.ForcedOpen {
+		for w := b.queue.oldest(); w != nil; w = b.queue.oldest() {
+			b.refuseLocked(w, forced, 0)
 		}
 	}
+	b.settleLocked(s, mono.Now())
 }

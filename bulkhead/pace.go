@@ -2,8 +2,8 @@ package bulkhead
 
 import "time"
 
-// pace is the time between hand-overs while calls queue: by it a newcomer's wait is foretold. The zero value knows
-// nothing.
+// pace is the time in which one slot comes free while calls queue: by it a newcomer's wait is foretold. The zero value
+// knows nothing.
 //
 // The average is that of TCP's round-trip time (RFC 6298): SRTT ← (1 − α)·SRTT + α·R' with α = 1/8, starting with the
 // first measurement.
@@ -20,10 +20,10 @@ const (
 	slowest = maxMaxWait
 )
 
-// handedOver takes note of a hand-over to a call that waited.
-func (p *pace) handedOver(now time.Duration) {
+// handedOver takes note that n slots went to calls that waited.
+func (p *pace) handedOver(now time.Duration, n int) {
 	if p.begun {
-		r := min(max(0, now-p.last), slowest)
+		r := min(max(0, now-p.last), slowest) / time.Duration(n)
 		if p.known {
 			p.between += (r - p.between) / smoothing
 		} else {
@@ -33,5 +33,10 @@ func (p *pace) handedOver(now time.Duration) {
 	p.last, p.begun = now, true
 }
 
-// expect returns how long the call at a position of the queue, counted from 1, will wait: 0 if nothing is known.
-func (p *pace) expect(position int) time.Duration { return time.Duration(position) * p.between }
+// expect returns how long it takes until so many slots have come free: 0 if nothing is known.
+func (p *pace) expect(slots int64) time.Duration {
+	return time.Duration(min(slots, farthest)) * p.between
+}
+
+// farthest bounds what is foretold: so many times the slowest is still a time.Duration.
+const farthest = 2_000_000

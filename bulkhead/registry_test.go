@@ -84,7 +84,10 @@ func TestSnapshotSaysWhatStatsSays(t *testing.T) {
 	want := map[string]float64{
 		"limit": 3, "active": 4, "calls.admitted": 4, "rejections.full": 2, "shadow_rejections": 1,
 		"pending": 0, "expected_wait": 0, "calls.waited": 0, "calls.canceled": 0, "rejections.queue_full": 0,
-		"rejections.queue_timeout": 0, "rejections.deadline": 0, "rejections.forced": 0,
+		"rejections.queue_timeout": 0, "rejections.deadline": 0, "rejections.shed": 0, "rejections.forced": 0,
+		"contended.critical-plus.admitted": 0, "contended.critical.admitted": 0, "contended.sheddable-plus.admitted": 0,
+		"contended.sheddable.admitted": 0, "contended.critical-plus.rejected": 0, "contended.critical.rejected": 2,
+		"contended.sheddable-plus.rejected": 0, "contended.sheddable.rejected": 0,
 	}
 	for _, v := range s.Values {
 		if n, known := want[v.Name]; !known || n != v.V {

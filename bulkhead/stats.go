@@ -14,6 +14,12 @@ type counts struct {
 	rejected       [refusalCount]atomic.Int64
 	shadowRejected atomic.Int64
 	beyond         atomic.Int64 // slots in use that would not have been given in enforce mode
+	levels         [levels]levelCounts
+}
+
+// levelCounts are of calls that found no slot free.
+type levelCounts struct {
+	admitted, rejected atomic.Int64
 }
 
 // Stats is what a bulkhead is doing and has done since it was made. Every call that finds it with a live context, and
@@ -29,7 +35,11 @@ type Stats struct {
 	Rejected       Rejections
 	ShadowRejected int64 // those of Admitted that enforce mode would have rejected
 
-	// ExpectedWait is how long a newcomer would wait, by the pace at which the queue moves; 0 if nobody waits or the
+	// Levels are the calls that found no slot free, or others waiting, in enforce mode, by their importance. How important
+	// a call is nobody asks as long as there is room for all.
+	Levels Levels
+
+	// ExpectedWait is how long a critical newcomer would wait, by the pace at which the queue moves; 0 if nobody waits or the
 	// pace is not known yet.
 	ExpectedWait time.Duration
 }
@@ -39,13 +49,26 @@ type Rejections struct {
 	Full         int64 // no slot was free, and there is no queue
 	QueueFull    int64 // the queue was full
 	QueueTimeout int64 // no slot came free within MaxWait, or was expected to
-	Deadline     int64 // no slot was expected before the caller's deadline
+	Deadline     int64 // no slot, or no end of the call, was expected before the caller's deadline
+	Shed         int64 // another one was more important, or another user's turn
 	Forced       int64 // the bulkhead was forced open
 }
 
 // Total returns the sum.
 func (r Rejections) Total() int64 {
-	return r.Full + r.QueueFull + r.QueueTimeout + r.Deadline + r.Forced
+	return r.Full + r.QueueFull + r.QueueTimeout + r.Deadline + r.Shed + r.Forced
+}
+
+// Levels has numbers for each level of importance.
+type Levels struct {
+	CriticalPlus, Critical, SheddablePlus, Sheddable Level
+}
+
+// Level counts the calls of one level of importance that found no slot free.
+type Level struct {
+	Admitted int64 // they got in after a wait, or a slot came free just then
+	Rejected int64
+	Waiting  int
 }
 
 // Stats returns the numbers of this instant. It takes the lock of the queue for a moment. Calls that are just passing
@@ -54,10 +77,20 @@ func (b *Bulkhead) Stats() Stats {
 	rejected := func(why refusal) int64 { return b.counts.rejected[why].Load() }
 	waited := b.counts.waited.Load()
 	b.mu.Lock()
-	w, folded, pace := b.state.load(), b.folded, b.pace
+	s, w, folded := b.settings.Load(), b.state.load(), b.folded
+	expected := b.expectLocked(s, level(seawall.Critical-seawall.Sheddable), 1)
+	var waiting [levels]int
+	for l := range waiting {
+		waiting[l] = b.queue.lines[l].calls
+	}
 	b.mu.Unlock()
+	level := func(p seawall.Priority) Level {
+		l := p - seawall.Sheddable
+		counts := &b.counts.levels[l]
+		return Level{counts.admitted.Load(), counts.rejected.Load(), waiting[l]}
+	}
 	return Stats{
-		Limit:    b.settings.Load().Limit,
+		Limit:    s.Limit,
 		InUse:    w.inUse(),
 		Waiting:  w.waiting(),
 		Admitted: folded + w.admitted() + waited,
@@ -68,10 +101,17 @@ func (b *Bulkhead) Stats() Stats {
 			QueueFull:    rejected(queueFull),
 			QueueTimeout: rejected(queueTimeout),
 			Deadline:     rejected(deadline),
+			Shed:         rejected(shed),
 			Forced:       rejected(forced),
 		},
 		ShadowRejected: b.counts.shadowRejected.Load(),
-		ExpectedWait:   pace.expect(w.waiting() + 1),
+		ExpectedWait:   expected,
+		Levels: Levels{
+			CriticalPlus:  level(seawall.CriticalPlus),
+			Critical:      level(seawall.Critical),
+			SheddablePlus: level(seawall.SheddablePlus),
+			Sheddable:     level(seawall.Sheddable),
+		},
 	}
 }
 
@@ -79,7 +119,7 @@ func (b *Bulkhead) Stats() Stats {
 func (b *Bulkhead) Snapshot() seawall.Snapshot {
 	s := b.Stats()
 	value := func(name string, n int64) seawall.Value { return seawall.Value{Name: name, V: float64(n)} }
-	return seawall.Snapshot{
+	snapshot := seawall.Snapshot{
 		Kind: b.kind,
 		Name: b.name,
 		Mode: b.settings.Load().Mode,
@@ -95,8 +135,15 @@ func (b *Bulkhead) Snapshot() seawall.Snapshot {
 			value("rejections.queue_full", s.Rejected.QueueFull),
 			value("rejections.queue_timeout", s.Rejected.QueueTimeout),
 			value("rejections.deadline", s.Rejected.Deadline),
+			value("rejections.shed", s.Rejected.Shed),
 			value("rejections.forced", s.Rejected.Forced),
 			value("shadow_rejections", s.ShadowRejected),
 		},
 	}
+	for l, counts := range [levels]Level{s.Levels.Sheddable, s.Levels.SheddablePlus, s.Levels.Critical, s.Levels.CriticalPlus} {
+		name := "contended." + level(l).priority().String()
+		snapshot.Values = append(snapshot.Values,
+			value(name+".admitted", counts.Admitted), value(name+".rejected", counts.Rejected))
+	}
+	return snapshot
 }

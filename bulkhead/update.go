@@ -4,12 +4,15 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+
+	"github.com/seawall-go/seawall"
 )
 
 // Config returns the configuration that is in force, with its defaults filled in.
 func (b *Bulkhead) Config() Config { return b.settings.Load().Config }
 
-// Update changes the configuration while calls run, all of it or, with an error, nothing. Its Registry is ignored.
+// Update changes the configuration while calls run, all of it or, with an error, nothing. Its Registry is ignored, and so is
+// its Weight, which stays as it was.
 //
 // Calls that are in stay in: after the limit has shrunk, the next one gets in when the surplus has drained. After it
 // has grown, as many waiters get in as fit. Calls that wait keep their place, also in a queue that has become shorter,
@@ -20,7 +23,7 @@ func (b *Bulkhead) Update(cfg Config) error {
 		return err
 	}
 	b.change(func(old Config) Config {
-		cfg.Registry = old.Registry
+		cfg.Registry, cfg.Weight = old.Registry, old.Weight
 		return cfg
 	})
 	return nil
@@ -40,12 +43,17 @@ func (b *Bulkhead) swap(edit func(Config) Config) (old, s *settings) {
 	defer b.mu.Unlock()
 	old = b.settings.Load()
 	s = newSettings(edit(old.Config))
+	if s.Shedding != ByUser || s.Mode != seawall.Enforce {
+		b.shedder = nil
+	}
+	if b.shedder != nil {
+		s = s.counting()
+	}
 	b.settings.Store(s)
 	b.resettleLocked(s)
 	if s.Limit != old.Limit {
 		b.pace = pace{} // another number of slots comes free at another pace
 	}
-	b.restLocked()
 	return old, s
 }
 

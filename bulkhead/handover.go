@@ -1,0 +1,196 @@
+package bulkhead
+
+import (
+	"time"
+
+	"github.com/seawall-go/seawall/internal/mono"
+)
+
+// handOver gives slots that have come free to those who wait for them.
+func (b *Bulkhead) handOver() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s, now := b.settings.Load(), mono.Now()
+	b.lookLocked(s, now)
+	if n := b.admitLocked(s, now); n > 0 {
+		b.pace.handedOver(now, n)
+	}
+	b.dropStaleLocked(s, now)
+	b.settleLocked(s, now)
+}
+
+// passOn gives up slots that were granted and not used. That says nothing about the pace of the calls.
+func (b *Bulkhead) passOn(slots int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state.add(-word(slots) * oneInUse)
+	b.settleLocked(b.settings.Load(), mono.Now())
+}
+
+// settleLocked does what follows from any change of the queue or of the number of free slots. Afterwards nobody waits
+// whose slots are free.
+func (b *Bulkhead) settleLocked(s *settings, now time.Duration) {
+	b.admitLocked(s, now)
+	if b.queue.calls == 0 {
+		// Kept, averages from bad times would turn away newcomers, and with nobody in the queue there would be no
+		// hand-over to correct them.
+		b.pace, b.service, b.dues, b.crowd = pace{}, service{}, dues{}, crowd{}
+	}
+	b.notePushersLocked(s)
+}
+
+// admitLocked gives slots to those whose turn it is, as long as enough are free for the next one. Nobody goes before one
+// who waits for more of them, or that one might wait for ever. It returns how many slots it gave.
+func (b *Bulkhead) admitLocked(s *settings, now time.Duration) (given int) {
+	for next := b.nextLocked(s); next != nil; next = b.nextLocked(s) {
+		if now >= next.until { // its own context or timer wakes it
+			b.removeLocked(next, departed)
+			continue
+		}
+		if next.left < noDeadline && next.left-(now-next.since) < b.service.expect() {
+			b.refuseLocked(next, deadline, 0)
+			continue
+		}
+		w, n := b.state.load(), min(next.asked, s.Limit)
+		if w.inUse()+n > s.capacity {
+			return given
+		}
+		// A swap, since a call that was let in under older settings may have come between.
+		if b.state.swap(w, w+word(n)*oneInUse-oneWaiting) {
+			next.slots = n
+			b.queue.remove(next, granted)
+			b.dues.handedOver(next.level, n, &s.parts, &b.queue)
+			b.shedder.admitted(n)
+			given += n
+		}
+	}
+	return given
+}
+
+// nextLocked returns whose turn it is, or nil: the most important of those to whose level the slots are due, else the
+// most important of all. It stays whose turn it is, until it has its slots, but for one that is more important.
+func (b *Bulkhead) nextLocked(s *settings) (next *waiter) {
+	newestFirst := b.newestFirstLocked(s)
+	for l := level(levels - 1); l >= 0; l-- {
+		w := b.queue.lines[l].head(newestFirst)
+		if w == nil {
+			continue
+		}
+		if b.dueLocked(s, w) {
+			return w
+		}
+		if next == nil {
+			next = w
+		}
+	}
+	return next
+}
+
+// isNextLocked reports whether it is a newcomer's turn, before all who wait.
+func (b *Bulkhead) isNextLocked(s *settings, c *waiter) bool {
+	next := b.nextLocked(s)
+	if next == nil {
+		return true
+	}
+	if b.queue.lines[c.level].calls > 0 && !b.newestFirstLocked(s) {
+		return false
+	}
+	due, nextDue := b.dueLocked(s, c), b.dueLocked(s, next)
+	return due && !nextDue || due == nextDue && c.level >= next.level
+}
+
+// dueLocked reports whether enough slots for a call are due to its level.
+func (b *Bulkhead) dueLocked(s *settings, w *waiter) bool {
+	return b.dues.cover(w.level, min(w.asked, s.Limit))
+}
+
+// victimLocked returns who has to leave a full queue for a newcomer of a level, or nil: the one who would be served last
+// of the least important level that has more calls in the queue than are due to it. It is a less important level than
+// the newcomer's, or any if a slot is due to the newcomer's.
+func (b *Bulkhead) victimLocked(s *settings, of level) *waiter {
+	for l := range level(levels) {
+		if b.yieldsLocked(s, l, of) {
+			return b.queue.lines[l].head(!b.newestFirstLocked(s))
+		}
+	}
+	return nil
+}
+
+// yieldsLocked reports whether one of a level has to leave for a newcomer of another, if the queue is full. In a queue
+// that has become shorter nobody gets a place before those who are too many have left.
+func (b *Bulkhead) yieldsLocked(s *settings, l, to level) bool {
+	return l != to && b.queue.calls <= s.places && b.queue.lines[l].calls > b.dues.calls(l) &&
+		(l < to || b.queue.lines[to].calls < b.dues.calls(to))
+}
+
+// notePushersLocked says, to calls without the lock, who may have another one's place.
+func (b *Bulkhead) notePushersLocked(s *settings) {
+	var pushers uint32
+	for to := range level(levels) {
+		for l := range level(levels) {
+			if b.yieldsLocked(s, l, to) {
+				pushers |= to.bit()
+			}
+		}
+	}
+	if pushers != b.pushers.Load() {
+		b.pushers.Store(pushers)
+	}
+}
+
+func (b *Bulkhead) newestFirstLocked(s *settings) bool {
+	return b.crowd.standing && s.Queue.Order == AdaptiveLIFO
+}
+
+// lookLocked takes note of whether the queue is crowded.
+func (b *Bulkhead) lookLocked(s *settings, now time.Duration) {
+	oldest := b.queue.oldest()
+	if oldest == nil {
+		return
+	}
+	since, crowded := oldest.since+b.targetLocked(s), b.queue.calls >= s.places
+	if now >= since {
+		crowded = true
+	} else {
+		since = now
+	}
+	b.crowd.look(now, crowded, since, s.Queue.Interval)
+	if b.crowd.standing && s.Shedding == ByUser && b.shedder == nil {
+		b.countFrom(now)
+	}
+}
+
+// targetLocked is the age from which on a waiter is old.
+func (b *Bulkhead) targetLocked(s *settings) time.Duration {
+	return max(s.Queue.Target, b.pace.between)
+}
+
+// dropStaleLocked turns those away who have grown old in a standing queue, but for the next one.
+func (b *Bulkhead) dropStaleLocked(s *settings, now time.Duration) {
+	if !b.newestFirstLocked(s) {
+		return
+	}
+	target, next := b.targetLocked(s), b.nextLocked(s)
+	for l := range level(levels) {
+		for w := b.queue.lines[l].first; w != nil && now-w.since >= target; {
+			old := w
+			w = w.next
+			if old != next {
+				b.refuseLocked(old, queueTimeout, b.expectLocked(s, l, old.asked))
+			}
+		}
+	}
+}
+
+// refuseLocked takes a waiter out of the queue and tells it why.
+func (b *Bulkhead) refuseLocked(w *waiter, why refusal, after time.Duration) {
+	w.why, w.after = why, after
+	b.removeLocked(w, refused)
+}
+
+// removeLocked takes a waiter out of the queue, other than with slots.
+func (b *Bulkhead) removeLocked(w *waiter, end fate) {
+	b.state.add(-oneWaiting)
+	b.queue.remove(w, end)
+	b.shedder.dropped()
+}

@@ -1,0 +1,83 @@
+package bulkhead
+
+import (
+	"fmt"
+	"time"
+)
+
+// Order says which of the calls that wait, and are equally important, is served first.
+type Order uint8
+
+const (
+	// FIFO serves the calls in the order of their arrival. It is the default of [New].
+	FIFO Order = iota + 1
+	// AdaptiveLIFO serves in the order of arrival as long as the queue is what a queue should be, a buffer for bursts.
+	// When it has become a standing one, it serves the newest first and drops those that have waited for Queue.Target:
+	// they are the likeliest to have been given up, and serving them makes all others as late as they are.
+	//
+	// The idea and the two times are those of Facebook (Maurer, "Fail at Scale", ACM Queue 13/8, 2015), and the rule by
+	// which a queue is a standing one that of CoDel (Nichols and Jacobson, RFC 8289): the oldest has waited for
+	// Queue.Target, or the queue was full, whenever anybody looked during a whole Queue.Interval. It ends when the queue
+	// is empty, or when there was no such sight for a Queue.Interval. Facebook's rule, that the queue has not been empty
+	// for that long, would also hold for a queue that is short and quick and never quite empty.
+	//
+	// Where slots come free more slowly than once in Queue.Target, that time stands in for the target: else nobody could
+	// wait at all. CoDel has the same exception, for a queue of one packet. And the call whose turn it is is never
+	// dropped for its age: the slot would be lost.
+	AdaptiveLIFO
+)
+
+var orderNames = [...]string{"", "fifo", "adaptive_lifo"}
+
+// Valid reports whether o is 0, which is the default, or one of the orders.
+func (o Order) Valid() bool { return int(o) < len(orderNames) }
+
+// String returns "fifo" or "adaptive_lifo", or "" for 0.
+func (o Order) String() string {
+	if o.Valid() {
+		return orderNames[o]
+	}
+	return fmt.Sprintf("Order(%d)", uint8(o))
+}
+
+// MarshalText returns the form of String, for configuration files.
+func (o Order) MarshalText() ([]byte, error) {
+	if !o.Valid() {
+		return nil, fmt.Errorf("bulkhead: no such order: %d", uint8(o))
+	}
+	return []byte(orderNames[o]), nil
+}
+
+// UnmarshalText reads the form of String.
+func (o *Order) UnmarshalText(text []byte) error {
+	for i, name := range orderNames {
+		if string(text) == name {
+			*o = Order(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("bulkhead: no such order: %q, want one of %q", text, orderNames[1:])
+}
+
+// crowd knows whether the queue has become a standing one.
+type crowd struct {
+	seen     bool // crowded at the latest look; stays so while it stands
+	since    time.Duration
+	latest   time.Duration // when it was last seen
+	standing bool
+}
+
+// look takes note of whether the queue is crowded now, and for how long it has been so at least.
+func (c *crowd) look(now time.Duration, crowded bool, since, interval time.Duration) {
+	switch {
+	case crowded && !c.seen:
+		c.seen, c.since, c.latest = true, since, now
+	case crowded:
+		c.latest = now
+	case !c.standing || now-c.latest >= interval:
+		*c = crowd{}
+	}
+	if c.seen && now-c.since >= interval {
+		c.standing = true
+	}
+}
