@@ -1,0 +1,48 @@
+package seawalltest
+
+import (
+	"context"
+	"time"
+
+	"github.com/seawall-go/seawall"
+)
+
+// Env is what a [Client] finds in the bubble of its scenario.
+type Env struct {
+	// Dependency sends one request to the dependency, through the server's policy, and waits for its answer. It counts as
+	// one attempt.
+	Dependency func(ctx context.Context) error
+	// Network is for clients that speak a protocol over connections.
+	Network *Network
+}
+
+// Client makes the client under test, inside of the bubble, and returns what one caller does. What it starts there must
+// have ended when the context of env's calls has: a goroutine that is left behind fails the test.
+type Client func(env *Env) (call func(ctx context.Context) error)
+
+// Policy is a client that calls the dependency through a policy, such as a [seawall.Pipeline]. make is called once, in the
+// bubble: what has timers or channels must be made there.
+func Policy(make func() seawall.Policy) Client {
+	return func(env *Env) func(context.Context) error {
+		p := make()
+		return func(ctx context.Context) error { return p.Do(ctx, env.Dependency) }
+	}
+}
+
+// Plain is a client without policies: it makes up to so many attempts, each with a limit of time, one right after the
+// other. It is what to compare with.
+func Plain(attempts int, limit time.Duration) Client {
+	return func(env *Env) func(context.Context) error {
+		return func(ctx context.Context) (err error) {
+			for range attempts {
+				within, cancel := context.WithTimeout(ctx, limit)
+				err = env.Dependency(within)
+				cancel()
+				if err == nil || ctx.Err() != nil {
+					return err
+				}
+			}
+			return err
+		}
+	}
+}
