@@ -3,6 +3,7 @@ package breaker_test
 import (
 	"encoding/json"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -13,15 +14,18 @@ import (
 
 // T78: the defaults are the documented ones.
 func TestZeroConfigIsTheDocumentedOne(t *testing.T) {
-	got := newBreaker(breaker.Config{}).Config()
+	got := breaker.New("payments", breaker.Config{Registry: quiet()}).Config()
 	want := breaker.Config{
 		FailureRate: 0.5, MinCalls: 20, Window: breaker.Window{Time: 10 * time.Second},
-		OpenFor: 2 * time.Second, MaxOpenFor: 30 * time.Second,
-		Probes: breaker.Probes{Calls: 5, Timeout: 10 * time.Second}, Mode: seawall.Enforce,
+		Slow:    breaker.SlowCalls{Over: 5 * time.Second, Rate: 0.9},
+		OpenFor: 2 * time.Second, MaxOpenFor: 30 * time.Second, MaxRetryAfter: time.Minute,
+		Probes: breaker.Probes{Calls: 5, Timeout: 10 * time.Second},
+		Ramp:   breaker.Ramp{Start: 0.05, Factor: 5, Step: time.Second}, Mode: seawall.Enforce,
 	}
-	if got.FailureRate != want.FailureRate || got.MinCalls != want.MinCalls || got.Window != want.Window ||
-		got.OpenFor != want.OpenFor || got.MaxOpenFor != want.MaxOpenFor || got.Probes != want.Probes || got.Mode != want.Mode {
-		t.Errorf("the defaults are %+v, want %+v", got, want)
+	bare := got
+	bare.Classify, bare.Registry = nil, nil
+	if !reflect.DeepEqual(bare, want) {
+		t.Errorf("the defaults are %+v, want %+v", bare, want)
 	}
 	if !got.Equal(breaker.Config{}) || !want.Equal(breaker.Config{}) {
 		t.Error("the zero Config does not equal the one that it means")
@@ -92,6 +96,31 @@ func TestConfigRefusesWhatCannotBe(t *testing.T) {
 		{"Probes.Calls", breaker.Config{Probes: breaker.Probes{Calls: 10_001}}},
 		{"Probes.Timeout", breaker.Config{Probes: breaker.Probes{Timeout: -1}}},
 		{"Probes.Timeout", breaker.Config{Probes: breaker.Probes{Timeout: time.Millisecond - 1}}},
+		{"ConsecutiveFailures", breaker.Config{ConsecutiveFailures: -1}},
+		{"ConsecutiveFailures", breaker.Config{ConsecutiveFailures: 1_000_001}},
+		{"Slow.Over", breaker.Config{Slow: breaker.SlowCalls{Over: -2}}},
+		{"Slow.Over", breaker.Config{Slow: breaker.SlowCalls{Over: time.Millisecond - 1}}},
+		{"Slow.Over", breaker.Config{Slow: breaker.SlowCalls{Over: 24*time.Hour + 1}}},
+		{"Slow.Over", breaker.Config{Slow: breaker.SlowCalls{Over: huge}}},
+		{"Slow.Rate", breaker.Config{Slow: breaker.SlowCalls{Rate: -0.1}}},
+		{"Slow.Rate", breaker.Config{Slow: breaker.SlowCalls{Rate: 1.1}}},
+		{"Slow.Rate", breaker.Config{Slow: breaker.SlowCalls{Rate: math.NaN()}}},
+		{"Slow.Rate", breaker.Config{Slow: breaker.SlowCalls{Over: breaker.NoSlowCalls, Rate: math.Inf(1)}}},
+		{"MaxRetryAfter", breaker.Config{MaxRetryAfter: -2}},
+		{"MaxRetryAfter", breaker.Config{MaxRetryAfter: time.Millisecond - 1}},
+		{"MaxRetryAfter", breaker.Config{MaxRetryAfter: huge}},
+		{"Ramp.Start", breaker.Config{Ramp: breaker.Ramp{Start: -1}}},
+		{"Ramp.Start", breaker.Config{Ramp: breaker.Ramp{Start: 0.0009}}},
+		{"Ramp.Start", breaker.Config{Ramp: breaker.Ramp{Start: 1.01}}},
+		{"Ramp.Start", breaker.Config{Ramp: breaker.Ramp{Start: math.NaN()}}},
+		{"Ramp.Factor", breaker.Config{Ramp: breaker.Ramp{Factor: 1}}},
+		{"Ramp.Factor", breaker.Config{Ramp: breaker.Ramp{Factor: -5}}},
+		{"Ramp.Factor", breaker.Config{Ramp: breaker.Ramp{Factor: math.Inf(1)}}},
+		{"Ramp.Factor", breaker.Config{Ramp: breaker.Ramp{Factor: math.NaN()}}},
+		{"Ramp.Step", breaker.Config{Ramp: breaker.Ramp{Step: -1}}},
+		{"Ramp.Step", breaker.Config{Ramp: breaker.Ramp{Step: time.Millisecond - 1}}},
+		{"Ramp.Step", breaker.Config{Ramp: breaker.Ramp{Step: time.Hour + 1}}},
+		{"Ramp.Step", breaker.Config{Ramp: breaker.Ramp{Step: huge}}},
 		{"Mode", breaker.Config{Mode: seawall.Off + 1}},
 		{"Mode", breaker.Config{Mode: 255}},
 	} {
@@ -101,7 +130,7 @@ func TestConfigRefusesWhatCannotBe(t *testing.T) {
 			t.Errorf("%+v: Validate says %v, want %q", c.cfg, err, want)
 			continue
 		}
-		panicked, _, _ := attempt(func() { newBreaker(c.cfg) })
+		panicked, _, _ := attempt(func() { breaker.New("payments", c.cfg) })
 		if panicked != err.Error() {
 			t.Errorf("%+v: New panics with %v, want %q", c.cfg, panicked, err)
 		}
@@ -126,9 +155,19 @@ func TestConfigAcceptsTheEndsOfItsRanges(t *testing.T) {
 		{OpenFor: 24 * time.Hour},
 		{Probes: breaker.Probes{Calls: 1, Timeout: time.Millisecond}},
 		{Probes: breaker.Probes{Calls: 10_000, Timeout: math.MaxInt64}},
+		{Slow: breaker.SlowCalls{Over: time.Millisecond, Rate: 0.000001}},
+		{Slow: breaker.SlowCalls{Over: 24 * time.Hour, Rate: 1}},
+		{Slow: breaker.SlowCalls{Over: breaker.NoSlowCalls}},
+		{ConsecutiveFailures: 1},
+		{ConsecutiveFailures: 1_000_000},
+		{MaxRetryAfter: time.Millisecond},
+		{MaxRetryAfter: 24 * time.Hour},
+		{MaxRetryAfter: breaker.NoRetryAfter},
+		{Ramp: breaker.Ramp{Start: 0.001, Factor: 1.1, Step: time.Millisecond}},
+		{Ramp: breaker.Ramp{Start: breaker.NoRamp, Factor: 1000, Step: time.Hour}},
 		{Mode: seawall.Off},
 	} {
-		b := newBreaker(cfg)
+		b := breaker.New("payments", cfg)
 		_ = b.Do(t.Context(), fail)
 		_ = b.Do(t.Context(), succeed)
 		if err := b.Update(cfg); err != nil {
@@ -145,6 +184,8 @@ func TestConfigGoesThroughJSONAndBack(t *testing.T) {
 		{
 			FailureRate: 0.25, MinCalls: 3, Window: breaker.Window{Calls: 9}, OpenFor: time.Second, MaxOpenFor: time.Minute,
 			Probes: breaker.Probes{Calls: 2, Timeout: time.Hour}, Mode: seawall.Shadow,
+			Slow: breaker.SlowCalls{Over: breaker.NoSlowCalls, Rate: 0.5}, ConsecutiveFailures: 7,
+			MaxRetryAfter: breaker.NoRetryAfter, Ramp: breaker.Ramp{Start: 0.5, Factor: 2, Step: time.Minute},
 		},
 	} {
 		text, err := json.Marshal(cfg)
@@ -160,8 +201,9 @@ func TestConfigGoesThroughJSONAndBack(t *testing.T) {
 		}
 	}
 	text, _ := json.Marshal(breaker.Config{})
-	want := `{"failure_rate":0,"min_calls":0,"window":{"time":0,"calls":0},"open_for":0,"max_open_for":0,` +
-		`"probes":{"calls":0,"timeout":0},"mode":"enforce"}`
+	want := `{"failure_rate":0,"min_calls":0,"window":{"time":0,"calls":0},"slow":{"over":0,"rate":0},` +
+		`"consecutive_failures":0,"open_for":0,"max_open_for":0,"max_retry_after":0,"probes":{"calls":0,"timeout":0},` +
+		`"ramp":{"start":0,"factor":0,"step":0},"mode":"enforce"}`
 	if string(text) != want {
 		t.Errorf("a Config is written as\n%s, want\n%s", text, want)
 	}
@@ -178,6 +220,13 @@ func TestConfigsThatDifferAreNotEqual(t *testing.T) {
 		{MaxOpenFor: time.Minute},
 		{Probes: breaker.Probes{Calls: 6}},
 		{Probes: breaker.Probes{Timeout: time.Second}},
+		{Slow: breaker.SlowCalls{Over: time.Second}},
+		{Slow: breaker.SlowCalls{Rate: 0.8}},
+		{ConsecutiveFailures: 1},
+		{MaxRetryAfter: time.Second},
+		{Ramp: breaker.Ramp{Start: 0.1}},
+		{Ramp: breaker.Ramp{Factor: 2}},
+		{Ramp: breaker.Ramp{Step: time.Minute}},
 		{Mode: seawall.Off},
 	} {
 		if base.Equal(other) || other.Equal(base) {
@@ -189,23 +238,27 @@ func TestConfigsThatDifferAreNotEqual(t *testing.T) {
 	}
 }
 
-// FuzzConfig checks that Validate never panics, and that New and Update accept exactly what it accepts.
+// FuzzConfig decodes what a file may say, and checks that Validate never panics, that New and Update accept exactly what
+// it accepts, and that what it accepts works.
 func FuzzConfig(f *testing.F) {
-	f.Add(0.0, 0, int64(0), 0, int64(0), int64(0), 0, int64(0), uint8(0))
-	f.Add(0.5, 20, int64(time.Second), 0, int64(time.Second), int64(time.Minute), 5, int64(time.Second), uint8(1))
-	f.Add(math.NaN(), -1, int64(math.MinInt64), math.MaxInt, int64(math.MaxInt64), int64(-1), math.MinInt, int64(1), uint8(9))
-	f.Add(1e-6, 1, int64(0), 1, int64(time.Millisecond), int64(24*time.Hour), 10_000, int64(math.MaxInt64), uint8(4))
-	f.Fuzz(func(t *testing.T, rate float64, minCalls int, windowTime int64, windowCalls int,
-		openFor, maxOpenFor int64, probes int, probeTimeout int64, mode uint8,
-	) {
-		cfg := breaker.Config{
-			FailureRate: rate, MinCalls: minCalls,
-			Window:  breaker.Window{Time: time.Duration(windowTime), Calls: windowCalls},
-			OpenFor: time.Duration(openFor), MaxOpenFor: time.Duration(maxOpenFor),
-			Probes:   breaker.Probes{Calls: probes, Timeout: time.Duration(probeTimeout)},
-			Mode:     seawall.Mode(mode),
-			Registry: quiet(),
+	for _, seed := range []string{
+		`{}`,
+		`{"failure_rate":0.5,"min_calls":20,"window":{"time":1000000000},"open_for":1000000000,"mode":"shadow"}`,
+		`{"failure_rate":1e-6,"min_calls":1,"window":{"calls":1},"open_for":1000000,"max_open_for":86400000000000}`,
+		`{"slow":{"over":-1,"rate":1},"consecutive_failures":3,"max_retry_after":-1,"ramp":{"start":1}}`,
+		`{"slow":{"over":1000000,"rate":1e-6},"ramp":{"start":0.001,"factor":1.1,"step":1000000},"mode":"forced_closed"}`,
+		`{"probes":{"calls":10000,"timeout":9223372036854775807},"max_retry_after":86400000000000}`,
+		`{"failure_rate":-1,"min_calls":-1,"window":{"time":-1,"calls":-1},"probes":{"calls":-1,"timeout":-1}}`,
+		`{"slow":{"over":9223372036854775807},"ramp":{"factor":1e308,"step":9223372036854775807},"mode":"no such"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var cfg breaker.Config
+		if json.Unmarshal(text, &cfg) != nil {
+			return
 		}
+		cfg.Registry = quiet()
 		err := cfg.Validate()
 		if uerr := newBreaker(breaker.Config{}).Update(cfg); (uerr == nil) != (err == nil) {
 			t.Fatalf("Validate says %v, Update %v", err, uerr)
@@ -231,8 +284,13 @@ func FuzzConfig(f *testing.F) {
 				}
 			}
 		}
-		_ = b.Do(t.Context(), fail)
-		_ = b.Do(t.Context(), succeed)
-		_ = b.Stats()
+		for _, end := range ends {
+			if p, err := b.Acquire(t.Context()); err == nil {
+				p.Done(end.err)
+			}
+		}
+		if s := b.Stats(); s.Reopen > 2*24*time.Hour {
+			t.Fatalf("open for %v", s.Reopen)
+		}
 	})
 }

@@ -2,57 +2,57 @@ package breaker
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
+
+	"github.com/seawall-go/seawall/internal/events"
 )
 
-// Event is a change of a breaker's state, with the numbers that caused it.
+// Event is a change of a breaker's state, with the numbers that caused it. It is also logged, as
+// seawall.breaker.state_changed with name, from, to, reason, calls, failures, slow and open_for: at WARN if the breaker
+// opens, else at INFO.
 type Event struct {
 	Name     string // the breaker's
 	From, To State
-	Reason   string        // "failure_rate", "open_time_over", "probes_failed" or "probes_succeeded"
+	// Reason is one of a closed list:
+	//
+	//   - "failure_rate", "slow_rate", "consecutive_failures": from closed or ramping to open
+	//   - "open_time_over": from open to half-open
+	//   - "probes_failed", "probes_slow": from half-open to open
+	//   - "probes_succeeded": from half-open to ramping, or to closed without a ramp
+	//   - "ramp_stalled": from ramping to open, because no call of a step has ended
+	//   - "ramp_completed": from ramping to closed
+	Reason   string
 	Calls    int64         // in the window, or among the probes, that decided
 	Failures int64         // of them
+	Slow     int64         // of them
 	OpenFor  time.Duration // how long it stays open; 0 if it does not open
 }
 
-// deliver tells the events, in order and outside of all locks. One goroutine at a time does so: whoever else comes
-// leaves its event to that one. It is called after every unlock behind which there may be an event.
-func (b *Breaker) deliver() {
-	for {
-		b.mu.Lock()
-		if b.delivering || len(b.events) == 0 {
-			b.mu.Unlock()
-			return
-		}
-		event := b.events[0]
-		b.events = b.events[1:]
-		b.delivering = true
-		s := b.era.Load().settings
-		b.mu.Unlock()
-		b.tell(s, event)
-	}
-}
+const (
+	reasonFailureRate         = "failure_rate"
+	reasonSlowRate            = "slow_rate"
+	reasonConsecutiveFailures = "consecutive_failures"
+	reasonOpenTimeOver        = "open_time_over"
+	reasonProbesFailed        = "probes_failed"
+	reasonProbesSlow          = "probes_slow"
+	reasonProbesSucceeded     = "probes_succeeded"
+	reasonRampStalled         = "ramp_stalled"
+	reasonRampCompleted       = "ramp_completed"
+)
 
-// tell ends the delivery of one event on every path. If the listener leaves by runtime.Goexit, the events behind it are
-// told before the goroutine ends.
-func (b *Breaker) tell(s *settings, e Event) {
-	returned := false
-	defer func() {
-		b.mu.Lock()
-		b.delivering = false
-		b.mu.Unlock()
-		if !returned {
-			b.deliver()
-		}
-	}()
-	b.shield(s, func() { logEvent(s, e) })
+// deliver tells the events, in order and outside of all locks. It is called after every unlock behind which there may be
+// an event.
+func (b *Breaker) deliver() { b.events.Tell(b.tell) }
+
+// tell logs an event and gives it to the listener.
+func (b *Breaker) tell(e Event) {
+	s := b.era.Load().settings
+	logger := s.Registry.Logger()
+	events.Shield(logger, kind, b.name, func() { logEvent(s, e) })
 	if s.OnStateChange != nil {
-		b.shield(s, func() { s.OnStateChange(e) })
+		events.Shield(logger, kind, b.name, func() { s.OnStateChange(e) })
 	}
-	returned = true
 }
 
 func logEvent(s *settings, e Event) {
@@ -63,20 +63,5 @@ func logEvent(s *settings, e Event) {
 	s.Registry.Log(context.Background(), level, "seawall.breaker.state_changed",
 		slog.String("name", e.Name), slog.String("from", e.From.String()), slog.String("to", e.To.String()),
 		slog.String("reason", e.Reason), slog.Int64("calls", e.Calls), slog.Int64("failures", e.Failures),
-		slog.Duration("open_for", e.OpenFor))
-}
-
-// shield runs what is the user's, the listener or the handler of the log, and lets no panic of it through to the caller
-// whose call happened to change the state.
-func (b *Breaker) shield(s *settings, f func()) {
-	defer func() {
-		value := recover()
-		if value == nil {
-			return
-		}
-		defer func() { _ = recover() }() // the log is what panics: there is nobody left to tell
-		s.Registry.Logger().Error("seawall.listener.panicked",
-			"kind", kind, "name", b.name, "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
-	}()
-	f()
+		slog.Int64("slow", e.Slow), slog.Duration("open_for", e.OpenFor))
 }

@@ -1,6 +1,10 @@
 package breaker
 
-import "time"
+import (
+	"time"
+
+	"github.com/seawall-go/seawall"
+)
 
 // SetRandom replaces the source of the jitter. It is called before the breaker is used.
 func (b *Breaker) SetRandom(f func() float64) { b.random = f }
@@ -12,7 +16,7 @@ func OpenFor(cfg Config, n int, u float64) time.Duration { return newSettings(cf
 func (b *Breaker) Queue(e Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.events = append(b.events, e)
+	b.events.Put(e)
 }
 
 // TripOn does what the end of a call does that saw its window w reach the rate, after counting so many more in it.
@@ -33,29 +37,29 @@ func NewWindow(shape Window, now time.Duration) WindowUnderTest {
 }
 
 // Record counts one outcome and returns what the window holds with it; ok is false if it was sealed.
-func (t WindowUnderTest) Record(now time.Duration, failure bool) (calls, failures int64, ok bool) {
-	if t.w.ring != nil {
-		in, ok := t.w.record(failure)
-		return in.calls(), in.failures(), ok
-	}
-	in, ok := t.w.recordAt(now, failure)
-	return in.calls(), in.failures(), ok
+func (t WindowUnderTest) Record(now time.Duration, failure, slow bool) (in WindowCounts, ok bool) {
+	got, ok := t.w.record(now, failure, slow)
+	return got.counts(), ok
 }
 
-// RecordNow is Record with a reading of the real clock.
-func (t WindowUnderTest) RecordNow(failure bool) (calls, failures int64, ok bool) {
-	in, ok := t.w.record(failure)
-	return in.calls(), in.failures(), ok
+// Hang counts n calls that are slow and go on.
+func (t WindowUnderTest) Hang(now time.Duration, n int64) WindowCounts {
+	return t.w.hang(now, n).counts()
 }
+
+// Unhang ends the oldest of them.
+func (t WindowUnderTest) Unhang(now time.Duration, outcome seawall.Outcome) { t.w.unhang(now, outcome) }
+
+// Enter counts a slow call whose end says nothing.
+func (t WindowUnderTest) Enter(now time.Duration) { t.w.enter(now) }
+
+func (in evidence) counts() WindowCounts { return WindowCounts{in.calls(), in.failures(), in.slow} }
 
 // Advance does what a call does that found the step over, and comes second to move the window on.
 func (t WindowUnderTest) Advance(now time.Duration) { t.w.advance(now) }
 
 // In returns what the window holds at now.
-func (t WindowUnderTest) In(now time.Duration) (calls, failures int64) {
-	in := t.w.in(now)
-	return in.calls(), in.failures()
-}
+func (t WindowUnderTest) In(now time.Duration) WindowCounts { return t.w.in(now).counts() }
 
 // Counted returns all that was recorded.
 func (t WindowUnderTest) Counted() (calls, failures int64) {
@@ -70,12 +74,14 @@ func (t WindowUnderTest) Seal() (calls, failures int64) {
 }
 
 // Ring returns the sum of the single outcomes of a count window, which no call may be recording into.
-func (t WindowUnderTest) Ring() (calls, failures int64) {
-	var sum tally
+func (t WindowUnderTest) Ring() WindowCounts {
+	var sum evidence
 	for i := range t.w.ring {
-		sum += ringTally[t.w.ring[i].Load()]
+		value := t.w.ring[i].Load()
+		sum.tally += ringTally[value]
+		sum.slow += ringSlows[value]
 	}
-	return sum.calls(), sum.failures()
+	return sum.counts()
 }
 
 // Lift puts the word to where it is after very many failures, and all that is compared to it as well, so that nothing
@@ -90,7 +96,7 @@ func (t WindowUnderTest) Lift(failures int64) {
 		t.w.bases[i] += by
 	}
 	if p := t.w.pace.Load(); p != nil {
-		t.w.pace.Store(&pace{end: p.end, base: p.base + by})
+		t.w.pace.Store(&pace{end: p.end, base: p.base + by, slow: p.slow})
 	}
 }
 
@@ -101,4 +107,4 @@ func (t WindowUnderTest) Lifted() bool { return tally(t.w.word.Load()) >= rebase
 const RebaseAt = int64(rebaseAt >> 32)
 
 // PartsPerMillion returns the failure rate as it is compared.
-func PartsPerMillion(cfg Config) int64 { return newSettings(cfg).ppm }
+func PartsPerMillion(cfg Config) int64 { return int64(newSettings(cfg).failures) }

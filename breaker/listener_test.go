@@ -213,7 +213,7 @@ func TestBreakerTellsItsEventsInOrderUnderLoad(t *testing.T) {
 	all.Wait()
 	told.wantChain(t, 3)
 	opened := slices.DeleteFunc(told.list(), func(e breaker.Event) bool { return e.To != breaker.Open })
-	if got := b.Stats().Opened; got != int64(len(opened)) {
+	if got := b.Stats().Entered.Open; got != int64(len(opened)) {
 		t.Errorf("opened %d times, and told of it %d times", got, len(opened))
 	}
 }

@@ -44,7 +44,7 @@ func TestBreakerCountsEachCallExactlyOnce(t *testing.T) {
 			}
 			for what, n := range map[string]int64{
 				"successes": s.Calls.Successes, "failures": s.Calls.Failures, "overloads": s.Overloads,
-				"ignored": s.Ignored, "late": s.Late, "rejected": s.Rejected, "opened": s.Opened,
+				"ignored": s.Ignored, "late": s.Late, "rejected": s.Rejected.Total(), "opened": s.Entered.Open,
 			} {
 				if n == 0 {
 					t.Errorf("there are no %s, so nothing is proved of them", what)

@@ -19,15 +19,23 @@ var errDown = errors.New("connection refused")
 func fail(context.Context) error { return errDown }
 
 // verdictError is an error that says what it means, as those of the adapters do.
-type verdictError struct{ outcome seawall.Outcome }
+type verdictError struct {
+	outcome seawall.Outcome
+	after   time.Duration
+}
 
-func (e verdictError) Error() string            { return "an end that is " + e.outcome.String() }
-func (e verdictError) Verdict() seawall.Verdict { return seawall.Verdict{Outcome: e.outcome} }
+func (e verdictError) Error() string { return "an end that is " + e.outcome.String() }
+func (e verdictError) Verdict() seawall.Verdict {
+	return seawall.Verdict{Outcome: e.outcome, After: e.after}
+}
 
 var (
-	errOverload error = verdictError{seawall.Overload}
-	errIgnored  error = verdictError{seawall.Ignored}
+	errOverload error = verdictError{outcome: seawall.Overload, after: time.Minute}
+	errIgnored  error = verdictError{outcome: seawall.Ignored}
 )
+
+// downFor is a failure that asks for no other call for a time.
+func downFor(after time.Duration) error { return verdictError{seawall.Failure, after} }
 
 // outcomes are the ways in which a call can end, with the errors that say so.
 var outcomes = []struct {
@@ -40,10 +48,14 @@ var outcomes = []struct {
 	{seawall.Ignored, errIgnored},
 }
 
-// newBreaker makes a breaker that is alone in a silent registry.
+// newBreaker makes a breaker that is alone in a silent registry. Unless cfg wants a ramp, the load comes back at once, so
+// that what is not about the ramp need not wait for it.
 func newBreaker(cfg breaker.Config) *breaker.Breaker {
 	if cfg.Registry == nil {
 		cfg.Registry = quiet()
+	}
+	if cfg.Ramp.Start == 0 {
+		cfg.Ramp.Start = breaker.NoRamp
 	}
 	return breaker.New("payments", cfg)
 }
@@ -115,5 +127,5 @@ func wantState(t *testing.T, b *breaker.Breaker, want breaker.State) {
 
 // ended returns the sum of all outcomes that a breaker has counted.
 func ended(s breaker.Stats) int64 {
-	return s.Calls.Successes + s.Calls.Failures + s.Overloads + s.Ignored + s.Late + s.Rejected
+	return s.Calls.Successes + s.Calls.Failures + s.Overloads + s.Ignored + s.Late + s.Rejected.Total()
 }

@@ -80,11 +80,11 @@ func TestForcedClosedRejectsNothingAndGoesOnCounting(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		s := b.Stats()
-		if s.Rejected+s.ShadowRejected != 0 {
-			t.Errorf("rejected %d, would have rejected %d", s.Rejected, s.ShadowRejected)
+		if s.Rejected.Total()+s.ShadowRejected != 0 {
+			t.Errorf("rejected %d, would have rejected %d", s.Rejected.Total(), s.ShadowRejected)
 		}
-		if s.State == breaker.Closed || s.Opened < 3 {
-			t.Errorf("after %v of failures the real state is %v, opened %d times", time.Since(start), s.State, s.Opened)
+		if s.State == breaker.Closed || s.Entered.Open < 3 {
+			t.Errorf("after %v of failures the real state is %v, opened %d times", time.Since(start), s.State, s.Entered.Open)
 		}
 		told.wantChain(t, 5)
 		for b.State() == breaker.HalfOpen {
@@ -160,12 +160,12 @@ func TestShadowRejectsNothingAndCountsAsItsEnforcingTwin(t *testing.T) {
 					}
 				}
 				is, would := twin.Stats(), shadow.Stats()
-				if is.State != would.State || is.Window != would.Window || is.Rejected != would.ShadowRejected ||
-					is.Reopen != would.Reopen || would.Rejected != 0 {
+				if is.State != would.State || is.Window != would.Window || is.Rejected.Total() != would.ShadowRejected ||
+					is.Reopen != would.Reopen || would.Rejected.Total() != 0 {
 					t.Fatalf("seed %d: enforcing\n%+v, shadow\n%+v", seed, is, would)
 				}
 			}
-			if twin.Stats().Rejected == 0 {
+			if twin.Stats().Rejected.Total() == 0 {
 				t.Errorf("seed %d: nothing was rejected, so nothing was tested", seed)
 			}
 		})

@@ -83,17 +83,19 @@ func TestProbeGivesItsSlotBackHoweverItEnds(t *testing.T) {
 	for _, c := range probeEnds {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBreaker(breaker.Config{MinCalls: 1, Probes: breaker.Probes{Calls: 1}})
+				b := newBreaker(breaker.Config{
+					MinCalls: 1, Probes: breaker.Probes{Calls: 1}, Slow: breaker.SlowCalls{Over: breaker.NoSlowCalls},
+				})
 				halfOpen(t, b)
 				for range 20 { // more often than there are slots
-					opened := b.Stats().Opened
+					opened := b.Stats().Entered.Open
 					c.end(t, b)
 					if c.neutral {
 						wantState(t, b, breaker.HalfOpen)
 						continue
 					}
 					wantState(t, b, breaker.Open)
-					if got := b.Stats().Opened; got != opened+1 {
+					if got := b.Stats().Entered.Open; got != opened+1 {
 						t.Fatalf("opened %d times, want once", got-opened)
 					}
 					if left := b.Stats().Reopen; left > b.Config().MaxOpenFor {
@@ -114,7 +116,9 @@ func TestHungProbesCountAsFailuresAfterTheirTime(t *testing.T) {
 		t.Run(fmt.Sprintf("%d of %d hang", c.hung, c.good+c.hung), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var told events
-				b := newBreaker(breaker.Config{MinCalls: 1, OnStateChange: told.add})
+				b := newBreaker(breaker.Config{
+					MinCalls: 1, OnStateChange: told.add, Slow: breaker.SlowCalls{Over: breaker.NoSlowCalls},
+				})
 				halfOpen(t, b)
 				var hung []*seawall.Permit
 				for range c.hung {

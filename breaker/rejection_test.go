@@ -120,7 +120,7 @@ func TestRejectionsAreNoEvidence(t *testing.T) {
 		healthy = false
 		run(2*time.Minute, never)
 		s := b.Stats()
-		if s.Rejected < 100_000 || s.Calls.Failures > 20_000 {
+		if s.Rejected.Total() < 100_000 || s.Calls.Failures > 20_000 {
 			t.Fatalf("no outage: %+v", s)
 		}
 		healthy = true
@@ -129,9 +129,9 @@ func TestRejectionsAreNoEvidence(t *testing.T) {
 		if limit := b.Config().MaxOpenFor + 20*time.Millisecond; took > limit {
 			t.Errorf("closed %v after the healing, want %v at the most", took, limit)
 		}
-		rejected := b.Stats().Rejected
+		rejected := b.Stats().Rejected.Total()
 		run(10*time.Second, never)
-		if got := b.Stats().Rejected - rejected; got != 0 {
+		if got := b.Stats().Rejected.Total() - rejected; got != 0 {
 			t.Errorf("%d rejections after the recovery", got)
 		}
 	})

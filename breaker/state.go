@@ -1,7 +1,6 @@
 package breaker
 
 import (
-	"sync/atomic"
 	"time"
 
 	"github.com/seawall-go/seawall"
@@ -18,9 +17,11 @@ const (
 	Open
 	// HalfOpen lets some calls pass, as probes.
 	HalfOpen
+	// Ramping lets a growing share of the calls pass, after the probes have succeeded.
+	Ramping
 )
 
-// String returns "closed", "open" or "half_open".
+// String returns "closed", "open", "half_open" or "ramping".
 func (s State) String() string {
 	switch s {
 	case Closed:
@@ -29,53 +30,108 @@ func (s State) String() string {
 		return "open"
 	case HalfOpen:
 		return "half_open"
+	case Ramping:
+		return "ramping"
 	}
 	return "unknown"
 }
 
-// era is one generation of a breaker: a period of one state. Its fields never change; a change of the configuration
-// makes a copy with the same generation.
+// era is one generation of a breaker: a period of one state, or of ramping and the closed state after it. Its fields
+// never change. A change of the configuration, and a step of the ramp, makes a copy with the same generation.
 type era struct {
-	generation uint64 // counts from 1; 0 on a ticket is a call that no era counts
-	state      State
-	settings   *settings
-	passes     bool // every call passes, and is counted by this era: closed, in a mode that does not forbid it
-	since      time.Duration
-	opened     int // times opened without a healthy period between
+	ticket   uint64 // generation and phase; 0 on a permit is a call that no era counts
+	state    State
+	settings *settings
+	passes   bool // every call passes, and is counted by this era: closed, in a mode that does not forbid it
+	timed    bool // the end of a call needs the time
+	since    time.Duration
+	opened   int   // times opened without a healthy period between
+	minCalls int64 // of a rate
 
-	window    *window                // closed
+	window    *window                // closed and ramping
+	tracking  *tracking              // of the calls of the latest phases; nil if none is slow
+	older     []*tracking            // of calls that began before Slow.Over changed, and of which some may be in flight
 	openFor   time.Duration          // open
 	until     time.Duration          // open: when probing begins
 	probes    *probes                // half-open
-	rejection *seawall.RejectedError // open and half-open
+	step      *step                  // ramping
+	rejection *seawall.RejectedError // all but closed
 }
 
-// probes are the calls that judge a recovery. Breaker.mu guards all of it; out and latest are atomic so that a rejection
-// can read them without the lock.
-type probes struct {
-	out       atomic.Int64 // admitted, and not given back by an end that says nothing
-	latest    atomic.Int64 // when the latest one was admitted
-	successes int64
-	failures  int64
-}
+// A ticket is a generation, counted from 1, and in its low bits a phase: how often an era was copied such that its calls
+// must be told from earlier ones.
+const phaseBits = 24
 
-// with returns a copy of e with the settings s, of the same generation.
+func (e *era) generation() uint64 { return e.ticket >> phaseBits }
+
+// nextTicket returns the first one of the next generation.
+func (e *era) nextTicket() uint64 { return (e.generation() + 1) << phaseBits }
+
+// with returns a copy of e with the settings s, of the same generation and phase.
 func (e era) with(s *settings) *era {
 	e.settings = s
-	e.passes = e.state == Closed && s.Mode != seawall.ForcedOpen && s.Mode != seawall.Off
+	e.passes = e.state == Closed && s.Mode != seawall.ForcedOpen && s.Mode != seawall.Off && len(e.older) == 0
+	e.timed = e.state != Closed || e.window.ring == nil || e.tracking != nil || len(e.older) > 0
+	e.minCalls = int64(s.MinCalls)
+	if e.state == Ramping {
+		e.minCalls = int64(min(s.MinCalls, s.Probes.Calls))
+	}
 	return &e
 }
 
-// nextLocked puts the era after e in force. next has the fields of its own state; in is what caused the change.
-func (b *Breaker) nextLocked(e *era, next era, reason string, in totals) {
-	next.generation, next.since = e.generation+1, mono.Now()
+// track gives an era its tracking, for the calls from the ticket on.
+func (e *era) track(s *settings, now time.Duration) {
+	e.tracking = nil
+	if s.tracks() {
+		e.tracking = newTracking(s.Slow.Over, now, e.ticket)
+	}
+}
+
+// trackingOf returns what tracks the calls of a ticket of e's generation, or nil.
+func (e *era) trackingOf(ticket uint64) *tracking {
+	if t := e.tracking; t != nil && ticket >= t.from {
+		return t
+	}
+	for _, t := range e.older {
+		if t.from <= ticket && ticket < t.to {
+			return t
+		}
+	}
+	return nil
+}
+
+func (e *era) stateAt(now time.Duration) State {
+	if e.state == Open && now >= e.until {
+		return HalfOpen
+	}
+	return e.state
+}
+
+// numbers are what a change of the state is told with.
+type numbers struct{ calls, failures, slow int64 }
+
+func (in evidence) numbers() numbers { return numbers{in.calls(), in.failures(), in.slow} }
+
+// nextLocked begins a new generation at a time that is now or has passed unseen. next has the fields of its own state;
+// in is what caused the change.
+func (b *Breaker) nextLocked(e *era, next era, reason string, in numbers, at time.Duration) {
+	next.ticket, next.since = e.nextTicket(), at
+	if next.state != Open {
+		next.track(e.settings, at)
+	}
 	b.era.Store(next.with(e.settings))
 	if e.window != nil {
 		b.foldLocked(e.window) // after the new era is there, so that who finds it sealed finds the new one too
 	}
-	b.events = append(b.events, Event{
-		Name: b.name, From: e.state, To: next.state, Reason: reason,
-		Calls: in.calls, Failures: in.failures, OpenFor: next.openFor,
+	b.changedLocked(e, &next, reason, in)
+}
+
+// changedLocked counts and tells that the state has changed.
+func (b *Breaker) changedLocked(from, to *era, reason string, in numbers) {
+	b.entered[to.state]++
+	b.events.Put(Event{
+		Name: b.name, From: from.state, To: to.state, Reason: reason,
+		Calls: in.calls, Failures: in.failures, Slow: in.slow, OpenFor: to.openFor,
 	})
 }
 
@@ -86,63 +142,41 @@ func (b *Breaker) foldLocked(w *window) {
 	b.earlier.failures += sum.failures
 }
 
-// trip opens a closed breaker whose window w has reached the rate. It asks again, now that nothing can change: w may be
+// trip opens a breaker whose window w has reached a threshold. It asks again, now that nothing can change: w may be
 // another era's, after an update the settings that open the breaker must be those that say so, and what a call counted
 // reaches back too far if it was held up between reading the clock and counting.
 func (b *Breaker) trip(w *window) {
 	b.mu.Lock()
 	defer b.deliver()
 	defer b.mu.Unlock()
-	in := w.in(mono.Now())
-	if e := b.era.Load(); e.window == w && e.settings.trips(in) {
-		b.openLocked(e, "failure_rate", totals{in.calls(), in.failures()})
+	if e := b.era.Load(); e.window == w {
+		now := mono.Now()
+		b.weighLocked(e, w.in(now), now)
 	}
 }
 
-func (b *Breaker) openLocked(e *era, reason string, in totals) {
-	s, now := e.settings, mono.Now()
+// weighLocked opens a breaker if what its window holds is enough.
+func (b *Breaker) weighLocked(e *era, in evidence, at time.Duration) {
+	if reason := e.settings.trips(in, e.minCalls); reason != "" {
+		b.openLocked(e, reason, in.numbers(), time.Duration(e.window.until.Load()), at)
+	}
+}
+
+// openLocked opens a breaker. hint is the instant before which the dependency asked for no other call, or unknown.
+func (b *Breaker) openLocked(e *era, reason string, in numbers, hint, at time.Duration) {
+	s := e.settings
 	opened := e.opened + 1
-	if healthy := max(s.Window.Time, s.OpenFor); e.state == Closed && now-e.since >= healthy {
+	if healthy := max(s.Window.Time, s.OpenFor); e.state == Closed && at-e.since >= healthy {
 		opened = 1
 	}
-	b.opened++
-	d := s.openFor(opened, b.random())
-	b.nextLocked(e, era{
-		state: Open, opened: opened, openFor: d, until: now + d, rejection: reject(b.name, seawall.ReasonOpen, d),
-	}, reason, in)
-}
-
-// openFor returns how long the breaker stays open the n-th time in a row; u is uniform in [0, 1). The jitter's range is
-// cut at the maximum, not its result: else every other breaker would probe at exactly the maximum, together.
-func (s *settings) openFor(n int, u float64) time.Duration {
-	d := s.OpenFor
-	for i := 1; i < n && d < s.MaxOpenFor; i++ {
-		d *= 2
+	u := b.random()
+	d := s.openFor(opened, u)
+	if hint > at {
+		asked := hint - at
+		d = max(d, asked+time.Duration(u*float64(asked/5))) // never less: the dependency knows best
 	}
-	d = min(d, s.MaxOpenFor)
-	low, high := d-d/5, min(d+d/5, s.MaxOpenFor)
-	return low + time.Duration(u*float64(high-low))
-}
-
-// probeLocked makes an open breaker half-open.
-func (b *Breaker) probeLocked(e *era) {
 	b.nextLocked(e, era{
-		state: HalfOpen, opened: e.opened, probes: &probes{}, rejection: reject(b.name, seawall.ReasonProbing, 0),
-	}, "open_time_over", totals{})
-}
-
-// judgeLocked ends the half-open state as soon as its verdict can no longer change, however the probes that have not
-// ended do.
-func (b *Breaker) judgeLocked(e *era) {
-	p, s := e.probes, e.settings
-	in := totals{p.successes + p.failures, p.failures}
-	total := max(int64(s.Probes.Calls), in.calls) // more may have ended if an update wants fewer
-	switch {
-	case s.tripsAt(p.failures, total):
-		b.openLocked(e, "probes_failed", in)
-	case !s.tripsAt(p.failures+total-in.calls, total):
-		b.nextLocked(e, era{
-			state: Closed, opened: e.opened, window: newWindow(s.Window, mono.Now()),
-		}, "probes_succeeded", in)
-	}
+		state: Open, opened: opened, openFor: d, until: at + d,
+		rejection: reject(b.name, seawall.ReasonOpen, at+d-mono.Now()),
+	}, reason, in, at)
 }

@@ -67,7 +67,7 @@ func TestTotalsOutliveTransitions(t *testing.T) {
 			s := b.Stats()
 			if s.Calls.Successes < last.Calls.Successes || s.Calls.Failures < last.Calls.Failures ||
 				s.Overloads < last.Overloads || s.Ignored < last.Ignored || s.Late < last.Late ||
-				s.Rejected < last.Rejected || s.Opened < last.Opened {
+				s.Rejected.Total() < last.Rejected.Total() || s.Entered.Open < last.Entered.Open {
 				t.Fatalf("a total went down: %+v after %+v", s, last)
 			}
 			if got := ended(s); got != calls {
@@ -75,8 +75,8 @@ func TestTotalsOutliveTransitions(t *testing.T) {
 			}
 			last = s
 		}
-		if last.Opened < 10 {
-			t.Errorf("opened only %d times", last.Opened)
+		if last.Entered.Open < 10 {
+			t.Errorf("opened only %d times", last.Entered.Open)
 		}
 		told.wantChain(t, 30)
 	})
@@ -141,8 +141,11 @@ func TestSnapshotSaysWhatTheStatsSay(t *testing.T) {
 		t.Errorf("the snapshot is %+v", snap)
 	}
 	want := map[string]int64{
-		"window.successes": 0, "window.failures": 0, "calls.success": s.Calls.Successes, "calls.failure": s.Calls.Failures,
-		"calls.overload": 3, "calls.ignored": 4, "late_results": 1, "rejections": 0, "shadow_rejections": 1, "opened": 1,
+		"window.calls": 0, "window.failures": 0, "window.slow": 0, "failure.ratio": 0, "slow.ratio": 0, "share": 0, "hung": 0,
+		"calls.success": s.Calls.Successes, "calls.failure": s.Calls.Failures, "calls.overload": 3, "calls.ignored": 4,
+		"slow_calls": 0, "late_results": 1, "rejections.open": 0, "rejections.probing": 0, "rejections.ramping": 0,
+		"rejections.forced": 0, "shadow_rejections": 1, "transitions.closed": 0, "transitions.open": 1,
+		"transitions.half_open": 0, "transitions.ramping": 0,
 	}
 	for _, v := range snap.Values {
 		if n, ok := want[v.Name]; !ok || float64(n) != v.V {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/mono"
@@ -12,7 +14,8 @@ import (
 
 // Update changes the configuration while calls run. It validates first, and changes all or nothing. The state stays, an
 // open breaker keeps its time, and the window keeps its counts unless Window itself changes. Probes that have ended are
-// judged anew, which may end the half-open state. The registry stays the one of New. A change is logged as
+// judged anew, which may end the half-open state. A call is slow by the Slow.Over in force when it began. A ramp goes on
+// from its share, or ends if there is to be none. The registry stays the one of New. A change is logged as
 // seawall.config.updated, and one of the mode as seawall.gate.mode_changed.
 func (b *Breaker) Update(cfg Config) error {
 	if err := cfg.Validate(); err != nil {
@@ -60,17 +63,35 @@ func (b *Breaker) log(s *settings, level slog.Level, event string, attrs ...slog
 }
 
 func (b *Breaker) updateLocked(s *settings) {
+	now := mono.Now()
+	b.catchUpLocked(now) // what has happened, happened under the old ones
 	e := b.era.Load()
-	next := e.with(s)
+	next := *e
+	if s.Slow.Over != e.settings.Slow.Over && e.state != Open {
+		b.retrackLocked(&next, s, now)
+	}
+	if e.window != nil && e.window.shape != s.Window {
+		next.window = e.window.reshaped(s.Window, now)
+	}
+	changed := next.with(s)
+	b.era.Store(changed)
 	switch {
-	case e.window != nil && e.window.shape != s.Window:
-		next.window = newWindow(s.Window, mono.Now())
-		b.era.Store(next)
+	case changed.window != e.window:
 		b.foldLocked(e.window)
 	case e.probes != nil:
-		b.era.Store(next)
-		b.judgeLocked(next) // fewer probes may do now, and then no other end would come to judge them
-	default:
-		b.era.Store(next)
+		b.judgeLocked(changed, now) // fewer probes may do now, and then no other end would come to judge them
 	}
+	if changed.step != nil && s.start == million && b.era.Load() == changed {
+		b.stepLocked(changed, now)
+	}
+}
+
+// retrackLocked begins another tracking. A call goes by what was slow when it began.
+func (b *Breaker) retrackLocked(next *era, s *settings, now time.Duration) {
+	next.ticket++
+	if t := next.tracking; t != nil {
+		t.to = next.ticket
+		next.older = append(slices.Clone(next.older), t)
+	}
+	next.track(s, now)
 }

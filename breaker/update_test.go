@@ -71,7 +71,7 @@ func TestUpdateOfTheWindowKeepsTheTotalsAndThePermits(t *testing.T) {
 	}
 	running := acquire(t, b)
 	update(t, b, func(c *breaker.Config) { c.Window, c.MinCalls = breaker.Window{Calls: 3}, 3 })
-	if got := b.Stats(); got.Window != (breaker.Counts{}) || got.Calls != (breaker.Counts{Successes: 5, Failures: 5}) {
+	if got := b.Stats(); got.Window != (breaker.WindowCounts{}) || got.Calls != (breaker.Counts{Successes: 5, Failures: 5}) {
 		t.Errorf("after the update %+v", got)
 	}
 	if !running.Done(errDown) {

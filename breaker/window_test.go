@@ -19,21 +19,21 @@ func TestWindowExpiresWithoutTraffic(t *testing.T) {
 		for range 99 {
 			_ = b.Do(t.Context(), fail)
 		}
-		if got := b.Stats().Window; got != (breaker.Counts{Failures: 99}) {
+		if got := b.Stats().Window; got != (breaker.WindowCounts{Calls: 99, Failures: 99}) {
 			t.Fatalf("the window holds %+v", got)
 		}
 		time.Sleep(b.Config().Window.Time - 1)
-		if got := b.Stats().Window; got != (breaker.Counts{Failures: 99}) {
+		if got := b.Stats().Window; got != (breaker.WindowCounts{Calls: 99, Failures: 99}) {
 			t.Errorf("just before its time was over, the window holds %+v", got)
 		}
 		time.Sleep(time.Nanosecond)
-		if got := b.Stats().Window; got != (breaker.Counts{}) {
+		if got := b.Stats().Window; got != (breaker.WindowCounts{}) {
 			t.Errorf("after its time the window holds %+v", got)
 		}
 		time.Sleep(time.Hour)
 		_ = b.Do(t.Context(), fail) // the hundredth failure, and the first of this window
 		wantState(t, b, breaker.Closed)
-		if got := b.Stats().Window; got != (breaker.Counts{Failures: 1}) {
+		if got := b.Stats().Window; got != (breaker.WindowCounts{Calls: 1, Failures: 1}) {
 			t.Errorf("the window holds %+v", got)
 		}
 	})
@@ -64,12 +64,12 @@ func TestWindowLosesNothingAtARollover(t *testing.T) {
 			all.Wait()
 			for _, wait := range []time.Duration{0, width - 1} {
 				time.Sleep(wait)
-				if got := b.Stats().Window; got != (breaker.Counts{Successes: 75, Failures: 25}) {
+				if got := b.Stats().Window; got != (breaker.WindowCounts{Calls: 100, Failures: 25}) {
 					t.Fatalf("%v after a gap of %v the window holds %+v", wait, gap, got)
 				}
 			}
 			time.Sleep(time.Nanosecond)
-			if got := b.Stats().Window; got != (breaker.Counts{}) {
+			if got := b.Stats().Window; got != (breaker.WindowCounts{}) {
 				t.Fatalf("%v after a gap of %v the window holds %+v", width, gap, got)
 			}
 		}
@@ -101,7 +101,7 @@ func TestTimeWindowLosesNothingUnderLoad(t *testing.T) {
 		t.Errorf("counted %+v, want %+v", got, want)
 	}
 	time.Sleep(11 * time.Millisecond)
-	if got := b.Stats().Window; got != (breaker.Counts{}) {
+	if got := b.Stats().Window; got != (breaker.WindowCounts{}) {
 		t.Errorf("the window holds %+v after its time", got)
 	}
 }
@@ -120,7 +120,7 @@ func TestSealedWindowNeitherLosesNorDoubles(t *testing.T) {
 					<-ready
 					for j := range 200 {
 						failure := (i+j)%2 == 0
-						_, _, ok := w.Record(now+time.Duration(j)*10*time.Microsecond, failure)
+						_, ok := w.Record(now+time.Duration(j)*10*time.Microsecond, failure, false)
 						if !ok {
 							return
 						}
@@ -145,7 +145,7 @@ func TestSealedWindowNeitherLosesNorDoubles(t *testing.T) {
 				t.Fatalf("%+v: sealed with %d calls, %d failures; recorded %d, %d",
 					shape, calls, failures, counted.Load(), failed.Load())
 			}
-			if _, _, ok := w.Record(now, true); ok {
+			if _, ok := w.Record(now, true, false); ok {
 				t.Fatal("a sealed window took an outcome")
 			}
 		}
@@ -161,18 +161,16 @@ func TestCountWindowAgreesWithItsRing(t *testing.T) {
 		for i := range workers {
 			all.Go(func() {
 				for j := range each {
-					if calls, _, _ := w.RecordNow((i+j)%3 == 0); calls > int64(size) {
-						t.Errorf("a window of %d holds %d", size, calls)
+					if in, _ := w.Record(0, (i+j)%3 == 0, (i+j)%5 == 0); in.Calls > int64(size) {
+						t.Errorf("a window of %d holds %d", size, in.Calls)
 						return
 					}
 				}
 			})
 		}
 		all.Wait()
-		calls, failures := w.In(0)
-		ringCalls, ringFailures := w.Ring()
-		if calls != ringCalls || failures != ringFailures || calls != int64(size) {
-			t.Errorf("size %d: the sum is %d/%d, the ring holds %d/%d", size, failures, calls, ringFailures, ringCalls)
+		if in, ring := w.In(0), w.Ring(); in != ring || in.Calls != int64(size) {
+			t.Errorf("size %d: the sum is %+v, the ring holds %+v", size, in, ring)
 		}
 		if total, _ := w.Counted(); total != workers*each {
 			t.Errorf("size %d: counted %d", size, total)
@@ -194,9 +192,9 @@ func TestWindowIsBroughtDownUnseenUnderLoad(t *testing.T) {
 			all.Go(func() {
 				for j := range each {
 					now := time.Duration(clock.Add(int64(step) / 100))
-					_, failures, ok := w.Record(now, j%2 == 0)
-					if !ok || failures > workers*each/2 {
-						t.Errorf("the window tells %d failures, ok %v", failures, ok)
+					in, ok := w.Record(now, j%2 == 0, false)
+					if !ok || in.Failures > workers*each/2 {
+						t.Errorf("the window tells %d failures, ok %v", in.Failures, ok)
 						return
 					}
 				}
@@ -230,7 +228,7 @@ func TestWindowThatIsBroughtDownLosesNothing(t *testing.T) {
 					}
 					lifting.Store(false)
 				}
-				w.Record(time.Duration(clock.Add(int64(step)/10)), j%2 == 0)
+				w.Record(time.Duration(clock.Add(int64(step)/10)), j%2 == 0, false)
 			}
 		})
 	}
@@ -249,13 +247,13 @@ func TestTimeWindowDoesNotCareWhereTheClockStands(t *testing.T) {
 	for _, start := range []time.Duration{-1 << 62, -time.Hour, -5 * step, -1, 0, 1, time.Hour, 1 << 61} {
 		w := breaker.NewWindow(breaker.Window{Time: 10 * step}, start)
 		for i := range 40 { // one failure a step
-			_, failures, _ := w.Record(start+time.Duration(i)*step, true)
-			if want := int64(min(i+1, 10)); failures != want {
-				t.Fatalf("started at %v: %d failures after %d steps, want %d", start, failures, i, want)
+			in, _ := w.Record(start+time.Duration(i)*step, true, true)
+			if want := int64(min(i+1, 10)); in.Failures != want || in.Slow != want {
+				t.Fatalf("started at %v: %+v after %d steps, want %d", start, in, i, want)
 			}
 		}
-		if calls, _ := w.In(start + 39*step + 10*step); calls != 0 {
-			t.Errorf("started at %v: %d calls left after the window", start, calls)
+		if in := w.In(start + 39*step + 10*step); in != (breaker.WindowCounts{}) {
+			t.Errorf("started at %v: %+v left after the window", start, in)
 		}
 	}
 }

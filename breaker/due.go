@@ -1,0 +1,119 @@
+package breaker
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// never is a time that does not come.
+const never time.Duration = math.MaxInt64
+
+// later returns at + d, or never.
+func later(at, d time.Duration) time.Duration {
+	if sum := at + d; sum >= at {
+		return sum
+	}
+	return never
+}
+
+// due returns when something happens by the mere passing of time: running calls become slow, or the deadline comes.
+// Nothing waits for it. Who reads the clock for a call or for the state compares, and then calls catchUp.
+func (e *era) due() time.Duration {
+	at := e.deadline()
+	if e.tracking != nil {
+		at = min(at, e.tracking.due())
+	}
+	for _, t := range e.older {
+		at = min(at, t.due())
+	}
+	return at
+}
+
+// deadline returns when the state changes by the mere passing of time. That the open time is over does not: it takes a
+// call to begin with probes.
+func (e *era) deadline() time.Duration {
+	switch {
+	case e.probes != nil:
+		return e.probes.deadline(e.settings)
+	case e.step != nil:
+		return e.step.deadline(e.settings)
+	}
+	return never
+}
+
+// catchUp lets happen what was due up to now, each thing at its time, as if somebody had looked then: whether and when
+// somebody looks changes nothing.
+func (b *Breaker) catchUp(now time.Duration) {
+	b.mu.Lock()
+	b.catchUpLocked(now)
+	b.mu.Unlock()
+	b.deliver()
+}
+
+func (b *Breaker) catchUpLocked(now time.Duration) {
+	for {
+		e := b.era.Load()
+		deadline := e.deadline()
+		t, limit := e.nextTracking(min(now, deadline))
+		switch {
+		case t != nil:
+			if n, at := t.collect(limit); n > 0 {
+				b.hangLocked(e, n, at)
+			} else if t.to != 0 && !t.busy() {
+				b.dropLocked(e, t)
+			}
+		case deadline > now:
+			return
+		case e.probes != nil:
+			e.probes.failures = int64(e.settings.Probes.Calls) - e.probes.successes
+			b.judgeLocked(e, deadline)
+		case e.step.stalled():
+			in := e.window.in(deadline).numbers()
+			b.openLocked(e, reasonRampStalled, in, time.Duration(e.window.until.Load()), deadline)
+		default:
+			b.stepLocked(e, deadline)
+		}
+	}
+}
+
+// nextTracking returns the tracking that is due first, if that is not after limit, and how far it may be followed before
+// another one comes first.
+func (e *era) nextTracking(limit time.Duration) (first *tracking, until time.Duration) {
+	if e.tracking != nil && e.tracking.due() <= limit {
+		first = e.tracking
+	}
+	until = limit
+	for _, t := range e.older {
+		switch due := t.due(); {
+		case due > limit:
+		case first == nil:
+			first = t
+		case due < first.due():
+			first, until = t, min(until, first.due())
+		default:
+			until = min(until, due)
+		}
+	}
+	return first, until
+}
+
+// hangLocked counts n calls that became slow at a time, and have not ended.
+func (b *Breaker) hangLocked(e *era, n int64, at time.Duration) {
+	b.counts.slow.Add(n)
+	if p := e.probes; p != nil {
+		p.slow += n
+		p.hung += n
+		b.judgeLocked(e, at)
+		return
+	}
+	b.unended.entered += n
+	b.weighLocked(e, e.window.hang(at, n), at)
+}
+
+// dropLocked forgets a tracking whose calls have all ended.
+func (b *Breaker) dropLocked(e *era, t *tracking) {
+	next := *e
+	next.older = slices.DeleteFunc(slices.Clone(e.older), func(other *tracking) bool { return other == t })
+	b.era.Store(next.with(e.settings))
+}

@@ -1,0 +1,138 @@
+package breaker
+
+import (
+	"math/bits"
+	"sync/atomic"
+	"time"
+)
+
+// tracking knows how many calls are in flight, by the time at which they began, so that a call counts as slow while it
+// hangs. Calls that begin within the same slice of time share a counter. When all calls of the oldest slice have become
+// slow, those that are still in flight are collected; each call is either collected, or told at its end that it was not.
+//
+// A slice is at most an eighth of the time at which a call becomes slow, which is how late a hung call is noticed.
+type tracking struct {
+	over  time.Duration // a call that takes as long is slow
+	start time.Duration // the first slice begins here
+	shift uint          // a slice takes 1<<shift ns
+	from  uint64        // the tickets of the calls tracked here, from and up to before these
+	to    uint64
+
+	next  atomic.Int64 // when the oldest slice is due
+	hung  atomic.Int64 // calls that were collected and have not ended; changed under Breaker.mu
+	first uint64       // the oldest slice that was not collected; guarded by Breaker.mu
+
+	_ [64]byte // what every call writes stays off the line of what every call reads
+	// slots hold the slices, by number modulo their count. The number is in the word as well, so that a call that was
+	// held up between reading the clock and counting finds out that the slot has another owner now.
+	slots [slotCount]atomic.Uint64
+	_     [64]byte
+}
+
+const (
+	slotCount = 32 // calls are not slow for up to 18 slices; the others are for those that are held up
+	countBits = 28
+	countMask = 1<<countBits - 1
+)
+
+// slotOf is the word of a slice without calls.
+func slotOf(slice uint64) uint64 { return slice << countBits }
+
+func newTracking(over, now time.Duration, from uint64) *tracking {
+	t := &tracking{over: over, start: now, shift: uint(bits.Len64(uint64(over)/8) - 1), from: from}
+	for i := range uint64(slotCount) {
+		t.slots[i].Store(slotOf(i))
+	}
+	t.next.Store(int64(t.dueAt(0)))
+	return t
+}
+
+// dueAt returns when all calls of a slice have become slow.
+func (t *tracking) dueAt(slice uint64) time.Duration {
+	return t.start + time.Duration((slice+1)<<t.shift) + t.over
+}
+
+func (t *tracking) due() time.Duration { return time.Duration(t.next.Load()) }
+
+// begin counts a call that begins at now. It returns false if now is too old, or if what is due was not collected.
+func (t *tracking) begin(now time.Duration) bool {
+	slice := uint64(now-t.start) >> t.shift
+	slot := &t.slots[slice%slotCount]
+	for {
+		word := slot.Load()
+		if word&^countMask != slotOf(slice) {
+			return false
+		}
+		if slot.CompareAndSwap(word, word+1) {
+			return true
+		}
+	}
+}
+
+// end takes back what begin counted. It returns true if the call was collected before.
+func (t *tracking) end(start time.Duration) (collected bool) {
+	slice := uint64(start-t.start) >> t.shift
+	slot := &t.slots[slice%slotCount]
+	for {
+		word := slot.Load()
+		if word&^countMask != slotOf(slice) {
+			return true
+		}
+		if word&countMask == 0 || slot.CompareAndSwap(word, word-1) { // 0 is a ticket that was told twice, by hand
+			return false
+		}
+	}
+}
+
+// collect takes the calls of the oldest slices that are due at limit, up to the first slice that has any, and returns
+// how many they are and when they were due. Breaker.mu is held.
+func (t *tracking) collect(limit time.Duration) (n int64, at time.Duration) {
+	for empty := 0; ; empty++ {
+		at = t.due()
+		if at > limit {
+			return 0, at
+		}
+		// The first slice that is not due. If none of the slots is for it or for a later one, and all of them were
+		// empty, then what is between needs no looking at.
+		target := uint64(limit-t.over-t.start) >> t.shift
+		if empty >= slotCount && target >= t.first+slotCount {
+			n, at = t.jump(target), limit
+		} else {
+			n = t.clear(t.first, t.first+slotCount)
+			t.first++
+		}
+		t.next.Store(int64(t.dueAt(t.first)))
+		if n > 0 {
+			t.hung.Add(n)
+			return n, at
+		}
+	}
+}
+
+// jump makes target the oldest slice. It returns how many calls were in the way: those that were held up for as long
+// before they counted.
+func (t *tracking) jump(target uint64) (n int64) {
+	t.first = target
+	for slice := target; slice < target+slotCount; slice++ {
+		n += t.clear(slice, slice)
+	}
+	return n
+}
+
+// clear gives the slot of a slice to another one, and returns how many calls were in it.
+func (t *tracking) clear(slice, next uint64) int64 {
+	return int64(t.slots[slice%slotCount].Swap(slotOf(next)) & countMask)
+}
+
+// busy reports whether a call is in flight.
+func (t *tracking) busy() bool {
+	if t.hung.Load() > 0 {
+		return true
+	}
+	for i := range t.slots {
+		if t.slots[i].Load()&countMask > 0 {
+			return true
+		}
+	}
+	return false
+}
