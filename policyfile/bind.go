@@ -55,16 +55,19 @@ func kindOfConfig(t reflect.Type) kind {
 
 // bind applies the bindings for a policy, those for all first.
 func (r *documentReader) bind(p *policySpec, d *decoder, line int) {
-	before := p.settings.clone()
+	before, applied := p.settings.clone(), false
 	config := p.settings.config()
 	for _, named := range []bool{false, true} {
 		for i, b := range r.bindings {
 			if b.config != config.Type() || named != (b.name != "") || named && b.name != p.name {
 				continue
 			}
-			r.bound[i] = true
+			r.bound[i], applied = true, true
 			b.complete(config)
 		}
+	}
+	if !applied {
+		return
 	}
 	for l := range leaves(config) {
 		if was := at(before.config(), l.path); !was.Equal(l.value) {

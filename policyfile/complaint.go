@@ -1,7 +1,6 @@
 package policyfile
 
 import (
-	"math"
 	"reflect"
 	"regexp"
 	"slices"
@@ -22,6 +21,7 @@ var goName = regexp.MustCompile(`\b[A-Z]\w*(\.[A-Z]\w*)*`)
 // constants are Go's names of values of enumerations, which occur in the texts of errors.
 var constants = map[string]string{
 	"FromBudget": "funding: budget",
+	"Contribute": "funding: contribute",
 	"NoBudget":   "funding: none",
 }
 
@@ -128,44 +128,25 @@ func at(config reflect.Value, path string) reflect.Value {
 	return config
 }
 
-// complaints returns everything that is wrong with a Config. Validate tells one thing at a time, so what it tells is
-// taken out, and it is asked again; what is wrong only with the default in its place does not count.
-func complaints(s settings) (all []complaint) {
+// complaints returns everything that is wrong with settings, and what is left of them without that: nil if they cannot
+// be mended. Validate tells one thing at a time, so what it tells is taken out, and it is asked again; what is wrong only
+// with the default in its place does not count.
+func complaints(s settings) (all []complaint, mended settings) {
 	s = s.clone()
 	reset := map[string]bool{}
 	for {
 		err := s.validate()
 		if err == nil {
-			return all
+			return all, s
 		}
 		c := complaintOf(err, s)
 		if !slices.ContainsFunc(c.mentions, func(path string) bool { return reset[path] }) && !reset[c.path] {
 			all = append(all, c)
 		}
 		if c.path == "" || reset[c.path] || at(s.config(), c.path).IsZero() {
-			return all
+			return all, nil
 		}
 		reset[c.path] = true
 		at(s.config(), c.path).SetZero()
 	}
-}
-
-// rangeOf returns which values a key may have, in the words of the Config's own Validate; empty if it does not say.
-func rangeOf(k kind, path string) string {
-	s := k.blank()
-	switch v := at(s.config(), path); {
-	case v.CanInt():
-		v.SetInt(math.MinInt64 >> (64 - v.Type().Bits()))
-	case v.CanUint():
-		v.SetUint(math.MaxUint64 >> (64 - v.Type().Bits()))
-	case v.CanFloat():
-		v.SetFloat(math.NaN())
-	}
-	if err := s.validate(); err != nil {
-		if c := complaintOf(err, s); c.path == path {
-			_, want, _ := strings.Cut(c.text, ", want ")
-			return want
-		}
-	}
-	return ""
 }

@@ -1,10 +1,10 @@
 package policyfile
 
 import (
+	"cmp"
 	"encoding"
 	"math"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +20,7 @@ type decoder struct {
 	lines map[string]int // of the keys that were given, by their path in the Config
 	// budget is set if the file names a shared one in the place of its numbers.
 	budget *yaml.Node
+	zeros  []zero
 }
 
 // fill sets what the entries say. name is what a policy has beside its Config.
@@ -92,26 +93,56 @@ func (d *decoder) scalar(v reflect.Value, path string, n *yaml.Node) (want strin
 	}
 	for _, w := range words {
 		if isText(n) && n.Value == w.text {
-			v.SetInt(w.value)
+			w.set(v)
 			return ""
 		}
 	}
 	if !setScalar(v, n) {
 		return want
 	}
-	hidden := slices.ContainsFunc(words, func(w word) bool { return v.Int() == w.value })
-	zero := number(v) && v.IsZero()
-	if (hidden || zero) && rangeOf(d.kind, path) != "" {
-		want = rangeOf(d.kind, path)
+	for _, w := range words {
+		if w.value < 0 && w.is(v) { // a number that hides what it means
+			v.SetZero()
+			return cmp.Or(rangeOf(d.kind, path), want)
+		}
 	}
-	if zero {
-		return want + "; leave it out for the default"
-	}
-	if hidden {
-		v.SetZero()
-		return want
+	if number(v) && v.IsZero() {
+		d.zeros = append(d.zeros, zero{path, n.Value})
 	}
 	return ""
+}
+
+// zero is a key with the value 0.
+type zero struct{ path, text string }
+
+// refuseZeros makes problems of zeros that would not be zeros: they look like a value, and mean the default. It looks at
+// the defaults of valid settings.
+func (d *decoder) refuseZeros(s settings) {
+	if len(d.zeros) == 0 {
+		return
+	}
+	resolved := s.resolved().config()
+	for _, z := range d.zeros {
+		if at(resolved, z.path).IsZero() {
+			continue
+		}
+		want := cmp.Or(rangeOf(d.kind, z.path), describeType(at(resolved, z.path).Type(), wordsOf(d.kind.words(), z.path)))
+		d.add(d.lines[z.path], d.path(z.path), "is %s, want %s; leave it out for the default", z.text, want)
+	}
+}
+
+// set sets a number to what the word stands for.
+func (w word) set(v reflect.Value) {
+	if v.CanFloat() {
+		v.SetFloat(w.value)
+	} else {
+		v.SetInt(int64(w.value))
+	}
+}
+
+// is reports whether a number is what the word stands for.
+func (w word) is(v reflect.Value) bool {
+	return v.CanFloat() && v.Float() == w.value || v.CanInt() && v.Int() == int64(w.value)
 }
 
 func wordsOf(words []word, path string) (found []word) {

@@ -154,8 +154,8 @@ func (r *documentReader) readBudgets(e entry) {
 }
 
 // check reports what is wrong with settings, each thing at the line of its key.
-func (r *documentReader) check(d *decoder, s settings, line int) bool {
-	all := complaints(s)
+func (r *documentReader) check(d *decoder, s settings, line int) (ok bool) {
+	all, mended := complaints(s)
 	for _, c := range all {
 		at := line
 		for path := c.path; path != ""; path, _ = cutLast(path) {
@@ -164,7 +164,14 @@ func (r *documentReader) check(d *decoder, s settings, line int) bool {
 				break
 			}
 		}
-		r.add(at, d.path(c.path), "%s", c.text)
+		text := c.text
+		if c.path == "" {
+			text += " (see policyfile.Bind)" // keys that a file can have are found
+		}
+		r.add(at, d.path(c.path), "%s", text)
+	}
+	if mended != nil {
+		d.refuseZeros(mended)
 	}
 	return len(all) == 0
 }

@@ -17,6 +17,7 @@ type Keyed struct {
 	registry *seawall.Registry
 	used     atomic.Bool // the program has it, so the file must
 	state    atomic.Pointer[family]
+	views    map[id]*view // of the reload that is under way
 }
 
 // family is the chains of a Keyed for one content of the file. Families that differ in the policies only share the map.
@@ -30,6 +31,7 @@ type family struct {
 func newKeyed(spec *chainSpec, registry *seawall.Registry) *Keyed {
 	k := &Keyed{name: spec.name, registry: registry}
 	k.state.Store(k.newFamily(1, spec))
+	k.show(spec)
 	return k
 }
 
@@ -63,6 +65,7 @@ func (k *Keyed) Name() string { return k.name }
 
 // update takes over a chain of the file. The chains of the keys follow when they are next used.
 func (k *Keyed) update(spec *chainSpec) {
+	defer k.show(spec)
 	before := k.state.Load()
 	if before.spec.maxKeys == spec.maxKeys {
 		k.state.Store(&family{before.version + 1, spec, before.members, before.from})

@@ -7,24 +7,37 @@ import (
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/degrade"
+	"github.com/seawall-go/seawall/hedge"
+	"github.com/seawall-go/seawall/ratelimit"
 	"github.com/seawall-go/seawall/retry"
 	"github.com/seawall-go/seawall/timeout"
 )
 
-// kinds are the policies that a file can have, in the order of a chain.
+// kinds are the policies that a file can have, in the usual order of a chain.
 var kinds = []kind{
-	fixed("fallback", degrade.NewFallback),
-	changing("timeout", timeout.New, word{"limit", "off", "Off", int64(timeout.Off)}),
-	changing("retry", retry.New,
+	kindOf("fallback", degrade.NewFallback),
+	kindOf("timeout", timeout.New, word{"limit", "off", "Off", float64(timeout.Off)}),
+	kindOf("retry", retry.New,
 		word{"max_attempts", "unlimited", "Unlimited", retry.Unlimited},
-		word{"overload_delay", "none", "NoDelay", int64(retry.NoDelay)},
+		word{"overload_delay", "none", "NoDelay", float64(retry.NoDelay)},
 	),
-	changing("breaker", breaker.New),
-	changing("bulkhead", bulkhead.New, word{"queue.limit", "none", "NoQueue", bulkhead.NoQueue}),
+	kindOf("hedge", hedge.New,
+		word{"delay", "on_failure", "OnFailure", float64(hedge.OnFailure)},
+		word{"latency.initial", "on_failure", "OnFailure", float64(hedge.OnFailure)},
+	),
+	kindOf("breaker", breaker.New),
+	kindOf("ratelimit", ratelimit.New,
+		word{"rate", "unlimited", "Unlimited", ratelimit.Unlimited},
+		word{"max_wait", "none", "NoWait", float64(ratelimit.NoWait)},
+	),
+	kindOf("bulkhead", bulkhead.New, word{"queue.limit", "none", "NoQueue", bulkhead.NoQueue}),
 }
 
 // budgetKind reads the budgets, which are no policies but have a Config as those.
-var budgetKind kind = &kindOf[seawall.BudgetConfig, seawall.Policy]{name: "budget"}
+var budgetKind kind = &policyKind[seawall.BudgetConfig, seawall.Policy]{
+	name:     "budget",
+	defaults: func(cfg seawall.BudgetConfig) seawall.BudgetConfig { return seawall.NewBudget(cfg).Config() },
+}
 
 func kindNamed(key string) kind {
 	for _, k := range kinds {
@@ -50,12 +63,12 @@ type kind interface {
 	blank() settings // all keys left out
 }
 
-// word stands in a file for a named constant, which a number would hide.
+// word stands in a file for a named constant of Go, which a number would hide.
 type word struct {
 	key      string // the path of the key that it is a value of
 	text     string // as in a file
 	constant string // its name in Go, as texts of errors have it
-	value    int64
+	value    float64
 }
 
 // settings are a Config of whatever kind.
@@ -80,12 +93,9 @@ type built interface {
 	update(to settings) error
 }
 
-// checked is a Config that can be wrong.
-type checked interface{ Validate() error }
-
-// data is a Config that compares.
+// data is a Config: it can be wrong, and compares.
 type data[C any] interface {
-	checked
+	Validate() error
 	Equal(other C) bool
 }
 
@@ -96,84 +106,71 @@ type live[C any] interface {
 	Update(cfg C) error
 }
 
-func changing[C data[C], P live[C]](key string, build func(string, C) P, words ...word) kind {
-	k := &kindOf[C, P]{name: key, known: words, make: build}
-	k.same = func(a, b C) bool { return a.Equal(b) }
-	k.read = func(p P) C { return p.Config() }
-	k.change = func(p P, cfg C) error { return p.Update(cfg) }
-	return k
+// kindOf makes a kind of a policy's New.
+func kindOf[C data[C], P live[C]](key string, build func(string, C) P, words ...word) kind {
+	return &policyKind[C, P]{
+		name:     key,
+		known:    words,
+		make:     build,
+		defaults: func(cfg C) C { return build("", cfg).Config() },
+		same:     func(a, b C) bool { return a.Equal(b) },
+		read:     func(p P) C { return p.Config() },
+		change:   func(p P, cfg C) error { return p.Update(cfg) },
+	}
 }
 
-// fixed is a kind whose Config has nothing that a file can say.
-func fixed[C checked, P seawall.Policy](key string, build func(string, C) P) kind {
-	return &kindOf[C, P]{name: key, make: build, same: func(C, C) bool { return true }}
+type policyKind[C interface{ Validate() error }, P seawall.Policy] struct {
+	name     string
+	known    []word
+	make     func(string, C) P
+	defaults func(C) C // of a valid one that is in no registry
+	same     func(a, b C) bool
+	read     func(P) C
+	change   func(P, C) error
 }
 
-type kindOf[C checked, P seawall.Policy] struct {
-	name   string
-	known  []word
-	make   func(string, C) P
-	same   func(a, b C) bool
-	read   func(P) C        // nil for a fixed kind
-	change func(P, C) error // nil for a fixed kind
-}
+func (k *policyKind[C, P]) key() string     { return k.name }
+func (k *policyKind[C, P]) words() []word   { return k.known }
+func (k *policyKind[C, P]) blank() settings { return &policySettings[C, P]{of: k} }
 
-func (k *kindOf[C, P]) key() string     { return k.name }
-func (k *kindOf[C, P]) words() []word   { return k.known }
-func (k *kindOf[C, P]) blank() settings { return &settingsOf[C, P]{of: k} }
-
-type settingsOf[C checked, P seawall.Policy] struct {
-	of  *kindOf[C, P]
+type policySettings[C interface{ Validate() error }, P seawall.Policy] struct {
+	of  *policyKind[C, P]
 	cfg C
 }
 
-func (s *settingsOf[C, P]) kind() kind            { return s.of }
-func (s *settingsOf[C, P]) config() reflect.Value { return reflect.ValueOf(&s.cfg).Elem() }
-func (s *settingsOf[C, P]) validate() error       { return s.cfg.Validate() }
+func (s *policySettings[C, P]) kind() kind            { return s.of }
+func (s *policySettings[C, P]) config() reflect.Value { return reflect.ValueOf(&s.cfg).Elem() }
+func (s *policySettings[C, P]) validate() error       { return s.cfg.Validate() }
 
-func (s *settingsOf[C, P]) clone() settings {
+func (s *policySettings[C, P]) clone() settings {
 	c := *s
 	return &c
 }
 
-func (s *settingsOf[C, P]) equal(other settings) bool {
-	o, ok := other.(*settingsOf[C, P])
+func (s *policySettings[C, P]) equal(other settings) bool {
+	o, ok := other.(*policySettings[C, P])
 	return ok && s.of.same(s.cfg, o.cfg)
 }
 
-// resolved makes a policy that nobody uses, because only that knows its defaults.
-func (s *settingsOf[C, P]) resolved() settings {
-	if s.of.read == nil {
-		return s
-	}
+func (s *policySettings[C, P]) resolved() settings {
 	c := *s
 	setRegistry(&c, (*seawall.Registry)(nil).Detached())
-	c.cfg = s.of.read(s.of.make("", c.cfg))
+	c.cfg = s.of.defaults(c.cfg)
 	return &c
 }
 
-func (s *settingsOf[C, P]) build(name string) built {
-	return &builtOf[C, P]{settingsOf[C, P]{of: s.of, cfg: s.cfg}, s.of.make(name, s.cfg)}
+func (s *policySettings[C, P]) build(name string) built {
+	return &builtPolicy[C, P]{s.of, s.of.make(name, s.cfg)}
 }
 
-type builtOf[C checked, P seawall.Policy] struct {
-	made settingsOf[C, P]
-	p    P
+type builtPolicy[C interface{ Validate() error }, P seawall.Policy] struct {
+	of *policyKind[C, P]
+	p  P
 }
 
-func (b *builtOf[C, P]) policy() seawall.Policy { return b.p }
+func (b *builtPolicy[C, P]) policy() seawall.Policy { return b.p }
+func (b *builtPolicy[C, P]) settings() settings     { return &policySettings[C, P]{b.of, b.of.read(b.p)} }
 
-func (b *builtOf[C, P]) settings() settings {
-	s := b.made
-	if s.of.read != nil {
-		s.cfg = s.of.read(b.p)
-	}
-	return &s
-}
-
-func (b *builtOf[C, P]) update(to settings) error {
-	if b.made.of.change == nil {
-		return nil
-	}
-	return b.made.of.change(b.p, to.(*settingsOf[C, P]).cfg)
+func (b *builtPolicy[C, P]) update(to settings) error {
+	return b.of.change(b.p, to.(*policySettings[C, P]).cfg)
 }

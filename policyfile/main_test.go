@@ -1,8 +1,10 @@
 package policyfile_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 
 	"github.com/seawall-go/seawall"
@@ -19,6 +21,55 @@ func quiet() *seawall.Registry {
 	r := new(seawall.Registry)
 	r.SetLogger(slog.New(slog.DiscardHandler))
 	return r
+}
+
+// eventLog keeps what was logged.
+type eventLog struct {
+	mu      sync.Mutex // guards the fields below
+	records []slog.Record
+}
+
+// logged returns a registry with the log of its events.
+func logged() (*seawall.Registry, *eventLog) {
+	log := &eventLog{}
+	r := new(seawall.Registry)
+	r.SetLogger(slog.New(log))
+	return r, log
+}
+
+func (l *eventLog) Enabled(context.Context, slog.Level) bool { return true }
+func (l *eventLog) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l *eventLog) WithGroup(string) slog.Handler            { return l }
+
+func (l *eventLog) Handle(_ context.Context, r slog.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.records = append(l.records, r)
+	return nil
+}
+
+func (l *eventLog) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.records = nil
+}
+
+// named returns the attributes of the events of a name, as text.
+func (l *eventLog) named(event string) (texts []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.records {
+		if r.Message != event {
+			continue
+		}
+		text := r.Level.String()
+		r.Attrs(func(a slog.Attr) bool {
+			text += " " + a.String()
+			return true
+		})
+		texts = append(texts, text)
+	}
+	return texts
 }
 
 // parse reads a file that must be right, into a registry of its own.

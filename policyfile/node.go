@@ -65,7 +65,7 @@ func (r *reader) parse(data []byte) *yaml.Node {
 func (r *reader) follow(n *yaml.Node) *yaml.Node {
 	r.visits++
 	if r.visits == maxVisits {
-		r.add(n.Line, "", "has more than %d nodes with its aliases", maxVisits)
+		r.only = fmt.Sprintf("has more than %d nodes with its aliases", maxVisits)
 	}
 	if r.visits >= maxVisits {
 		return nil

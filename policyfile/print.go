@@ -87,7 +87,7 @@ func (p *printer) settings(depth int, path string, given, resolved reflect.Value
 // scalarText returns a single value as a file has it.
 func scalarText(v reflect.Value, path string, k kind) string {
 	for _, w := range wordsOf(k.words(), path) {
-		if v.CanInt() && v.Int() == w.value {
+		if w.is(v) {
 			return w.text
 		}
 	}

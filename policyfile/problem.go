@@ -65,6 +65,7 @@ const maxProblems = 100
 type problems struct {
 	file string
 	list []*Problem
+	only string // what makes all others pointless
 }
 
 func (ps *problems) add(line int, path, format string, args ...any) {
@@ -73,6 +74,9 @@ func (ps *problems) add(line int, path, format string, args ...any) {
 
 // err returns all of them, or nil.
 func (ps *problems) err() error {
+	if ps.only != "" {
+		return &Error{Problems: []*Problem{{File: ps.file, Text: ps.only}}}
+	}
 	if len(ps.list) == 0 {
 		return nil
 	}

@@ -165,30 +165,30 @@ func (r *documentReader) keeps(name, what string, used bool) {
 }
 
 func (s *Set) setChain(spec *chainSpec, members roster) {
+	next := members.pipeline(spec)
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	c, known := s.chains[spec.name]
 	if !known {
 		c = &Chain{name: spec.name}
-		c.current.Store(members.pipeline(spec))
 		s.chains[spec.name] = c
 	}
-	s.mu.Unlock()
-	if known {
-		next := members.pipeline(spec)
-		if !slices.Equal(next.Policies(), c.Current().Policies()) {
-			c.current.Store(next)
-		}
+	if !known || !slices.Equal(next.Policies(), c.Current().Policies()) {
+		c.current.Store(next)
 	}
 }
 
 func (s *Set) setKeyed(spec *chainSpec) {
 	s.mu.Lock()
 	k, known := s.keyed[spec.name]
-	if !known {
-		s.keyed[spec.name] = newKeyed(spec, s.opts.Registry)
-	}
 	s.mu.Unlock()
-	if known && !spec.equal(k.state.Load().spec) {
+	switch {
+	case !known:
+		k = newKeyed(spec, s.opts.Registry) // without the lock: it may log
+		s.mu.Lock()
+		s.keyed[spec.name] = k
+		s.mu.Unlock()
+	case !spec.equal(k.state.Load().spec):
 		k.update(spec)
 	}
 }

@@ -1,0 +1,88 @@
+package policyfile
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/seawall-go/seawall"
+)
+
+// view is a policy of a keyed chain in the registry, where those of the keys are not: there may be thousands.
+type view struct {
+	of   *Keyed
+	id   id
+	name string // as the registry has it
+}
+
+// show enters the policies of a chain into the registry, and lets go of those that are gone.
+func (k *Keyed) show(spec *chainSpec) {
+	views := map[id]*view{}
+	for _, p := range spec.policies {
+		id := p.id()
+		v, known := k.views[id]
+		if !known {
+			v = &view{of: k, id: id, name: p.name}
+			seawall.Register(k.registry, id.kind, &v.name, v)
+		}
+		views[id] = v
+	}
+	k.views = views
+}
+
+const mostMembers = 32
+
+// averages are values that make no sum.
+var averages = []string{"delay", "expected_wait", "signal", "level", "level.manual", "baseline"}
+
+// Snapshot returns the sums over the keys, and up to 32 of them, those that must be kept first. Keys that have been
+// forgotten are no longer in the sums.
+func (v *view) Snapshot() seawall.Snapshot {
+	s := seawall.Snapshot{Kind: v.id.kind, Name: v.name}
+	var others []seawall.Snapshot
+	keys := 0
+	for p := range v.policies() {
+		m, ok := p.(seawall.Member)
+		if !ok {
+			continue
+		}
+		keys++
+		of := m.Snapshot()
+		s.Values = sum(s.Values, of.Values)
+		switch k, ok := p.(seawall.Keeper); {
+		case ok && k.Keep() && len(s.Members) < mostMembers:
+			s.Members = append(s.Members, of)
+		case len(others) < mostMembers:
+			others = append(others, of)
+		}
+	}
+	s.Members = append(s.Members, others[:min(len(others), mostMembers-len(s.Members))]...)
+	s.Values = append(s.Values, seawall.Value{Name: "keys", V: float64(keys)})
+	return s
+}
+
+// policies returns the policy of each key.
+func (v *view) policies() iter.Seq[seawall.Policy] {
+	return func(yield func(seawall.Policy) bool) {
+		for _, c := range v.of.state.Load().members.All() {
+			if m, ok := c.current.Load().roster[v.id]; ok && !yield(m.built.policy()) {
+				return
+			}
+		}
+	}
+}
+
+// sum adds values to those of the same name.
+func sum(to, values []seawall.Value) []seawall.Value {
+	for _, v := range values {
+		if slices.Contains(averages, v.Name) {
+			continue
+		}
+		i := slices.IndexFunc(to, func(t seawall.Value) bool { return t.Name == v.Name })
+		if i < 0 {
+			to = append(to, v)
+		} else {
+			to[i].V += v.V
+		}
+	}
+	return to
+}
