@@ -20,10 +20,10 @@ const (
 	// EqualJitter is v/2 + U(0, v/2): never less than half of the exponential wait.
 	EqualJitter
 	// DecorrelatedJitter is s = min(Max, U(Base, 3s)) with s the one before it, Base at first; Factor means nothing to
-	// it. In the article s is also the wait, so that of waits that have grown some 30 to 40 % are Max itself, and callers
-	// who failed together meet there. Here a wait that would be cut off at Max is U(Base, Max) instead; s goes on as it
-	// is in the article, so that the waits grow as fast and shrink as seldom. The work in the article's experiment is
-	// the same within 1 %.
+	// it. In the article s is also the wait, so that of waits that have grown a quarter to two fifths are Max itself,
+	// and callers who failed together meet there. Here a wait that would be cut off at Max is U(Base, Max) instead; s
+	// goes on as it does in the article, so that the waits grow as fast and shrink as seldom. The work in the article's
+	// experiment is the same within 1 %.
 	DecorrelatedJitter
 	// Exponential is v, without jitter: for one caller alone. Callers that failed together come back together.
 	Exponential
