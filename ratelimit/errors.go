@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/seawall-go/seawall"
@@ -44,20 +45,27 @@ type refused struct {
 // untimed stands for a time that is not known. No reading of the clock lies there.
 const untimed = time.Duration(math.MaxInt64)
 
-// reject returns the error of a call that may come again at until. All calls that are
-// rejected between two tokens may come again at the same time, and get the same error: in overload that is most of them.
-func (l *Limiter) reject(ctx context.Context, why refusal, until time.Duration) error {
-	note(ctx, l, why.reason())
-	if last := l.refusals[why].Load(); last != nil && alike(last.until, until) {
+// refusals keeps the latest rejection of each reason.
+type refusals [refusalCount]atomic.Pointer[refused]
+
+// get returns the error of a call that may come again at until. All calls that are rejected between two tokens may come
+// again at the same time, and get the same error: in overload that is most of them.
+func (r *refusals) get(name string, why refusal, until time.Duration) error {
+	if last := r[why].Load(); last != nil && alike(last.until, until) {
 		return last.err
 	}
 	after := time.Duration(0)
 	if until != untimed {
 		after = max(1, until-mono.Now())
 	}
-	err := seawall.Reject(kind, l.name, why.reason(), ErrLimited, after)
-	l.refusals[why].Store(&refused{until, err})
+	err := seawall.Reject(kind, name, why.reason(), ErrLimited, after)
+	r[why].Store(&refused{until, err})
 	return err
+}
+
+func (l *Limiter) reject(ctx context.Context, why refusal, until time.Duration) error {
+	note(ctx, l, why.reason())
+	return l.refusals.get(l.name, why, until)
 }
 
 // alike reports whether the older of two times serves as the newer one: it may be later by a little, and earlier by what

@@ -33,7 +33,7 @@ type Limiter struct {
 	name     string
 	registry *seawall.Registry
 	settings atomic.Pointer[settings] // written under mu
-	refusals [refusalCount]atomic.Pointer[refused]
+	refusals refusals
 
 	_  [64]byte   // every call writes what follows: keep it off the line of what every call reads
 	mu sync.Mutex // guards the fields below
@@ -185,13 +185,24 @@ func (l *Limiter) Traits() seawall.Traits { return seawall.Traits{Kind: kind} }
 func (l *Limiter) Keep() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.settings.Load().Mode != l.configured || l.queue.first != nil || l.fullAtLocked() > mono.Now()
+	now := mono.Now()
+	return l.settings.Load().Mode != l.configured || l.idleAtLocked(now) > now
 }
 
-// fullAtLocked returns when the bucket is full if nobody takes anything.
-func (l *Limiter) fullAtLocked() time.Duration {
-	now := mono.Now()
-	wait := l.wait(now, float64(l.settings.Load().Burst))
+// idleAt is idleAtLocked for a group.
+func (l *Limiter) idleAt(now time.Duration) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.idleAtLocked(now)
+}
+
+// idleAtLocked returns from when on nobody waits and the bucket is full, if no call comes.
+func (l *Limiter) idleAtLocked(now time.Duration) time.Duration {
+	wanted := float64(l.settings.Load().Burst) + float64(l.queue.tokens)
+	wait := l.wait(now, wanted)
+	if wait == 0 && l.queue.first != nil {
+		wait = 1 // its turn has come
+	}
 	return max(l.latest, now) + min(wait, maxAhead)
 }
 

@@ -59,6 +59,13 @@ func (l *Limiter) Stats() Stats {
 	return stats
 }
 
+// read returns what a group adds up.
+func (l *Limiter) read() (c counts, waiting int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.counts, l.queue.len
+}
+
 func (c *counts) stats() Stats {
 	return Stats{
 		Allowed:  c.allowed,

@@ -42,13 +42,17 @@ func (l *Limiter) change(edit func(Config) Config) {
 	logChange(l.registry, kind, l.name, old.Mode, cfg.Mode, old.changes(cfg))
 }
 
+// adopt takes over the settings of a group.
+func (l *Limiter) adopt(s *settings, now time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.adoptLocked(s, now)
+}
+
 func (l *Limiter) adoptLocked(s *settings, now time.Duration) {
 	l.settings.Store(s)
 	l.adjust(now, s.Config)
 	l.resettleLocked(s, now)
-	for i := range l.refusals {
-		l.refusals[i].Store(nil)
-	}
 }
 
 // logChange logs the fields that have changed, but for the mode, which has an event of its own.
@@ -60,7 +64,7 @@ func logChange(r *seawall.Registry, kind, name string, from, to seawall.Mode, fi
 	if from != to {
 		log(slog.LevelWarn, "seawall.gate.mode_changed", slog.String("from", from.String()), slog.String("to", to.String()))
 	}
-	fields = slices.DeleteFunc(fields, func(f string) bool { return f == "mode" })
+	fields = slices.DeleteFunc(fields, func(f string) bool { return f == "mode" || f == "limiter.mode" })
 	if len(fields) > 0 {
 		log(slog.LevelInfo, "seawall.config.updated", slog.String("fields", strings.Join(fields, " ")))
 	}

@@ -1,0 +1,194 @@
+package ratelimit
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/mono"
+)
+
+var _ seawall.Member = (*Group[int])(nil)
+
+// Group limits the rate of each key: a tenant, a user, an address. Every key has a bucket of its own, made when it is
+// first used. Use [Group.Do]; where a call does not begin and end in one function, [Group.Acquire]; and [Group.For] as a
+// member of a chain.
+//
+// A Group remembers at most MaxKeys buckets, and full does not mean unlimited. A key is forgotten only when its bucket is
+// full and nobody waits for it: the bucket that is made when it comes again is the same then, so a flood of keys
+// refills nobody's. If no key can be forgotten, the calls of new keys are rejected, and told when one can: the Group
+// fails closed. As a bucket is full at the latest Burst/Rate after its last call, which by default is a tenth of a
+// second, that takes more than MaxKeys keys in that time, or calls that wait.
+//
+// A Group is made by [NewGroup]; its zero value is not usable. It is safe for concurrent use, and calls of different
+// keys share no lock that they contend on. Beside what its [Limiter] costs, a call of a known key costs a lookup of
+// some 30 ns and allocates nothing; a new key costs some 500 bytes.
+type Group[K comparable] struct {
+	name     string
+	registry *seawall.Registry
+	settings atomic.Pointer[groupSettings[K]] // written under mu
+	refusals refusals
+	index    *index[K]
+
+	strangers struct { // calls of keys that are not remembered, and are not let in to be
+		allowed, limited, forced, shadowRejected atomic.Int64
+	}
+
+	mu        sync.Mutex // guards the fields below, and what the index holds; taken before the lock of a limiter
+	entries   entryHeap[K]
+	forgotten int64
+	retired   counts // of the keys that were forgotten
+}
+
+// groupSettings is what is in force. The limiters of the keys share theirs.
+type groupSettings[K comparable] struct {
+	GroupConfig[K]
+	member *settings
+}
+
+// NewGroup makes a group without keys and enters it into the registry, as one member. NewGroup panics if cfg is not valid.
+func NewGroup[K comparable](name string, cfg GroupConfig[K]) *Group[K] {
+	if err := cfg.Validate(); err != nil {
+		panic(err.Error())
+	}
+	g := &Group[K]{name: name, registry: cfg.Registry, index: newIndex[K]()}
+	g.settings.Store(newGroupSettings(cfg))
+	seawall.Register(cfg.Registry, kind, &g.name, g)
+	return g
+}
+
+func newGroupSettings[K comparable](cfg GroupConfig[K]) *groupSettings[K] {
+	cfg = cfg.withDefaults()
+	return &groupSettings[K]{cfg, &settings{cfg.Limiter}}
+}
+
+// Do runs op when the key has tokens for it. It returns op's error, or that of [Group.Acquire].
+func (g *Group[K]) Do(ctx context.Context, key K, op func(context.Context) error) error {
+	return seawall.Do(ctx, g.For(key), op)
+}
+
+// For returns a policy that limits the calls of one key. It may be held for any time, and does not keep the key from
+// being forgotten: the next call then makes its bucket anew. For itself makes none.
+func (g *Group[K]) For(key K) seawall.Gate {
+	if e := g.index.find(key); e != nil {
+		return e
+	}
+	return newEntry(g, key, nil, gone)
+}
+
+// Acquire asks for one call of a key, as [Limiter.Acquire] does. If there is no room for a new key it rejects the call
+// with [seawall.ReasonLimited], and says when there may be.
+func (g *Group[K]) Acquire(ctx context.Context, key K) (seawall.Permit, error) {
+	if ctx.Err() != nil {
+		return seawall.Permit{}, context.Cause(ctx)
+	}
+	e := g.index.find(key)
+	if e == nil || !e.pin() {
+		var err error
+		if e, err = g.enter(ctx, key); e == nil {
+			return seawall.Permit{}, err
+		}
+	}
+	defer e.unpin()
+	return e.limiter.Acquire(ctx)
+}
+
+// enter returns the entry of a key, pinned, and makes it if need be. It returns none, and perhaps the rejection, for a
+// call that is not to go through a limiter.
+func (g *Group[K]) enter(ctx context.Context, key K) (*entry[K], error) {
+	mode := g.settings.Load().Limiter.Mode
+	switch mode {
+	case seawall.Off:
+		return nil, nil
+	case seawall.ForcedOpen:
+		return nil, g.turnAway(ctx, forced, untimed)
+	case seawall.Enforce, seawall.Shadow, seawall.ForcedClosed:
+	}
+	e, when := g.remember(key)
+	if e != nil {
+		return e, nil
+	}
+	switch mode {
+	case seawall.Enforce:
+		return nil, g.turnAway(ctx, limited, when)
+	case seawall.Shadow:
+		g.strangers.shadowRejected.Add(1)
+	case seawall.ForcedClosed, seawall.ForcedOpen, seawall.Off:
+	}
+	g.strangers.allowed.Add(1)
+	return nil, nil
+}
+
+// turnAway rejects a call of a key for which there is no room.
+func (g *Group[K]) turnAway(ctx context.Context, why refusal, when time.Duration) error {
+	if why == forced {
+		g.strangers.forced.Add(1)
+	} else {
+		g.strangers.limited.Add(1)
+	}
+	note(ctx, g, why.reason())
+	return g.refusals.get(g.name, why, when)
+}
+
+// remember returns the entry of a key, pinned, or when there may be room for one.
+func (g *Group[K]) remember(key K) (*entry[K], time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if e := g.index.find(key); e != nil {
+		e.pin() // succeeds: only who has the lock lets an entry go
+		return e, 0
+	}
+	now := mono.Now()
+	if key != key { //nolint:staticcheck // a NaN is not equal to itself, so no map would find it again
+		return nil, now + maxAhead
+	}
+	s := g.settings.Load()
+	for len(g.entries) >= s.MaxKeys {
+		if !g.forgetLocked(now) {
+			return nil, max(g.entries[0].idleAt, now+minRest)
+		}
+	}
+	e := newEntry(g, key, newLimiter(g.name, s.member), 1)
+	e.idleAt = now
+	g.index.add(e)
+	g.entries.push(e)
+	return e, 0
+}
+
+const (
+	// looks bounds the work for a newcomer: so many entries are looked at. Each one that is found in use is not looked
+	// at again before the time at which it could be idle.
+	looks = 8
+	// minRest is how long an entry is left alone at least that is found in use.
+	minRest = time.Millisecond
+)
+
+// forgetLocked forgets an entry that nobody would miss, if it finds one. The first of the heap is the first that could be
+// idle: if its time has not come, nobody's has.
+func (g *Group[K]) forgetLocked(now time.Duration) bool {
+	for range looks {
+		e := g.entries[0]
+		if e.idleAt > now {
+			return false
+		}
+		if e.letGo(now) {
+			g.index.drop(e)
+			g.entries.pop()
+			counts, _ := e.limiter.read() // the last ones: nobody comes to it any more
+			g.retired.add(&counts)
+			g.forgotten++
+			return true
+		}
+		g.entries.sink(0)
+	}
+	return false
+}
+
+// Name returns the name under which the registry knows the group.
+func (g *Group[K]) Name() string { return g.name }
+
+// String returns such as: ratelimit "tenants".
+func (g *Group[K]) String() string { return fmt.Sprintf("%s %q", kind, g.name) }

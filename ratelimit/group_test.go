@@ -1,0 +1,399 @@
+package ratelimit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/ratelimit"
+)
+
+func newGroup[K comparable](cfg ratelimit.GroupConfig[K]) *ratelimit.Group[K] {
+	cfg.Registry = quietRegistry()
+	return ratelimit.NewGroup("tenants", cfg)
+}
+
+func TestGroupGivesEachKeyItsOwnBucket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup(ratelimit.GroupConfig[string]{Limiter: ratelimit.Config{Rate: 10, Burst: 3}})
+		for _, key := range []string{"a", "b"} {
+			if n := drain(t.Context(), g.For(key)); n != 3 {
+				t.Errorf("%s got %d calls in, want 3", key, n)
+			}
+		}
+		err := g.Do(t.Context(), "a", succeed)
+		wantRejection(t, err, seawall.ReasonLimited, 100*time.Millisecond)
+		if want := `ratelimit "tenants": limited, retry in 100ms`; err.Error() != want {
+			t.Errorf("error is %v, want %s", err, want)
+		}
+		if err := g.Do(t.Context(), "c", succeed); err != nil {
+			t.Error(err)
+		}
+		if s := g.Stats(); s.Keys != 3 || s.Sum.Allowed != 7 || s.Sum.Rejected.Limited != 3 {
+			t.Errorf("stats are %+v", s)
+		}
+	})
+}
+
+// T35, T76: full does not mean unlimited. While no bucket is full, new keys are rejected until one is.
+func TestGroupFailsClosedAtCapacity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup(ratelimit.GroupConfig[int]{Limiter: ratelimit.Config{Rate: 10, Burst: 3}, MaxKeys: 4})
+		for key := range 4 {
+			for range 3 - key%2 {
+				if err := g.Do(t.Context(), key, succeed); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		held := g.For(99)
+		for _, p := range []seawall.Policy{g.For(5), held} {
+			err := p.Do(t.Context(), succeed)
+			if !errors.Is(err, ratelimit.ErrLimited) {
+				t.Errorf("a new key got %v", err)
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+		_, err := g.Acquire(t.Context(), 6)
+		wantRejection(t, err, seawall.ReasonLimited, 190*time.Millisecond) // then 1 or 3 is full again
+		if s := g.Stats(); s.NoRoom != 3 || s.Keys != 4 || s.Sum.Rejected.Limited != 3 || s.Forgotten != 0 {
+			t.Errorf("stats are %+v", s)
+		}
+		time.Sleep(190 * time.Millisecond)
+		if err := held.Do(t.Context(), succeed); err != nil {
+			t.Errorf("a bucket is full, and a new key got %v", err)
+		}
+		if s := g.Stats(); s.Keys != 4 || s.Forgotten != 1 || s.Sum.Allowed != 11 {
+			t.Errorf("stats are %+v", s)
+		}
+	})
+}
+
+// T35: ten times more keys than capacity, in any order: no key ever exceeds its rate, and no more are remembered than may be.
+func TestGroupLetsNoKeyExceedItsRate(t *testing.T) {
+	const maxKeys, burst, rate = 20, 4, 10
+	synctest.Test(t, func(t *testing.T) {
+		for seed := range uint64(20) {
+			rng := rand.New(rand.NewPCG(seed, 35))
+			g := newGroup(ratelimit.GroupConfig[int]{
+				Limiter: ratelimit.Config{Rate: rate, Burst: burst}, MaxKeys: maxKeys,
+			})
+			admitted := map[int][]time.Time{}
+			inner := errors.New("open")
+			refuse := seawall.Reject("breaker", "inner", seawall.ReasonOpen, inner, 0)
+			for range 5000 {
+				time.Sleep(time.Duration(rng.IntN(8)) * time.Millisecond)
+				key := rng.IntN(10 * maxKeys)
+				if rng.IntN(3) == 0 {
+					key = rng.IntN(3) // some are busy all the time
+				}
+				made := rng.IntN(10) > 0
+				err := g.Do(t.Context(), key, func(context.Context) error {
+					if made {
+						return nil
+					}
+					return refuse
+				})
+				if err == nil {
+					admitted[key] = append(admitted[key], time.Now())
+				}
+				if n := g.Stats().Keys; n > maxKeys {
+					t.Fatalf("seed %d: %d keys are remembered", seed, n)
+				}
+			}
+			for key, at := range admitted {
+				if first, last, ok := tooMany(at, burst, rate); ok {
+					t.Fatalf("seed %d: key %d got %d calls in within %v", seed, key, last-first+1, at[last].Sub(at[first]))
+				}
+			}
+			if s := g.Stats(); s.NoRoom == 0 || s.Forgotten == 0 {
+				t.Fatalf("seed %d: stats are %+v: nothing is proved", seed, s)
+			}
+		}
+	})
+}
+
+// tooMany finds an interval with more than burst + rate·t instants. A nanosecond of the rate is what x/time/rate does not
+// count.
+func tooMany(at []time.Time, burst, rate float64) (first, last int, found bool) {
+	for first := range at {
+		for last := first; last < len(at); last++ {
+			t := at[last].Sub(at[first]) + time.Nanosecond
+			if float64(last-first+1) > burst+rate*t.Seconds()+1e-6 {
+				return first, last, true
+			}
+		}
+	}
+	return 0, 0, false
+}
+
+// T76: a key that is forgotten and made again under concurrent use is one bucket, not two. Time stands still for all that
+// matters, so of each key no more than the burst may get in.
+func TestGroupNeverHasTwoBucketsOfOneKey(t *testing.T) {
+	const keys, burst, callers = 8, 5, 16
+	rounds := 200
+	if raceEnabled || testing.Short() {
+		rounds = 40
+	}
+	for range rounds {
+		g := newGroup(ratelimit.GroupConfig[int]{
+			Limiter: ratelimit.Config{Rate: 1e-3, Burst: burst}, MaxKeys: keys,
+		})
+		var in [keys]atomic.Int64
+		var wg sync.WaitGroup
+		for caller := range callers {
+			wg.Go(func() {
+				rng := rand.New(rand.NewPCG(uint64(caller), 76))
+				for range 50 {
+					key := rng.IntN(keys)
+					if g.Do(t.Context(), key, succeed) == nil {
+						in[key].Add(1)
+					}
+					// A key whose every call gives its token back is full, and may be forgotten at any time.
+					_ = g.Do(t.Context(), keys+rng.IntN(keys), func(context.Context) error { return seawall.ErrRejected })
+				}
+			})
+		}
+		wg.Wait()
+		for key := range in {
+			if n := in[key].Load(); n > burst {
+				t.Fatalf("key %d got %d calls in, want %d at the most", key, n, burst)
+			}
+		}
+	}
+}
+
+// T76: a million keys leave no more behind than a thousand. One that is in use is still known then.
+func TestGroupStaysSmallUnderAFloodOfKeys(t *testing.T) {
+	keys := 1_000_000
+	if raceEnabled || testing.Short() {
+		keys = 100_000
+	}
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	g := newGroup(ratelimit.GroupConfig[int]{Limiter: ratelimit.Config{Rate: 1e-3, Burst: 2}, MaxKeys: 1000})
+	if n := drain(t.Context(), g.For(-1)); n != 2 {
+		t.Fatalf("%d calls got in", n)
+	}
+	made := 0
+	for key := range keys {
+		permit, err := g.Acquire(t.Context(), key)
+		if err == nil {
+			made++
+			permit.Done(seawall.ErrRejected) // it was not made: the bucket is full again, and may be forgotten
+		}
+	}
+	after := heap()
+	t.Logf("%d keys, %d made, %d bytes for each that is remembered", keys, made, (int64(after)-int64(before))/1000)
+	if after > before+2<<20 {
+		t.Errorf("the heap has grown from %d to %d bytes", before, after)
+	}
+	if s := g.Stats(); s.Keys > 1000 || s.Forgotten < int64(keys/2) {
+		t.Errorf("stats are %+v", s)
+	}
+	if n := drain(t.Context(), g.For(-1)); n != 0 {
+		t.Errorf("the flood has refilled a bucket: %d calls got in", n)
+	}
+}
+
+// A key that no map finds again must not fill the memory.
+func TestGroupRejectsAKeyThatIsNotEqualToItself(t *testing.T) {
+	g := newGroup(ratelimit.GroupConfig[float64]{Limiter: ratelimit.Config{Rate: 10}})
+	for range 10 {
+		if err := g.Do(t.Context(), math.NaN(), succeed); !errors.Is(err, ratelimit.ErrLimited) {
+			t.Errorf("error is %v", err)
+		}
+	}
+	if s := g.Stats(); s.Keys != 0 {
+		t.Errorf("%d keys are remembered", s.Keys)
+	}
+}
+
+func TestGroupKeepsAKeyWhoseCallsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup(ratelimit.GroupConfig[string]{
+			Limiter: ratelimit.Config{Rate: 10, Burst: 1, MaxWait: time.Second}, MaxKeys: 1,
+		})
+		take(t, g.For("a"), 1)
+		waiting := start(t.Context(), g.For("a"))
+		_, err := g.Acquire(t.Context(), "b")
+		wantRejection(t, err, seawall.ReasonLimited, 200*time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
+		if err := waiting.settle(t); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+		if _, err := g.Acquire(t.Context(), "b"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// T12, T79: the modes hold for known and for new keys, also where there is no room.
+func TestGroupSwitchesTheModeOfAllKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup(ratelimit.GroupConfig[string]{Limiter: ratelimit.Config{Rate: 1, Burst: 1}, MaxKeys: 1})
+		take(t, g.For("known"), 1)
+		try := func(key string) error {
+			_, err := g.Acquire(t.Context(), key)
+			return err
+		}
+		for _, c := range []struct {
+			mode   seawall.Mode
+			reason seawall.Reason
+		}{
+			{seawall.Enforce, seawall.ReasonLimited},
+			{seawall.Shadow, ""},
+			{seawall.ForcedOpen, seawall.ReasonForced},
+			{seawall.ForcedClosed, ""},
+			{seawall.Off, ""},
+		} {
+			if err := g.SetMode(c.mode); err != nil {
+				t.Fatal(err)
+			}
+			for _, key := range []string{"known", "new"} {
+				err := try(key)
+				if c.reason == "" {
+					if err != nil {
+						t.Errorf("%v: %s got %v", c.mode, key, err)
+					}
+				} else if r, _ := errors.AsType[*seawall.RejectedError](err); r == nil || r.Reason != c.reason {
+					t.Errorf("%v: %s got %v", c.mode, key, err)
+				}
+			}
+		}
+		want := ratelimit.GroupStats{Keys: 1, NoRoom: 1, Sum: ratelimit.Stats{
+			Rate: 1, Burst: 1, Allowed: 5, ShadowRejected: 2,
+			Rejected: ratelimit.Rejections{Limited: 2, Forced: 2},
+		}}
+		if s := g.Stats(); s != want {
+			t.Errorf("stats are\n%+v, want\n%+v", s, want)
+		}
+		if g.SetMode(99) == nil {
+			t.Error("there is no such mode")
+		}
+	})
+}
+
+// T75: an Update is no refill, and holds for keys that are known already.
+func TestGroupUpdatesAllKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := ratelimit.GroupConfig[int]{Limiter: ratelimit.Config{Rate: 1, Burst: 2}, MaxKeys: 3}
+		g := newGroup(cfg)
+		for key := range 3 {
+			take(t, g.For(key), 2)
+		}
+		cfg.Limiter.Rate, cfg.Limiter.Burst, cfg.MaxKeys = 100, 20, 2
+		if err := g.Update(cfg); err != nil {
+			t.Fatal(err)
+		}
+		for key := range 3 {
+			_, err := g.Acquire(t.Context(), key)
+			wantRejection(t, err, seawall.ReasonLimited, 10*time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		if n := drain(t.Context(), g.For(77)); n != 20 || g.Stats().Keys != 2 {
+			t.Errorf("%d calls got in, %d keys", n, g.Stats().Keys)
+		}
+		before := g.Config()
+		cfg.MaxKeys = -1
+		if err := g.Update(cfg); err == nil || !g.Config().Equal(before) {
+			t.Errorf("the error is %v, the configuration %+v", err, g.Config())
+		}
+	})
+}
+
+func TestGroupSnapshotShowsTheBusyKeysFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := ratelimit.GroupConfig[int]{
+			Limiter: ratelimit.Config{Rate: 1, Burst: 10}, Label: func(key int) string { return fmt.Sprint("key ", key) },
+		}
+		g := newGroup(cfg)
+		for key := range 100 {
+			take(t, g.For(key), 1)
+		}
+		time.Sleep(time.Second)
+		take(t, g.For(77), 1)
+		s := g.Snapshot()
+		if len(s.Members) != 32 || s.Members[0].Name != "key 77" || s.Members[0].Kind != "ratelimit" || s.Kind != "ratelimit" {
+			t.Errorf("%d members, the first is %+v", len(s.Members), s.Members[0])
+		}
+		values := map[string]float64{}
+		for _, v := range s.Values {
+			values[v.Name] = v.V
+		}
+		if values["keys"] != 100 || values["calls.allowed"] != 101 || values["rate"] != 1 || values["burst"] != 10 {
+			t.Errorf("values are %v", values)
+		}
+		cfg.Label = nil
+		if err := g.Update(cfg); err != nil {
+			t.Fatal(err)
+		}
+		if s := g.Snapshot(); len(s.Members) != 0 {
+			t.Errorf("without a label %d keys are shown", len(s.Members))
+		}
+	})
+}
+
+// T13
+func TestGroupMakesNoKeyForADeadContext(t *testing.T) {
+	g := newGroup(ratelimit.GroupConfig[int]{Limiter: ratelimit.Config{Rate: 10}})
+	if err := g.Do(canceledContext, 1, succeed); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err := g.Acquire(canceledContext, 1); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if s := g.Stats(); s.Keys != 0 || s.Sum != (ratelimit.Stats{Rate: 10, Burst: 1}) {
+		t.Errorf("stats are %+v", s)
+	}
+}
+
+// T41: readers and writers of everything, side by side, with keys that come and go.
+func TestGroupCanBeReadWhileItIsChanged(t *testing.T) {
+	registry := quietRegistry()
+	g := ratelimit.NewGroup("tenants", ratelimit.GroupConfig[int]{
+		Limiter: ratelimit.Config{Rate: 1e6, MaxWait: time.Millisecond}, MaxKeys: 8, Registry: registry,
+		Label: func(key int) string { return fmt.Sprint(key) },
+	})
+	cfg := g.Config()
+	var wg sync.WaitGroup
+	for _, work := range []func(i int){
+		func(i int) { _ = g.Do(t.Context(), i%40, succeed) },
+		func(i int) { _ = g.Do(t.Context(), i%3, succeed) },
+		func(i int) {
+			_ = g.For(i%20).Do(t.Context(), func(context.Context) error { return seawall.ErrRejected })
+		},
+		func(i int) { _ = g.SetMode(seawall.Mode(i % 5)) },
+		func(i int) {
+			cfg := cfg
+			cfg.Limiter.Rate, cfg.Limiter.Burst, cfg.MaxKeys = float64(1+i*1000), 1+i%9, 1+i%16
+			_ = g.Update(cfg)
+		},
+		func(int) { _ = g.Config().Equal(cfg) },
+		func(int) { _ = g.Name() + g.String() },
+		func(int) { _ = g.Stats() },
+		func(int) { _ = registry.Snapshots() },
+	} {
+		wg.Go(func() {
+			for i := range 500 {
+				work(i)
+			}
+		})
+	}
+	wg.Wait()
+}
