@@ -183,8 +183,8 @@ func newBrownoutSettings(cfg BrownoutConfig) *brownoutSettings {
 	s := &brownoutSettings{BrownoutConfig: cfg.withDefaults()}
 	for i, t := range []Threshold{s.Sheddable, s.SheddablePlus, s.Critical} {
 		s.enter[i+1], s.leave[i+1] = t.Enter, t.Leave
-		if t.Enter == Never { // and if it was set by hand, the signal leads out of it, whatever it is
-			s.enter[i+1], s.leave[i+1] = math.Inf(1), math.Inf(1)
+		if t.Enter == Never { // no signal leads into it, not even +Inf, and any one out of it, if it was set by hand
+			s.enter[i+1], s.leave[i+1] = math.NaN(), math.Inf(1)
 		}
 	}
 	return s
