@@ -150,7 +150,7 @@ func TestHedgeAndRetryCompose(t *testing.T) {
 			}
 
 			var wg sync.WaitGroup
-			for i := range 100 {
+			for i := range 50 {
 				wg.Go(func() {
 					l := newLaw(uint64(i), exponential(8*ms))
 					for range 20 {
@@ -201,7 +201,7 @@ func TestEveryCallHasExactlyOneResult(t *testing.T) {
 		})
 		g := &gate{}
 		chain := seawall.Chain(h, g)
-		const callers, each = 2000, 5
+		const callers, each = 2000, 3
 		var attempts atomic.Int64
 		var wg sync.WaitGroup
 		for caller := range callers {

@@ -50,7 +50,11 @@ func (l *law) op(ctx context.Context) error {
 
 // T27
 func TestHedgingDoesNotMoveTheLatencyThatItGoesBy(t *testing.T) {
-	for _, percentile := range []float64{0.9, 0.95, 0.99} {
+	percentiles := []float64{0.9, 0.95, 0.99}
+	if raceEnabled {
+		percentiles = percentiles[1:2] // long bubbles can crash the race detector: golang/go#78156
+	}
+	for _, percentile := range percentiles {
 		synctest.Test(t, func(t *testing.T) {
 			h, _ := newHedge(t, hedge.Config{
 				Latency: hedge.Latency{Percentile: percentile, Window: time.Hour},
@@ -186,6 +190,10 @@ func TestDelayHasAFloorAndACeiling(t *testing.T) {
 func TestLatencyShiftIsNoStorm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const burst = 10
+		workers := 5
+		if raceEnabled {
+			workers = 2
+		}
 		budget := seawall.NewBudget(seawall.BudgetConfig{})
 		type key struct {
 			hedge           *hedge.Hedge
@@ -209,7 +217,7 @@ func TestLatencyShiftIsNoStorm(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range keys {
 			k := &keys[i]
-			for range 5 {
+			for range workers {
 				wg.Go(func() {
 					for {
 						select {
@@ -291,6 +299,9 @@ func TestTailAtScaleIsCutForTwoPercentOfExtraRequests(t *testing.T) {
 			t = 69 * math.Pow(0.00316/s, 1/1.7648)
 		}
 		return time.Duration(t * float64(ms))
+	}
+	if raceEnabled {
+		t.Skip("long bubbles can crash the race detector: golang/go#78156")
 	}
 	const calls = 20_000
 	measure := func(cfg hedge.Config) (p999 time.Duration, extra float64) {
