@@ -45,7 +45,7 @@ func New(name string, cfg Config) *Retry {
 // It returns nil as soon as an attempt succeeds. If the first attempt ends the call, its error is returned untouched.
 // If there were more, or another one was refused, the error is an [*Error], which matches those of the attempts; it
 // matches [ErrExhausted], [ErrBudget] or [ErrOutOfTime] if one of them is why the call ended, and the cause of ctx if
-// that ended during a wait. If ctx is done before the call, op does not run, and the error is its cause.
+// that is why, or has ended it as well. If ctx is done before the call, op does not run, and the error is its cause.
 //
 // The attempts run one after the other on the caller's goroutine; [seawall.Attempt] tells op which one it is.
 func (r *Retry) Do(ctx context.Context, op func(context.Context) error) error {
