@@ -235,7 +235,7 @@ func describeType(t reflect.Type, words []word) string {
 	return text
 }
 
-// textsOf returns the texts of an enumeration, which are those of the values from 0 that have one.
+// textsOf returns the texts of an enumeration, which are those of the values from 0 on.
 func textsOf(t reflect.Type) (texts []string) {
 	for i := range 256 {
 		v := reflect.New(t).Elem()
@@ -247,7 +247,9 @@ func textsOf(t reflect.Type) (texts []string) {
 		if err != nil {
 			break
 		}
-		texts = append(texts, string(text))
+		if len(text) > 0 { // a zero that is only the default may have none
+			texts = append(texts, string(text))
+		}
 	}
 	return texts
 }

@@ -149,7 +149,7 @@ func ExampleSet_Reload() {
 }
 
 func ExampleSet_Text() {
-	set, err := policyfile.Parse([]byte("chains: {search: [timeout, bulkhead: {limit: 8, queue: {limit: none}}]}"),
+	set, err := policyfile.Parse([]byte("chains: {search: [timeout, retry: {max_attempts: unlimited}]}"),
 		policyfile.Options{Registry: silent()})
 	if err != nil {
 		fmt.Println(err)
@@ -162,11 +162,18 @@ func ExampleSet_Text() {
 	//     - timeout:
 	//         name: search
 	//         limit: 10s # default
-	//     - bulkhead:
+	//     - retry:
 	//         name: search
-	//         limit: 8
-	//         queue:
-	//           limit: none
-	//           max_wait: 1s # default
-	//         mode: enforce # default
+	//         max_attempts: unlimited
+	//         backoff:
+	//           kind: full_jitter # default
+	//           base: 50ms # default
+	//           max: 5s # default
+	//           factor: 2 # default
+	//         max_retry_after: 30s # default
+	//         overload_delay: 1s # default
+	//         funding: budget # default
+	//         budget:
+	//           ratio: 0.1 # default
+	//           burst: 10 # default
 }

@@ -1,6 +1,7 @@
 package policyfile
 
 import (
+	"fmt"
 	"sync/atomic"
 
 	"github.com/seawall-go/seawall"
@@ -15,7 +16,8 @@ import (
 type Keyed struct {
 	name     string
 	registry *seawall.Registry
-	used     atomic.Bool // the program has it, so the file must
+	label    func(key string) string // nil is the key itself
+	used     atomic.Bool             // the program has it, so the file must
 	state    atomic.Pointer[family]
 	views    map[id]*view // of the reload that is under way
 }
@@ -28,8 +30,8 @@ type family struct {
 	from    *atomic.Pointer[family] // what members is filled from: the family before it, or none
 }
 
-func newKeyed(spec *chainSpec, registry *seawall.Registry) *Keyed {
-	k := &Keyed{name: spec.name, registry: registry}
+func newKeyed(spec *chainSpec, opts *Options) *Keyed {
+	k := &Keyed{name: spec.name, registry: opts.Registry, label: opts.Label}
 	k.state.Store(k.newFamily(1, spec))
 	k.show(spec)
 	return k
@@ -41,13 +43,21 @@ func (k *Keyed) newFamily(version int, spec *chainSpec) *family {
 		if before := from.Load(); before != nil {
 			return before.members.Get(key)
 		}
-		return newKeyedChain(k.state.Load(), key)
+		return newKeyedChain(k.state.Load(), k.suffix(key))
 	}, (*keyedChain).keep), from}
+}
+
+// suffix is what the names of a key's policies have behind that of the file.
+func (k *Keyed) suffix(key string) string {
+	if k.label != nil {
+		key = k.label(key)
+	}
+	return fmt.Sprintf("[%.64s]", key)
 }
 
 // For returns the chain of a key, and makes it if there is none. Ask for each call anew, as for [Chain.Current]: a chain
 // that is kept misses policies that come and go, and may be forgotten while it is in use. For a key that is there For
-// costs one lookup in a sync.Map, two atomic loads, and one allocation for the key.
+// costs one lookup in a sync.Map and two atomic loads, and allocates nothing.
 func (k *Keyed) For(key string) *seawall.Pipeline {
 	f := k.state.Load()
 	c := f.members.Get(key)
@@ -98,8 +108,8 @@ type keyedState struct {
 	pipeline *seawall.Pipeline
 }
 
-func newKeyedChain(f *family, key string) *keyedChain {
-	c := &keyedChain{suffix: "[" + key + "]"}
+func newKeyedChain(f *family, suffix string) *keyedChain {
+	c := &keyedChain{suffix: suffix}
 	made, err := roster{}.changeTo(f.spec.policies, c.suffix)
 	if err != nil {
 		panic(err.Error()) // the set has tried the same settings

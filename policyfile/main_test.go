@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/internal/leaktest"
 	"github.com/seawall-go/seawall/policyfile"
 )
@@ -109,3 +111,6 @@ func member[P seawall.Policy](t *testing.T, chain *seawall.Pipeline, n int) P {
 	t.Fatalf("%v has no such policy", chain)
 	panic("unreachable")
 }
+
+// sleepUntilHalfOpen waits, in a bubble, until an open breaker wants probes.
+func sleepUntilHalfOpen(b *breaker.Breaker) { time.Sleep(b.Stats().Reopen) }

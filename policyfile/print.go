@@ -75,11 +75,14 @@ func (p *printer) settings(depth int, path string, given, resolved reflect.Value
 				p.settings(depth+1, path, given, resolved, spec)
 			}
 		case !resolved.IsZero() || !number(resolved):
-			text := f.key + ": " + scalarText(resolved, path, spec.settings.kind())
+			text := scalarText(resolved, path, spec.settings.kind())
+			if text == "" {
+				continue
+			}
 			if given.IsZero() {
 				text += " # default"
 			}
-			p.line(depth, text)
+			p.line(depth, f.key+": "+text)
 		}
 	}
 }
@@ -99,13 +102,25 @@ func scalarText(v reflect.Value, path string, k kind) string {
 		}
 		return string(text)
 	case v.Type() == durationType:
-		return time.Duration(v.Int()).String()
+		return durationText(time.Duration(v.Int()))
 	case v.CanFloat():
 		return strconv.FormatFloat(v.Float(), 'g', -1, 64)
 	case v.Kind() == reflect.String:
 		return quote(v.String())
 	}
 	return fmt.Sprint(v)
+}
+
+// durationText is a duration without the zeros at its end: 1m and not 1m0s.
+func durationText(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // quote returns a text as a file has it: in quotes, unless it means itself.

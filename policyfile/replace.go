@@ -184,7 +184,7 @@ func (s *Set) setKeyed(spec *chainSpec) {
 	s.mu.Unlock()
 	switch {
 	case !known:
-		k = newKeyed(spec, s.opts.Registry) // without the lock: it may log
+		k = newKeyed(spec, &s.opts) // without the lock: it may log
 		s.mu.Lock()
 		s.keyed[spec.name] = k
 		s.mu.Unlock()

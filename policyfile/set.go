@@ -26,6 +26,9 @@ type Options struct {
 	// OnReload is told of each change of the file that was taken over or refused after the first load. It runs on the
 	// goroutine that reloads, outside of all locks. A panic of it is that goroutine's. nil is off.
 	OnReload func(Reloaded)
+	// Label names a key of a keyed chain, for people and logs. Default the key itself; it is cut to 64 characters. A key
+	// that a log must not have needs one.
+	Label func(key string) string
 	// Registry is where the policies enter themselves, and where events are logged. Default
 	// [seawall.DefaultRegistry]. Policies of keyed chains enter none.
 	Registry *seawall.Registry

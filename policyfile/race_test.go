@@ -1,0 +1,5 @@
+//go:build race
+
+package policyfile_test
+
+const raceEnabled = true

@@ -1,0 +1,407 @@
+package policyfile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/policyfile"
+	"github.com/seawall-go/seawall/retry"
+	"github.com/seawall-go/seawall/timeout"
+)
+
+func fail(context.Context) error    { return errDown }
+func succeed(context.Context) error { return nil }
+
+// T75
+func TestAnOpenBreakerStaysOpenThroughANewThreshold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		set := parse(t, "chains: {a: [breaker: {min_calls: 1}]}", policyfile.Options{})
+		a := set.Chain("a")
+		_ = a.Do(t.Context(), fail)
+		b := member[*breaker.Breaker](t, a.Current(), 0)
+		update(t, set, "chains: {a: [timeout: {limit: 1s}, breaker: {min_calls: 30, failure_rate: 0.9}]}")
+		if err := a.Do(t.Context(), succeed); !errors.Is(err, breaker.ErrOpen) {
+			t.Errorf("error is %v, want that the breaker is still open", err)
+		}
+		if got := member[*breaker.Breaker](t, a.Current(), 0); got != b || got.Config().MinCalls != 30 {
+			t.Errorf("it is another breaker, or has %+v", got.Config())
+		}
+	})
+}
+
+// T75
+func TestPermitsEndCorrectlyAfterTheLimitShrinks(t *testing.T) {
+	set := parse(t, "chains: {a: [bulkhead: {limit: 3, queue: {limit: none}}]}", policyfile.Options{})
+	b := member[*bulkhead.Bulkhead](t, set.Chain("a").Current(), 0)
+	var permits []*seawall.Permit
+	for range 3 {
+		p, err := b.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		permits = append(permits, &p)
+	}
+	update(t, set, "chains: {b: [retry], a: [bulkhead: {limit: 1, queue: {limit: none}}]}")
+	for i := range permits {
+		if err := set.Chain("a").Do(t.Context(), succeed); !errors.Is(err, bulkhead.ErrFull) {
+			t.Errorf("with %d calls in, error is %v", 3-i, err)
+		}
+		if !permits[i].Done(nil) || permits[i].Done(nil) {
+			t.Errorf("permit %d does not end once", i)
+		}
+	}
+	if err := set.Chain("a").Do(t.Context(), succeed); err != nil || b.Stats().InUse != 0 {
+		t.Errorf("error is %v, %d in use", err, b.Stats().InUse)
+	}
+}
+
+// T75
+func TestARefusedFileLeavesEverything(t *testing.T) {
+	registry, log := logged()
+	var told []policyfile.Reloaded
+	file := "budgets: {psp: {burst: 3}}\nchains: {a: [retry: {budget: psp}, timeout: {limit: 1s}], k: {per_key: , policies: [bulkhead]}}"
+	set := parse(t, file, policyfile.Options{
+		Registry: registry,
+		OnReload: func(r policyfile.Reloaded) { told = append(told, r) },
+	})
+	a, k := set.Chain("a"), set.Keyed("k").For("x")
+	text, pipeline := set.Text(), a.Current()
+	for _, bad := range []string{
+		strings.Replace(file, "1s}]", "2s}, breaker: {min_calls: -1}]", 1),
+		strings.Replace(file, "1s", "2", 1),
+		strings.Replace(file, "burst: 3", "burst: -3", 1),
+		"chains: {a: [retry]}",                           // k is in use
+		"chains: {k: {per_key: , policies: [bulkhead]}}", // a is
+		"chains: {a: {per_key: , policies: [retry]}, k: {per_key: , policies: [bulkhead]}}",
+		"chains: {a: [retry], k: [bulkhead]}",
+		"", "{",
+	} {
+		changed, err := set.Update([]byte(bad))
+		if changed || err == nil {
+			t.Errorf("changed %t, error %v:\n%s", changed, err, bad)
+		}
+		if len(told) == 0 || !errors.Is(told[len(told)-1].Err, err) {
+			t.Errorf("told of %v, want %v", told, err)
+		}
+	}
+	if set.Text() != text || a.Current() != pipeline || set.Keyed("k").For("x") != k {
+		t.Errorf("something has changed:\n%s", set.Text())
+	}
+	if got := member[*timeout.Timeout](t, a.Current(), 0).Config().Limit; got != time.Second {
+		t.Errorf("the limit is %v", got)
+	}
+	if events := log.named("seawall.config.refused"); len(events) != len(told) || len(log.named("seawall.config.updated")) > 0 {
+		t.Errorf("events are %v", events)
+	}
+	if update(t, set, file) {
+		t.Error("the same file is a change")
+	}
+}
+
+func TestReloadTellsWhatHasChanged(t *testing.T) {
+	registry, log := logged()
+	var told []policyfile.Reloaded
+	set := parse(t, "chains: {a: [timeout, retry], b: [breaker]}", policyfile.Options{
+		Registry: registry,
+		OnReload: func(r policyfile.Reloaded) { told = append(told, r) },
+	})
+	for _, c := range []struct {
+		file string
+		want string // of Reloaded, empty if nothing has changed
+	}{
+		{"chains: {b: [breaker], a: [timeout: {limit: 10s}, retry]}", ""},
+		{"x-a: 1\nbudgets: {unused: }\nchains: {b: [breaker], a: [timeout, retry]}", ""},
+		{"chains: {a: [timeout: {limit: 1s}, retry], b: [breaker]}", `{[] [timeout "a"] [] [] <nil>}`},
+		{"chains: {a: [retry, timeout: {limit: 1s}], b: [breaker]}", `{[] [] [] [a] <nil>}`},
+		{"chains: {a: [retry, timeout: {limit: 1s}], c: [breaker: {name: b}]}", `{[] [] [] [c b] <nil>}`},
+		{"chains: {a: [retry], c: [breaker: {name: d}]}", `{[breaker "d"] [] [timeout "a" breaker "b"] [a c] <nil>}`},
+		{"chains: {a: [retry], k: {per_key: , policies: [breaker]}}", `{[breaker "k"] [] [breaker "d"] [k c] <nil>}`},
+		{"chains: {a: [retry], k: {per_key: {max_keys: 5}, policies: [breaker]}}", `{[] [] [] [k] <nil>}`},
+		{"chains: {a: [retry], k: {per_key: {max_keys: 5}, policies: [breaker: {min_calls: 5}]}}", `{[] [breaker "k"] [] [] <nil>}`},
+		{"budgets: {s: }\nchains: {a: [retry: {budget: s}], k: {per_key: {max_keys: 5}, policies: [breaker: {min_calls: 5}]}}",
+			`{[] [retry "a"] [] [] <nil>}`},
+		{"budgets: {s: {burst: 5}}\nchains: {a: [retry: {budget: s}], k: {per_key: {max_keys: 5}, policies: [breaker: {min_calls: 5}]}}",
+			`{[] [retry "a"] [] [] <nil>}`},
+		{"budgets: {s: {burst: 5, ratio: 0.1}}\nchains: {a: [retry: {budget: s}], k: {per_key: {max_keys: 5}, policies: [breaker: {min_calls: 5}]}}", ""},
+	} {
+		told = nil
+		log.clear()
+		changed := update(t, set, c.file)
+		got := ""
+		if len(told) > 0 {
+			got = fmt.Sprint(told[0])
+		}
+		if got != c.want || changed != (c.want != "") || len(told) > 1 {
+			t.Errorf("%s:\ntold of %s, changed %t, want %s", c.file, got, changed, c.want)
+		}
+		own := 0
+		for _, e := range log.named("seawall.config.updated") {
+			if strings.HasPrefix(e, "INFO kind=policyfile name= ") {
+				own++
+			}
+		}
+		if own != len(told) {
+			t.Errorf("%s: %d events, want %d", c.file, own, len(told))
+		}
+		if fresh := parse(t, c.file, policyfile.Options{}); set.Text() != fresh.Text() || !slices.Equal(set.Names(), fresh.Names()) {
+			t.Errorf("%s: the text in force is\n%s", c.file, set.Text())
+		}
+	}
+}
+
+func TestPolicyThatMovesToAnotherChainIsTheSame(t *testing.T) {
+	set := parse(t, "chains: {a: [breaker: {name: psp, min_calls: 1}, retry], b: [timeout]}", policyfile.Options{})
+	a, b := set.Chain("a"), set.Chain("b")
+	psp := member[*breaker.Breaker](t, a.Current(), 0)
+	update(t, set, "chains: {a: [retry], b: [timeout, breaker: {name: psp, min_calls: 1}]}")
+	if member[*breaker.Breaker](t, b.Current(), 0) != psp || psp.Name() != "psp" {
+		t.Errorf("b has another one: %v", b)
+	}
+	if a.String() != `retry "a"` || b.String() != `timeout "b" → breaker "psp"` {
+		t.Errorf("chains are %v and %v", a, b)
+	}
+}
+
+// A mode set by hand stays, but what the file says of the mode is done.
+func TestAModeSetByHandStaysUntilTheFileHasAnother(t *testing.T) {
+	set := parse(t, "chains: {a: [breaker]}", policyfile.Options{})
+	b := member[*breaker.Breaker](t, set.Chain("a").Current(), 0)
+	if err := b.SetMode(seawall.ForcedOpen); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		file string
+		want seawall.Mode
+	}{
+		{"chains: {a: [breaker: {min_calls: 5}]}", seawall.ForcedOpen},
+		{"chains: {a: [timeout, breaker: {min_calls: 5, mode: enforce}]}", seawall.ForcedOpen},
+		{"chains: {a: [breaker: {min_calls: 6, mode: shadow}]}", seawall.Shadow},
+		{"chains: {a: [breaker: {min_calls: 6}]}", seawall.Enforce},
+	} {
+		update(t, set, c.file)
+		if got := b.Config().Mode; got != c.want {
+			t.Errorf("%s: the mode is %v, want %v", c.file, got, c.want)
+		}
+	}
+}
+
+func TestABudgetKeepsItsTokensWhileItsNumbersStay(t *testing.T) {
+	file := "budgets: {s: {burst: 5}}\nchains: {a: [retry: {budget: s}], b: [retry: {budget: s}]}"
+	set := parse(t, file, policyfile.Options{})
+	a, b := member[*retry.Retry](t, set.Chain("a").Current(), 0), member[*retry.Retry](t, set.Chain("b").Current(), 0)
+	budget := a.Budget()
+	if budget != b.Budget() || !budget.Take() || budget.Available() != 4 {
+		t.Fatalf("the budget is not shared, or has %v", budget.Available())
+	}
+	update(t, set, strings.Replace(file, "a: [retry: {", "a: [retry: {max_attempts: 5, ", 1))
+	if a.Budget() != budget || a.Budget().Available() != 4 || a.Config().MaxAttempts != 5 {
+		t.Errorf("the budget is another one, or has %v", a.Budget().Available())
+	}
+	update(t, set, strings.Replace(file, "burst: 5", "burst: 6", 1))
+	if a.Budget() == budget || a.Budget() != b.Budget() || a.Budget().Available() != 6 {
+		t.Errorf("the budget has %v", a.Budget().Available())
+	}
+}
+
+func TestARequiredChainMustBeThere(t *testing.T) {
+	opts := policyfile.Options{Require: []string{"a", "b"}}
+	got := refusal(t, "chains: {a: [retry], c: [retry]}", opts)
+	if got != "policyfile: chains.b is missing, the program requires it" {
+		t.Errorf("error is %s", got)
+	}
+	set := parse(t, "chains: {a: [retry], b: {policies: [breaker]}, k: {per_key: , policies: [breaker]}}", opts)
+	if _, err := set.Update([]byte("chains: {a: [retry], k: {per_key: , policies: [breaker]}}")); err == nil {
+		t.Error("a reload without it was taken")
+	}
+	for want, ask := range map[string]func(){
+		`policyfile: the file has no chain "x", only a, b, k (keyed)`:       func() { set.Chain("x") },
+		`policyfile: the file has no chain "k", only a, b, k (keyed)`:       func() { set.Chain("k") },
+		`policyfile: the file has no keyed chain "a", only a, b, k (keyed)`: func() { set.Keyed("a") },
+	} {
+		func() {
+			defer func() {
+				if got := recover(); got != want {
+					t.Errorf("panic is %v, want %v", got, want)
+				}
+			}()
+			ask()
+		}()
+	}
+}
+
+func TestReloadReadsTheFileAgain(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "policies.yaml")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("chains: {a: [timeout: {limit: 1s}]}")
+	set, err := policyfile.Load(file, policyfile.Options{Registry: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("chains: {a: [timeout: {limit: 2s}]}")
+	if changed, err := set.Reload(); !changed || err != nil {
+		t.Errorf("changed %t, %v", changed, err)
+	}
+	if changed, err := set.Reload(); changed || err != nil {
+		t.Errorf("changed %t, %v", changed, err)
+	}
+	write("chains: {a: [timeout: {limit: 2}]}")
+	want := file + ":1: chains.a[0].timeout.limit is 2, want a duration such as 500ms, or off"
+	if changed, err := set.Reload(); changed || err == nil || err.Error() != want {
+		t.Errorf("changed %t, error is %v", changed, err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := set.Reload(); changed || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("changed %t, error is %v", changed, err)
+	}
+	if got := member[*timeout.Timeout](t, set.Chain("a").Current(), 0).Config().Limit; got != 2*time.Second {
+		t.Errorf("the limit is %v", got)
+	}
+	if _, err := parse(t, "chains: {a: [retry]}", policyfile.Options{}).Reload(); err == nil {
+		t.Error("a set without a file was reloaded")
+	}
+}
+
+// T46: two files that each make sense, and would not if mixed: an hour goes with two attempts, two hours with three.
+func TestNoCallSeesAMixOfTwoFiles(t *testing.T) {
+	files := [2]string{
+		"chains: {a: [timeout: {name: hour, limit: 1h}, retry: {name: two, max_attempts: 2, funding: none, backoff: {kind: immediate}}]}",
+		"chains: {a: [timeout: {name: hours, limit: 2h}, retry: {name: three, max_attempts: 3, funding: none, backoff: {kind: immediate}}]}",
+	}
+	set := parse(t, files[0], policyfile.Options{})
+	a := set.Chain("a")
+	var met [4]atomic.Int64
+	var done atomic.Bool
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for n := 0; !done.Load(); n++ {
+				attempts, left := 0, time.Duration(0)
+				op := func(ctx context.Context) error {
+					attempts++
+					left, _ = seawall.Remaining(ctx)
+					return errDown
+				}
+				if i%2 == 0 {
+					_ = a.Do(t.Context(), op)
+				} else {
+					_ = a.Current().Do(t.Context(), op)
+				}
+				if attempts < 2 || attempts > 3 || left > time.Duration(attempts-1)*time.Hour || left < time.Duration(attempts-1)*time.Hour-time.Minute {
+					t.Errorf("%d attempts in %v", attempts, left)
+					return
+				}
+				met[attempts].Add(1)
+			}
+		})
+	}
+	rounds := 300
+	if raceEnabled {
+		rounds = 100
+	}
+	for i := range rounds {
+		update(t, set, files[(i+1)%2])
+		time.Sleep(100 * time.Microsecond) // calls of both kinds
+	}
+	done.Store(true)
+	wg.Wait()
+	if met[2].Load() == 0 || met[3].Load() == 0 {
+		t.Errorf("calls had 2 attempts %d times, and 3 attempts %d times", met[2].Load(), met[3].Load())
+	}
+}
+
+// T46, T75: whatever is done to a set at the same time, every permit ends, nothing leaks, and the last file is in force.
+func TestReloadsUnderLoad(t *testing.T) {
+	variants := []string{
+		"chains: {a: [timeout: {limit: 1h}, bulkhead: {limit: %d}], k: {per_key: {max_keys: 10}, policies: [breaker: {min_calls: %[1]d}]}}",
+		"chains: {a: [bulkhead: {limit: %d}, retry], k: {per_key: {max_keys: 20}, policies: [breaker: {min_calls: %[1]d}]}}",
+		"budgets: {s: {burst: %d}}\nchains: {a: [bulkhead: {limit: %[1]d}, retry: {budget: s}], k: {per_key: {max_keys: 10}, policies: [bulkhead: {limit: %[1]d}]}, b: [retry]}",
+	}
+	file := func(n int) string { return fmt.Sprintf(variants[n%len(variants)], 10+n%7) }
+	set := parse(t, file(0), policyfile.Options{})
+	a, k := set.Chain("a"), set.Keyed("k")
+	gate := member[*bulkhead.Bulkhead](t, a.Current(), 0)
+	var calls, ran atomic.Int64
+	var done atomic.Bool
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() {
+			random := rand.New(rand.NewPCG(1, uint64(i)))
+			for !done.Load() {
+				calls.Add(2)
+				op := func(context.Context) error {
+					ran.Add(1)
+					return nil
+				}
+				if err := a.Do(t.Context(), op); err != nil && !errors.Is(err, seawall.ErrRejected) {
+					t.Error(err)
+				}
+				if err := k.For(fmt.Sprint(random.IntN(15))).Do(t.Context(), op); err != nil {
+					t.Error(err)
+				}
+				_, _, _ = set.Text(), set.Names(), set.Findings()
+			}
+		})
+	}
+	rounds := 200
+	if raceEnabled {
+		rounds = 60
+	}
+	for i := range rounds {
+		update(t, set, file(i))
+		if i%5 == 0 {
+			if _, err := set.Update([]byte("chains: {a: [retry: {max_attempts: -5}]}")); err == nil {
+				t.Error("a bad file was taken")
+			}
+		}
+	}
+	update(t, set, file(rounds))
+	done.Store(true)
+	wg.Wait()
+	if gate != member[*bulkhead.Bulkhead](t, a.Current(), 0) || gate.Stats().InUse != 0 || gate.Config().Limit != 10+rounds%7 {
+		t.Errorf("the bulkhead is another one, or has %+v and %+v", gate.Stats(), gate.Config())
+	}
+	if ran.Load() == 0 || ran.Load() > calls.Load() {
+		t.Errorf("%d of %d calls ran", ran.Load(), calls.Load())
+	}
+	if set.Text() != parse(t, file(rounds), policyfile.Options{}).Text() {
+		t.Errorf("the file in force is\n%s", set.Text())
+	}
+}
+
+// T19
+func TestOptionsAndBytesAreTheCallersToChange(t *testing.T) {
+	opts := policyfile.Options{Require: []string{"a"}, Bind: slices.Clone(bindings), Registry: quiet()}
+	data := []byte("chains: {a: [fallback]}")
+	set, err := policyfile.Parse(data, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Require[0], opts.Bind[0] = "b", policyfile.BindAll(func(*breaker.Config) { t.Error("another binding ran") })
+	clear(data)
+	update(t, set, "chains: {a: [fallback, timeout]}")
+	names := set.Names()
+	names[0] = "x"
+	if set.Names()[0] != "a" {
+		t.Error("the names were changed")
+	}
+}
