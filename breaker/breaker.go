@@ -3,12 +3,12 @@ package breaker
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/dice"
 	"github.com/seawall-go/seawall/internal/events"
 	"github.com/seawall-go/seawall/internal/mono"
 )
@@ -22,13 +22,13 @@ import (
 // less than a call.
 type Breaker struct {
 	name   string
-	mode   seawall.Mode   // of New's Config
 	random func() float64 // uniform in [0, 1)
 	era    atomic.Pointer[era]
 	forced atomic.Pointer[seawall.RejectedError] // of seawall.ForcedOpen; nil until the first
 
-	mu      sync.Mutex // guards the fields below, and every change of era
-	earlier totals     // recorded by the windows of earlier eras
+	mu      sync.Mutex   // guards the fields below, and every change of era
+	mode    seawall.Mode // that it was made with
+	earlier totals       // recorded by the windows of earlier eras
 	unended unended
 	entered [Ramping + 1]int64 // times that each state was entered
 	events  events.Queue[Event]
@@ -44,7 +44,7 @@ func New(name string, cfg Config) *Breaker {
 		panic(err.Error())
 	}
 	s, now := newSettings(cfg), mono.Now()
-	b := &Breaker{name: name, mode: s.Mode, random: rand.Float64}
+	b := &Breaker{name: name, mode: s.Mode, random: dice.Float64}
 	first := era{ticket: 1 << phaseBits, since: now, window: newWindow(s.Window, now)}
 	first.track(s, now)
 	b.era.Store(first.with(s))

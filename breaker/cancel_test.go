@@ -54,18 +54,18 @@ func TestContextDecidesWhoCanceled(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		do   func(t *testing.T, b *breaker.Breaker)
-		want breaker.Stats
+		want breaker.Totals
 	}{
 		{"context.Canceled under a live context", func(t *testing.T, b *breaker.Breaker) {
 			_ = b.Do(t.Context(), func(context.Context) error { return context.Canceled })
-		}, breaker.Stats{Calls: breaker.Counts{Failures: 1}}},
+		}, breaker.Totals{Calls: breaker.Counts{Failures: 1}}},
 		{"a context of op's own is canceled", func(t *testing.T, b *breaker.Breaker) {
 			_ = b.Do(t.Context(), func(ctx context.Context) error {
 				ctx, cancel := context.WithCancel(ctx)
 				cancel()
 				return ctx.Err()
 			})
-		}, breaker.Stats{Calls: breaker.Counts{Failures: 1}}},
+		}, breaker.Totals{Calls: breaker.Counts{Failures: 1}}},
 		{"a limit of op's own passes", func(t *testing.T, b *breaker.Breaker) {
 			_ = b.Do(t.Context(), func(ctx context.Context) error {
 				ctx, cancel := context.WithTimeout(ctx, time.Second)
@@ -73,7 +73,7 @@ func TestContextDecidesWhoCanceled(t *testing.T) {
 				<-ctx.Done()
 				return ctx.Err()
 			})
-		}, breaker.Stats{Calls: breaker.Counts{Failures: 1}}},
+		}, breaker.Totals{Calls: breaker.Counts{Failures: 1}}},
 		{"the caller's deadline passes during the call", func(t *testing.T, b *breaker.Breaker) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
@@ -84,27 +84,27 @@ func TestContextDecidesWhoCanceled(t *testing.T) {
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("the caller got %v", err)
 			}
-		}, breaker.Stats{Calls: breaker.Counts{Failures: 1}}},
+		}, breaker.Totals{Calls: breaker.Counts{Failures: 1}}},
 		{"the caller leaves, and op fails otherwise", func(t *testing.T, b *breaker.Breaker) {
 			ctx, cancel := context.WithCancel(t.Context())
 			_ = b.Do(ctx, func(context.Context) error {
 				cancel()
 				return errDown
 			})
-		}, breaker.Stats{Ignored: 1}},
+		}, breaker.Totals{Ignored: 1}},
 		{"the caller leaves, and op succeeds", func(t *testing.T, b *breaker.Breaker) {
 			ctx, cancel := context.WithCancel(t.Context())
 			_ = b.Do(ctx, func(context.Context) error {
 				cancel()
 				return nil
 			})
-		}, breaker.Stats{Calls: breaker.Counts{Successes: 1}}},
+		}, breaker.Totals{Calls: breaker.Counts{Successes: 1}}},
 		{"by permit", func(t *testing.T, b *breaker.Breaker) {
 			ctx, cancel := context.WithCancel(t.Context())
 			p := acquire(t, b)
 			cancel()
 			p.Done(seawall.Settle(ctx, ctx.Err()))
-		}, breaker.Stats{Ignored: 1}},
+		}, breaker.Totals{Ignored: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

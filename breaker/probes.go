@@ -59,7 +59,7 @@ func (b *Breaker) takeProbe(e *era) bool {
 }
 
 // endProbe counts the end of a probe. It returns false if the era is over.
-func (b *Breaker) endProbe(e *era, v seawall.Verdict, collected, slow bool) bool {
+func (b *Breaker) endProbe(e *era, v seawall.Verdict, c ending) bool {
 	b.mu.Lock()
 	defer b.deliver()
 	defer b.mu.Unlock()
@@ -67,9 +67,9 @@ func (b *Breaker) endProbe(e *era, v seawall.Verdict, collected, slow bool) bool
 		return false
 	}
 	p, now := e.probes, mono.Now()
-	if collected {
+	if c.collected {
 		p.hung--
-	} else if slow {
+	} else if c.slow {
 		p.slow++
 		b.counts.slow.Add(1)
 	}

@@ -37,22 +37,20 @@ func neutral(o seawall.Outcome) bool { return o != seawall.Success && o != seawa
 // settle counts the end of a call in the era that admitted it, wherever that has got to meanwhile.
 func (b *Breaker) settle(t seawall.Ticket, v seawall.Verdict) bool {
 	e := b.era.Load()
-	for known, collected, slow := false, false, false; t.Generation>>phaseBits == e.generation(); e = b.era.Load() {
+	var c ending
+	for ; t.Generation>>phaseBits == e.generation(); e = b.era.Load() {
 		var now time.Duration
 		if e.timed {
-			if now = mono.Now(); now >= e.due() {
+			now = mono.Now()
+		}
+		if e.watched {
+			if now >= e.due() {
 				b.catchUp(now)
 				continue
 			}
-			if tr := e.trackingOf(t.Generation); tr != nil && !known {
-				start := time.Duration(t.Start)
-				known, collected, slow = true, tr.end(start), now-start >= tr.over
-				if collected {
-					tr.hung.Add(-1)
-				}
-			}
+			c.observe(e, t, now)
 		}
-		if b.end(e, v, now, collected, slow) {
+		if b.end(e, v, now, c) {
 			if e.step != nil {
 				b.endInRamp(e, t.Generation, now)
 			}
@@ -63,14 +61,33 @@ func (b *Breaker) settle(t seawall.Ticket, v seawall.Verdict) bool {
 	return false
 }
 
-// end counts an end in e. It returns false, and nothing is counted, if e is not in force any more. collected says that
-// the call was counted as slow while it ran; slow, that it was slow.
-func (b *Breaker) end(e *era, v seawall.Verdict, now time.Duration, collected, slow bool) bool {
+// ending is what its tracking says of a call that ends.
+type ending struct {
+	known     bool
+	collected bool // it was counted as slow while it ran
+	slow      bool
+}
+
+// observe asks the tracking of a call, once.
+func (c *ending) observe(e *era, t seawall.Ticket, now time.Duration) {
+	tr := e.trackingOf(t.Generation)
+	if tr == nil || c.known {
+		return
+	}
+	start := time.Duration(t.Start)
+	*c = ending{known: true, collected: tr.end(start), slow: now-start >= tr.over}
+	if c.collected {
+		tr.hung.Add(-1)
+	}
+}
+
+// end counts an end in e. It returns false, and nothing is counted, if e is not in force any more.
+func (b *Breaker) end(e *era, v seawall.Verdict, now time.Duration, c ending) bool {
 	switch {
 	case e.probes != nil:
-		return b.endProbe(e, v, collected, slow)
-	case collected || slow && neutral(v.Outcome):
-		return b.endSlow(e, v, collected)
+		return b.endProbe(e, v, c)
+	case c.collected || c.slow && neutral(v.Outcome):
+		return b.endSlow(e, v, c)
 	case neutral(v.Outcome):
 		b.counts.neutral(v.Outcome)
 		return true
@@ -79,11 +96,11 @@ func (b *Breaker) end(e *era, v seawall.Verdict, now time.Duration, collected, s
 	if failure {
 		b.noteHint(e, v)
 	}
-	in, ok := w.record(now, failure, slow)
+	in, ok := w.record(now, failure, c.slow)
 	if !ok {
 		return false // the window was replaced, by a transition or by an update
 	}
-	if slow {
+	if c.slow {
 		b.counts.slow.Add(1)
 	}
 	if (in.failures() > 0 || in.slow > 0) && e.settings.trips(in, e.minCalls) != "" {
@@ -94,7 +111,7 @@ func (b *Breaker) end(e *era, v seawall.Verdict, now time.Duration, collected, s
 
 // endSlow counts, under the lock, the end of a call that is in the window as a slow one already, or is to be there
 // without an outcome: a call that was slow, and whose end says nothing.
-func (b *Breaker) endSlow(e *era, v seawall.Verdict, collected bool) bool {
+func (b *Breaker) endSlow(e *era, v seawall.Verdict, c ending) bool {
 	b.mu.Lock()
 	defer b.deliver()
 	defer b.mu.Unlock()
@@ -102,7 +119,7 @@ func (b *Breaker) endSlow(e *era, v seawall.Verdict, collected bool) bool {
 		return false
 	}
 	w, now := e.window, mono.Now()
-	if collected {
+	if c.collected {
 		w.unhang(now, v.Outcome)
 	} else {
 		b.counts.slow.Add(1)

@@ -43,6 +43,7 @@ type era struct {
 	state    State
 	settings *settings
 	passes   bool // every call passes, and is counted by this era: closed, in a mode that does not forbid it
+	watched  bool // things happen by the mere passing of time; see due
 	timed    bool // the end of a call needs the time
 	since    time.Duration
 	opened   int   // times opened without a healthy period between
@@ -71,7 +72,8 @@ func (e *era) nextTicket() uint64 { return (e.generation() + 1) << phaseBits }
 func (e era) with(s *settings) *era {
 	e.settings = s
 	e.passes = e.state == Closed && s.Mode != seawall.ForcedOpen && s.Mode != seawall.Off && len(e.older) == 0
-	e.timed = e.state != Closed || e.window.ring == nil || e.tracking != nil || len(e.older) > 0
+	e.watched = e.tracking != nil || len(e.older) > 0 || e.probes != nil || e.step != nil
+	e.timed = e.watched || e.window != nil && e.window.ring == nil
 	e.minCalls = int64(s.MinCalls)
 	if e.state == Ramping {
 		e.minCalls = int64(min(s.MinCalls, s.Probes.Calls))

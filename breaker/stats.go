@@ -17,7 +17,11 @@ type Stats struct {
 	Window WindowCounts  // closed and ramping: what the rates are taken over; half-open: the probes that have ended
 	Hung   int64         // calls that are slow and still run; only those of this generation
 
-	// The rest is counted since New and never decreases; a change of the state clears nothing.
+	Totals
+}
+
+// Totals are counted since New and never decrease; a change of the state clears nothing.
+type Totals struct {
 	Calls          Counts
 	Slow           int64 // calls that were slow, each counted when it became so
 	Overloads      int64 // ends that asked for less
@@ -138,7 +142,10 @@ func (b *Breaker) stats() Stats {
 	e := b.era.Load()
 	c := &b.counts
 	s := Stats{
-		State: e.stateAt(now), Since: now - e.since, Slow: c.slow.Load(), Hung: e.hung(),
+		State: e.stateAt(now), Since: now - e.since, Hung: e.hung(),
+	}
+	s.Totals = Totals{
+		Slow:      c.slow.Load(),
 		Overloads: c.overloads.Load(), Ignored: c.ignored.Load(), Late: c.late.Load(),
 		Rejected: Rejections{
 			Open: c.open.Load(), Probing: c.probing.Load(), Ramping: c.ramping.Load(), Forced: c.forced.Load(),
@@ -195,29 +202,15 @@ func (b *Breaker) Snapshot() seawall.Snapshot {
 }
 
 func (s Stats) values() []seawall.Value {
-	value := func(name string, n int64) seawall.Value { return seawall.Value{Name: name, V: float64(n)} }
-	return []seawall.Value{
-		value("window.calls", s.Window.Calls),
-		value("window.failures", s.Window.Failures),
-		value("window.slow", s.Window.Slow),
+	return append([]seawall.Value{
+		count("window.calls", s.Window.Calls),
+		count("window.failures", s.Window.Failures),
+		count("window.slow", s.Window.Slow),
 		{Name: "failure.ratio", V: s.Window.FailureRatio()},
 		{Name: "slow.ratio", V: s.Window.SlowRatio()},
 		{Name: "share", V: s.Share},
-		value("hung", s.Hung),
-		value("calls.success", s.Calls.Successes),
-		value("calls.failure", s.Calls.Failures),
-		value("calls.overload", s.Overloads),
-		value("calls.ignored", s.Ignored),
-		value("slow_calls", s.Slow),
-		value("late_results", s.Late),
-		value("rejections.open", s.Rejected.Open),
-		value("rejections.probing", s.Rejected.Probing),
-		value("rejections.ramping", s.Rejected.Ramping),
-		value("rejections.forced", s.Rejected.Forced),
-		value("shadow_rejections", s.ShadowRejected),
-		value("transitions.closed", s.Entered.Closed),
-		value("transitions.open", s.Entered.Open),
-		value("transitions.half_open", s.Entered.HalfOpen),
-		value("transitions.ramping", s.Entered.Ramping),
-	}
+		count("hung", s.Hung),
+	}, s.Totals.values()...)
 }
+
+func count(name string, n int64) seawall.Value { return seawall.Value{Name: name, V: float64(n)} }

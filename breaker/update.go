@@ -37,6 +37,16 @@ func (b *Breaker) SetMode(m seawall.Mode) error {
 	return nil
 }
 
+// adopt is Update by the group that the breaker belongs to, whose configuration is valid, and which tells of it.
+func (b *Breaker) adopt(cfg Config) {
+	b.mu.Lock()
+	cfg.Registry = b.era.Load().settings.Registry
+	b.mode = cfg.Mode
+	b.updateLocked(newSettings(cfg))
+	b.mu.Unlock()
+	b.deliver()
+}
+
 // change swaps the settings and then logs what has changed.
 func (b *Breaker) change(edit func(Config) Config) {
 	b.mu.Lock()

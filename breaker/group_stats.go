@@ -1,0 +1,88 @@
+package breaker
+
+import "github.com/seawall-go/seawall"
+
+// GroupStats is what a [Group] says of itself at one moment.
+type GroupStats struct {
+	// Members by their state.
+	Closed, Open, HalfOpen, Ramping int
+	// Totals are the sums over all members, the forgotten ones included. What ends with a forgotten member is not.
+	Totals
+}
+
+// Keys returns how many members there are.
+func (s GroupStats) Keys() int { return s.Closed + s.Open + s.HalfOpen + s.Ramping }
+
+// Stats returns the states and the sums. It asks each member.
+func (g *Group[K]) Stats() GroupStats {
+	s := g.stats()
+	for _, b := range g.All() {
+		b.deliver()
+	}
+	return s
+}
+
+func (g *Group[K]) stats() (s GroupStats) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s.Totals = g.retired
+	for _, m := range g.members.All() {
+		of := m.stats()
+		s.Totals = s.plus(of.Totals.minus(m.retired))
+		switch of.State {
+		case Closed:
+			s.Closed++
+		case Open:
+			s.Open++
+		case HalfOpen:
+			s.HalfOpen++
+		case Ramping:
+			s.Ramping++
+		}
+	}
+	return s
+}
+
+// maxMembers is how many keys are in a snapshot.
+const maxMembers = 32
+
+// Snapshot returns the Stats in the form of the registry, with up to 32 of the members: first those that must be kept, of
+// which the open ones are some, then any. Without labels it has the sums only.
+func (g *Group[K]) Snapshot() seawall.Snapshot {
+	s, cfg := g.Stats(), g.cfg.Load()
+	value := func(name string, n int) seawall.Value { return seawall.Value{Name: name, V: float64(n)} }
+	snapshot := seawall.Snapshot{
+		Kind: kind, Name: g.name, Mode: cfg.Breaker.Mode,
+		Values: append([]seawall.Value{
+			value("members", s.Keys()),
+			value("members.closed", s.Closed),
+			value("members.open", s.Open),
+			value("members.half_open", s.HalfOpen),
+			value("members.ramping", s.Ramping),
+		}, s.values()...),
+	}
+	if cfg.Label == nil {
+		return snapshot
+	}
+	for _, b := range g.loudest() {
+		snapshot.Members = append(snapshot.Members, b.Snapshot())
+	}
+	return snapshot
+}
+
+// loudest returns the members that have most to say.
+func (g *Group[K]) loudest() []*Breaker {
+	var kept, others []*Breaker
+	for _, b := range g.All() {
+		switch {
+		case b.Keep():
+			kept = append(kept, b)
+		case len(others) < maxMembers:
+			others = append(others, b)
+		}
+		if len(kept) == maxMembers {
+			return kept
+		}
+	}
+	return append(kept, others[:min(len(others), maxMembers-len(kept))]...)
+}
