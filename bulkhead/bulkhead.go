@@ -45,7 +45,8 @@ type Bulkhead struct {
 	pace    pace
 	service service
 	dues    dues
-	crowd   crowd
+	crowds  [levels]crowd
+	drops   drops
 	shedder *shedder // nil while there is no overload that calls for it
 	folded  int64    // admissions that are no longer counted in the state
 

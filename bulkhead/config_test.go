@@ -288,8 +288,8 @@ func TestBulkheadKeepsItsCountsThroughAnUpdate(t *testing.T) {
 	})
 }
 
-// T75: the pace of another number of slots is another pace.
-func TestBulkheadForgetsThePaceWhenTheLimitChanges(t *testing.T) {
+// T75: twice as many slots come free twice as often.
+func TestBulkheadReckonsWithTheNewLimitWhenItChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := bulkhead.Config{Queue: bulkhead.Queue{Limit: 20}}
 		b, end := steadyQueue(t, cfg, 100*time.Millisecond, 4)
@@ -301,8 +301,8 @@ func TestBulkheadForgetsThePaceWhenTheLimitChanges(t *testing.T) {
 		}
 		cfg.Limit = 2
 		update(t, b, cfg)
-		if got := b.Stats().ExpectedWait; got != 0 {
-			t.Errorf("a newcomer has to expect %v, want nothing to be known", got)
+		if got := b.Stats().ExpectedWait; got != 200*time.Millisecond {
+			t.Errorf("a newcomer has to expect %v, want 200ms: one got in, and the pace has doubled", got)
 		}
 	})
 }

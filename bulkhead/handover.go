@@ -34,7 +34,12 @@ func (b *Bulkhead) settleLocked(s *settings, now time.Duration) {
 	if b.queue.calls == 0 {
 		// Kept, averages from bad times would turn away newcomers, and with nobody in the queue there would be no
 		// hand-over to correct them.
-		b.pace, b.service, b.dues, b.crowd = pace{}, service{}, dues{}, crowd{}
+		b.pace, b.service, b.dues = pace{}, service{}, dues{}
+	}
+	for l := range b.crowds {
+		if b.queue.lines[l].calls == 0 {
+			b.crowds[l] = crowd{}
+		}
 	}
 	b.notePushersLocked(s)
 }
@@ -70,9 +75,8 @@ func (b *Bulkhead) admitLocked(s *settings, now time.Duration) (given int) {
 // nextLocked returns whose turn it is, or nil: the most important of those to whose level the slots are due, else the
 // most important of all. It stays whose turn it is, until it has its slots, but for one that is more important.
 func (b *Bulkhead) nextLocked(s *settings) (next *waiter) {
-	newestFirst := b.newestFirstLocked(s)
 	for l := level(levels - 1); l >= 0; l-- {
-		w := b.queue.lines[l].head(newestFirst)
+		w := b.headLocked(s, l)
 		if w == nil {
 			continue
 		}
@@ -92,7 +96,7 @@ func (b *Bulkhead) isNextLocked(s *settings, c *waiter) bool {
 	if next == nil {
 		return true
 	}
-	if b.queue.lines[c.level].calls > 0 && !b.newestFirstLocked(s) {
+	if b.queue.lines[c.level].calls > 0 && !b.newestFirstLocked(s, c.level) {
 		return false
 	}
 	due, nextDue := b.dueLocked(s, c), b.dueLocked(s, next)
@@ -110,7 +114,7 @@ func (b *Bulkhead) dueLocked(s *settings, w *waiter) bool {
 func (b *Bulkhead) victimLocked(s *settings, of level) *waiter {
 	for l := range level(levels) {
 		if b.yieldsLocked(s, l, of) {
-			return b.queue.lines[l].head(!b.newestFirstLocked(s))
+			return b.queue.lines[l].tail(b.newestFirstLocked(s, l))
 		}
 	}
 	return nil
@@ -125,6 +129,9 @@ func (b *Bulkhead) yieldsLocked(s *settings, l, to level) bool {
 
 // notePushersLocked says, to calls without the lock, who may have another one's place.
 func (b *Bulkhead) notePushersLocked(s *settings) {
+	if b.queue.calls < s.places {
+		return // nobody asks
+	}
 	var pushers uint32
 	for to := range level(levels) {
 		for l := range level(levels) {
@@ -138,26 +145,35 @@ func (b *Bulkhead) notePushersLocked(s *settings) {
 	}
 }
 
-func (b *Bulkhead) newestFirstLocked(s *settings) bool {
-	return b.crowd.standing && s.Queue.Order == AdaptiveLIFO
+// headLocked returns who is next of a level, or nil.
+func (b *Bulkhead) headLocked(s *settings, l level) *waiter {
+	return b.queue.lines[l].head(b.newestFirstLocked(s, l))
 }
 
-// lookLocked takes note of whether the queue is crowded.
+func (b *Bulkhead) newestFirstLocked(s *settings, l level) bool {
+	return b.crowds[l].standing && s.Queue.Order == AdaptiveLIFO
+}
+
+// lookLocked takes note of the lines in which the oldest is old.
 func (b *Bulkhead) lookLocked(s *settings, now time.Duration) {
-	oldest := b.queue.oldest()
-	if oldest == nil {
-		return
+	for l := range b.crowds {
+		if oldest := b.queue.lines[l].first; oldest != nil {
+			b.crowds[l].look(now, oldest.since+b.targetLocked(s), s.Queue.Interval)
+		}
 	}
-	since, crowded := oldest.since+b.targetLocked(s), b.queue.calls >= s.places
-	if now >= since {
-		crowded = true
-	} else {
-		since = now
-	}
-	b.crowd.look(now, crowded, since, s.Queue.Interval)
-	if b.crowd.standing && s.Shedding == ByUser && b.shedder == nil {
+	if s.Shedding == ByUser && b.shedder == nil && (b.standingLocked() || b.dropsLocked(now)) {
 		b.countFrom(now)
 	}
+}
+
+// standingLocked reports whether one of the lines has become a standing one.
+func (b *Bulkhead) standingLocked() bool {
+	for l := range b.crowds {
+		if b.crowds[l].standing {
+			return true
+		}
+	}
+	return false
 }
 
 // targetLocked is the age from which on a waiter is old.
@@ -165,19 +181,16 @@ func (b *Bulkhead) targetLocked(s *settings) time.Duration {
 	return max(s.Queue.Target, b.pace.between)
 }
 
-// dropStaleLocked turns those away who have grown old in a standing queue, but for the next one.
+// dropStaleLocked turns those away who have grown old in a standing line, but for the next one of it.
 func (b *Bulkhead) dropStaleLocked(s *settings, now time.Duration) {
-	if !b.newestFirstLocked(s) {
-		return
-	}
-	target, next := b.targetLocked(s), b.nextLocked(s)
+	target := b.targetLocked(s)
 	for l := range level(levels) {
-		for w := b.queue.lines[l].first; w != nil && now-w.since >= target; {
-			old := w
-			w = w.next
-			if old != next {
-				b.refuseLocked(old, queueTimeout, b.expectLocked(s, l, old.asked))
-			}
+		if !b.newestFirstLocked(s, l) {
+			continue
+		}
+		line := &b.queue.lines[l]
+		for w := line.first; w != line.last && now-w.since >= target; w = line.first {
+			b.refuseLocked(w, queueTimeout, b.expectLocked(s, l, w.asked))
 		}
 	}
 }

@@ -11,24 +11,22 @@ import (
 // reference is the bulkhead as one would write it without a thought of speed: one step at a time, in plain lists.
 type reference struct {
 	cfg       bulkhead.Config
-	in        []*modelCall // those that hold slots
-	queue     []*modelCall // in the order of arrival
-	handOvers []modelHandOver
+	in        []*modelCall  // those that hold slots
+	queue     []*modelCall  // in the order of arrival
+	pace      time.Duration // the moving average of the gaps between hand-overs, since the queue was last empty
+	handOvers int
+	handedAt  time.Duration
 	services  []time.Duration // of calls that came through the queue, since it was last empty
 	dues      map[seawall.Priority]int
-	crowded   []modelSight
-	standing  bool
+	crowds    map[seawall.Priority]*modelCrowd
 	want      bulkhead.Stats
 }
 
-// modelHandOver is how many slots went to calls that waited, and when.
-type modelHandOver struct {
-	at    time.Duration
-	slots int
+// modelCrowd is what has been seen of a level in which the oldest was old.
+type modelCrowd struct {
+	since, latest time.Duration
+	standing      bool
 }
-
-// modelSight is a look at the queue that found it crowded, and since when it had been.
-type modelSight struct{ at, since time.Duration }
 
 // modelCall is one call, and how it should stand.
 type modelCall struct {
@@ -214,7 +212,13 @@ func (r *reference) end(c *modelCall, now time.Duration) {
 	}
 	r.look(now)
 	if n := r.admitAll(now); n > 0 {
-		r.handOvers = append(r.handOvers, modelHandOver{now, n})
+		switch gap := (now - r.handedAt) / time.Duration(n); {
+		case r.handOvers == 1:
+			r.pace = gap
+		case r.handOvers > 1:
+			r.pace += (gap - r.pace) / 8
+		}
+		r.handOvers, r.handedAt = r.handOvers+1, now
 	}
 	r.dropStale(now)
 	r.settle(now)
@@ -224,7 +228,12 @@ func (r *reference) end(c *modelCall, now time.Duration) {
 func (r *reference) settle(now time.Duration) {
 	r.admitAll(now)
 	if len(r.queue) == 0 {
-		r.handOvers, r.services, r.dues, r.crowded, r.standing = nil, nil, nil, nil, false
+		r.pace, r.handOvers, r.services, r.dues = 0, 0, nil, nil
+	}
+	for p := range r.crowds {
+		if len(r.line(p)) == 0 {
+			delete(r.crowds, p)
+		}
 	}
 }
 
@@ -253,7 +262,7 @@ func (r *reference) admitAll(now time.Duration) (slots int) {
 func (r *reference) next() *modelCall {
 	var heads []*modelCall
 	for p := seawall.CriticalPlus; p >= seawall.Sheddable; p-- {
-		if line := r.line(p); len(line) > 0 && r.newestFirst() {
+		if line := r.line(p); len(line) > 0 && r.newestFirst(p) {
 			heads = append(heads, line[len(line)-1])
 		} else if len(line) > 0 {
 			heads = append(heads, line[0])
@@ -281,7 +290,7 @@ func (r *reference) victim(c *modelCall) *modelCall {
 			continue
 		}
 		if p < c.priority || len(r.line(c.priority)) < r.dues[c.priority]/100 {
-			if r.newestFirst() {
+			if r.newestFirst(p) {
 				return line[0]
 			}
 			return line[len(line)-1]
@@ -337,38 +346,52 @@ func (r *reference) pay(c *modelCall) {
 	}
 }
 
-func (r *reference) newestFirst() bool {
-	return r.standing && r.cfg.Queue.Order == bulkhead.AdaptiveLIFO
+func (r *reference) newestFirst(p seawall.Priority) bool {
+	return r.crowds[p] != nil && r.crowds[p].standing && r.cfg.Queue.Order == bulkhead.AdaptiveLIFO
 }
 
 // target is the age from which on a call in the queue is old.
-func (r *reference) target() time.Duration { return max(r.cfg.Queue.Target, r.pace()) }
+func (r *reference) target() time.Duration { return max(r.cfg.Queue.Target, r.pace) }
 
-// look decides whether the queue is a standing one.
+// look decides in which levels the queue is a standing one.
 func (r *reference) look(now time.Duration) {
-	oldest := r.queue[0]
-	switch {
-	case now-oldest.since >= r.target():
-		r.crowded = append(r.crowded, modelSight{now, oldest.since + r.target()})
-	case len(r.queue) >= r.places():
-		r.crowded = append(r.crowded, modelSight{now, now})
-	case !r.standing || now-r.crowded[len(r.crowded)-1].at >= r.cfg.Queue.Interval:
-		r.crowded, r.standing = nil, false
+	if r.crowds == nil {
+		r.crowds = map[seawall.Priority]*modelCrowd{}
 	}
-	if len(r.crowded) > 0 && now-r.crowded[0].since >= r.cfg.Queue.Interval {
-		r.standing = true
+	for p := seawall.Sheddable; p <= seawall.CriticalPlus; p++ {
+		line := r.line(p)
+		if len(line) == 0 {
+			continue
+		}
+		c := r.crowds[p]
+		switch old := line[0].since + r.target(); {
+		case now >= old && c == nil:
+			c = &modelCrowd{since: old, latest: now}
+			r.crowds[p] = c
+		case now >= old:
+			c.latest = now
+		case c != nil && (!c.standing || now-c.latest >= r.cfg.Queue.Interval):
+			delete(r.crowds, p)
+			continue
+		}
+		if c != nil && now-c.since >= r.cfg.Queue.Interval {
+			c.standing = true
+		}
 	}
 }
 
 func (r *reference) dropStale(now time.Duration) {
-	if !r.newestFirst() {
-		return
-	}
-	next, target := r.next(), r.target()
-	for _, c := range slices.Clone(r.queue) {
-		if c != next && now-c.since >= target {
-			r.leave(c)
-			r.turnAway(c, seawall.ReasonQueueTimeout, &r.want.Rejected.QueueTimeout)
+	for p := seawall.Sheddable; p <= seawall.CriticalPlus; p++ {
+		line := r.line(p)
+		if len(line) == 0 || !r.newestFirst(p) {
+			continue
+		}
+		target := r.target()
+		for _, c := range line[:len(line)-1] {
+			if now-c.since >= target {
+				r.leave(c)
+				r.turnAway(c, seawall.ReasonQueueTimeout, &r.want.Rejected.QueueTimeout)
+			}
 		}
 	}
 }
@@ -408,25 +431,10 @@ func (r *reference) update(cfg bulkhead.Config, now time.Duration) {
 		}
 		r.queue = nil
 	}
-	resized := cfg.Limit != r.cfg.Limit
+	was := r.cfg.Limit
 	r.cfg = cfg
 	r.settle(now)
-	if resized {
-		r.handOvers = nil
-	}
-}
-
-// pace is the moving average over all hand-overs of this queue.
-func (r *reference) pace() (average time.Duration) {
-	for i := 1; i < len(r.handOvers); i++ {
-		gap := (r.handOvers[i].at - r.handOvers[i-1].at) / time.Duration(r.handOvers[i].slots)
-		if i == 1 {
-			average = gap
-		} else {
-			average += (gap - average) / 8
-		}
-	}
-	return average
+	r.pace = r.pace * time.Duration(was) / time.Duration(cfg.Limit)
 }
 
 // service is how long a call takes at the least.
@@ -446,7 +454,7 @@ func (r *reference) service() time.Duration {
 // expect is how long c has to wait for the slots that it asks for.
 func (r *reference) expect(c *modelCall) time.Duration {
 	mine := c.asked
-	if !r.newestFirst() {
+	if !r.newestFirst(c.priority) {
 		for _, other := range r.line(c.priority) {
 			mine += other.asked
 		}
@@ -460,7 +468,7 @@ func (r *reference) expect(c *modelCall) time.Duration {
 	if percent := r.percent(c.priority); percent > 0 {
 		ahead = min(ahead, max(0, mine*100-r.dues[c.priority])/percent+1)
 	}
-	return time.Duration(ahead) * r.pace()
+	return time.Duration(ahead) * r.pace
 }
 
 func (r *reference) stats() bulkhead.Stats {

@@ -69,8 +69,10 @@ func (b *Bulkhead) rehearse(s *settings, n int) holding {
 // resettleLocked does for those that wait what new settings mean for them.
 func (b *Bulkhead) resettleLocked(s *settings) {
 	if s.Mode == seawall.ForcedOpen {
-		for w := b.queue.oldest(); w != nil; w = b.queue.oldest() {
-			b.refuseLocked(w, forced, 0)
+		for l := range b.queue.lines {
+			for w := b.queue.lines[l].first; w != nil; w = b.queue.lines[l].first {
+				b.refuseLocked(w, forced, 0)
+			}
 		}
 	}
 	b.settleLocked(s, mono.Now())

@@ -16,14 +16,14 @@ const (
 	// they are the likeliest to have been given up, and serving them makes all others as late as they are.
 	//
 	// The idea and the two times are those of Facebook (Maurer, "Fail at Scale", ACM Queue 13/8, 2015), and the rule by
-	// which a queue is a standing one that of CoDel (Nichols and Jacobson, RFC 8289): the oldest has waited for
-	// Queue.Target, or the queue was full, whenever anybody looked during a whole Queue.Interval. It ends when the queue
-	// is empty, or when there was no such sight for a Queue.Interval. Facebook's rule, that the queue has not been empty
-	// for that long, would also hold for a queue that is short and quick and never quite empty.
+	// which a queue is a standing one that of CoDel (Nichols and Jacobson, RFC 8289): whenever anybody looked during a
+	// whole Queue.Interval, the oldest had waited for Queue.Target. It ends when the queue is empty, or when there was no
+	// such sight for a Queue.Interval. Facebook's rule, that the queue has not been empty for that long, would also hold
+	// for a queue that is short and quick and never quite empty.
 	//
-	// Where slots come free more slowly than once in Queue.Target, that time stands in for the target: else nobody could
-	// wait at all. CoDel has the same exception, for a queue of one packet. And the call whose turn it is is never
-	// dropped for its age: the slot would be lost.
+	// Each level of importance is judged alone, since the more important one waits less. Where slots come free more slowly
+	// than once in Queue.Target, that time stands in for the target: else nobody could wait at all. CoDel has the same
+	// exception, for a queue of one packet. And the next one of a level is never dropped for its age: a slot could be lost.
 	AdaptiveLIFO
 )
 
@@ -59,7 +59,7 @@ func (o *Order) UnmarshalText(text []byte) error {
 	return fmt.Errorf("bulkhead: no such order: %q, want one of %q", text, orderNames[1:])
 }
 
-// crowd knows whether the queue has become a standing one.
+// crowd knows whether the line of a level has become a standing one.
 type crowd struct {
 	seen     bool // crowded at the latest look; stays so while it stands
 	since    time.Duration
@@ -67,12 +67,12 @@ type crowd struct {
 	standing bool
 }
 
-// look takes note of whether the queue is crowded now, and for how long it has been so at least.
-func (c *crowd) look(now time.Duration, crowded bool, since, interval time.Duration) {
+// look takes note of a line whose oldest is old from an instant on.
+func (c *crowd) look(now, old, interval time.Duration) {
 	switch {
-	case crowded && !c.seen:
-		c.seen, c.since, c.latest = true, since, now
-	case crowded:
+	case now >= old && !c.seen:
+		c.seen, c.since, c.latest = true, old, now
+	case now >= old:
 		c.latest = now
 	case !c.standing || now-c.latest >= interval:
 		*c = crowd{}

@@ -33,6 +33,11 @@ func (p *pace) handedOver(now time.Duration, n int) {
 	p.last, p.begun = now, true
 }
 
+// resize reckons with another number of slots, which come free at another pace in proportion.
+func (p *pace) resize(from, to int) {
+	p.between = min(p.between*time.Duration(from)/time.Duration(to), slowest)
+}
+
 // expect returns how long it takes until so many slots have come free: 0 if nothing is known.
 func (p *pace) expect(slots int64) time.Duration {
 	return time.Duration(min(slots, farthest)) * p.between

@@ -86,16 +86,6 @@ func (q *queue) remove(w *waiter, end fate) {
 	}
 }
 
-// oldest returns the waiter that came first, or nil.
-func (q *queue) oldest() (oldest *waiter) {
-	for l := range q.lines {
-		if w := q.lines[l].first; w != nil && (oldest == nil || w.since < oldest.since) {
-			oldest = w
-		}
-	}
-	return oldest
-}
-
 // head returns who is next in a line, or nil.
 func (l *line) head(newestFirst bool) *waiter {
 	if newestFirst {
@@ -103,3 +93,6 @@ func (l *line) head(newestFirst bool) *waiter {
 	}
 	return l.first
 }
+
+// tail returns who would be the last of a line, or nil.
+func (l *line) tail(newestFirst bool) *waiter { return l.head(!newestFirst) }

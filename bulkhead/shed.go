@@ -16,10 +16,11 @@ const (
 	// tasks do, and the other calls were served in vain. It costs nothing while there is no overload.
 	//
 	// It follows WeChat's DAGOR (Zhou et al., "Overload Control for Scaling WeChat Microservices", SoCC 2018). When the
-	// queue has become a standing one (see [AdaptiveLIFO]) the bulkhead begins to count: who asks, by level and by 128
+	// queue has become a standing one (see [AdaptiveLIFO]), or more than a twentieth of those who came to it in a second
+	// was turned away, the bulkhead begins to count: who asks, by level and by 128
 	// ranges of the hash, and how much is served, in windows of a second or, where fewer than 500 calls come in one, up
 	// to ten. After each window it lets as many of the hash's range in as had asked for what was served, or for a
-	// twentieth less if some had been turned away behind the door. What is guaranteed to a level by [Shares] goes to its
+	// fiftieth less if some had been turned away behind the door. What is guaranteed to a level by [Shares] goes to its
 	// users first. The counting ends with a window in which nobody was turned away. A slot that is free while nobody
 	// waits goes to whoever asks: so what is served is what can be, and the door opens when there is more of it.
 	//
@@ -27,7 +28,7 @@ const (
 	// turned away by the dice, in the same proportion. The hash is no secret: whoever may choose a user's name freely may
 	// choose one that comes through.
 	//
-	// Without a queue there is no standing one, and ByUser does nothing.
+	// Without a queue ByUser does nothing.
 	ByUser
 )
 
@@ -87,6 +88,31 @@ type shedder struct {
 	lost   int                    // and behind it
 }
 
+// drops notices overload that lasts although the queue is never a standing one, because it is short and its slots come
+// free together.
+type drops struct {
+	began              time.Duration // of the window, if it has begun
+	begun              bool
+	admitted, rejected int64 // as counted then
+}
+
+// dropsLocked reports whether of those who found no slot free in the latest window more than a twentieth was turned away.
+func (b *Bulkhead) dropsLocked(now time.Duration) bool {
+	d := &b.drops
+	if d.begun && now-d.began < shedWindow {
+		return false
+	}
+	latest := drops{began: now, begun: true}
+	for l := range b.counts.levels {
+		latest.admitted += b.counts.levels[l].admitted.Load()
+		latest.rejected += b.counts.levels[l].rejected.Load()
+	}
+	admitted, rejected := latest.admitted-d.admitted, latest.rejected-d.rejected
+	lasting := d.begun && now-d.began < shedMaxWindow && rejected > (admitted+rejected)/20
+	*d = latest
+	return lasting
+}
+
 // countFrom begins to count: from now on all calls come by the lock.
 func (b *Bulkhead) countFrom(now time.Duration) {
 	b.shedder = &shedder{began: now}
@@ -96,33 +122,46 @@ func (b *Bulkhead) countFrom(now time.Duration) {
 	b.settings.Store(b.settings.Load().counting())
 }
 
-// passDoor counts a newcomer, and reports whether it may come in.
-func (b *Bulkhead) passDoor(c newcomer, now time.Duration) bool {
+// passDoor counts a newcomer, and gives it its slots if they are free. Else it reports whether the call may wait for them.
+func (b *Bulkhead) passDoor(c newcomer, now time.Duration) (h holding, pass bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	d, s := b.shedder, b.settings.Load()
 	if d == nil {
-		return true
+		return nothing, true
 	}
 	d.startEpoch(c.epoch, now)
 	if d.windowIsOver(now) {
-		if d.shed == 0 && d.lost == 0 && !b.crowd.standing {
+		if d.shed == 0 && d.lost == 0 && !b.standingLocked() {
 			b.shedder = nil
 			b.settings.Store(newSettings(s.Config))
-			return true
+			return nothing, true
 		}
 		d.adjust(&s.parts)
 		d.startWindow(now)
 	}
 	d.calls++
 	d.asked[c.level][c.hash>>bucketBits] += int64(c.asked)
-	if int64(c.hash) < d.pass[c.level] {
-		return true
+	if n := min(c.asked, s.Limit); b.takeLocked(s, n) {
+		d.admitted(n)
+		return holdingOf(slot, n), true
 	}
-	if w := b.state.load(); w.waiting() == 0 && w.inUse()+min(c.asked, s.Limit) <= s.Limit {
-		return true
+	if int64(c.hash) < d.pass[c.level] {
+		return nothing, true
 	}
 	d.shed++
+	return nothing, false
+}
+
+// takeLocked takes slots that are free while nobody waits.
+func (b *Bulkhead) takeLocked(s *settings, n int) bool {
+	for w := b.state.load(); w.waiting() == 0 && w.inUse()+n <= s.Limit; w = b.state.load() {
+		if w.countFull() {
+			b.foldLocked()
+		} else if b.state.swap(w, w+word(n)*oneInUse+oneAdmitted) {
+			return true
+		}
+	}
 	return false
 }
 
@@ -148,7 +187,7 @@ func (d *shedder) startEpoch(number int64, now time.Duration) {
 
 func (d *shedder) windowIsOver(now time.Duration) bool {
 	age := now - d.began
-	return age >= shedMaxWindow || age >= shedWindow && d.calls >= shedMinCalls
+	return age >= shedMaxWindow || age >= shedWindow && (d.calls >= shedMinCalls || d.shed+d.lost == 0)
 }
 
 func (d *shedder) startWindow(now time.Duration) {
@@ -159,7 +198,7 @@ func (d *shedder) startWindow(now time.Duration) {
 func (d *shedder) adjust(parts *[levels]int64) {
 	budget := d.served
 	if d.lost > 0 {
-		budget -= budget / 20
+		budget -= budget / 50
 	}
 	var need, get [levels]int64
 	rest := budget

@@ -52,7 +52,7 @@ func (b *Bulkhead) swap(edit func(Config) Config) (old, s *settings) {
 	b.settings.Store(s)
 	b.resettleLocked(s)
 	if s.Limit != old.Limit {
-		b.pace = pace{} // another number of slots comes free at another pace
+		b.pace.resize(old.Limit, s.Limit)
 	}
 	return old, s
 }

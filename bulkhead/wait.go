@@ -21,8 +21,14 @@ func (b *Bulkhead) queueUp(ctx context.Context, s *settings, c newcomer) (holdin
 	now := mono.Now()
 	if s.Shedding == ByUser {
 		c.hash, c.epoch = hashOf(ctx)
-		if s.counts && !b.passDoor(c, now) {
-			return nothing, b.turnAway(ctx, c.level, shed, 0)
+		if s.counts {
+			h, pass := b.passDoor(c, now)
+			if !pass {
+				return nothing, b.turnAway(ctx, c.level, shed, 0)
+			}
+			if h != nothing {
+				return h, nil
+			}
 		}
 	}
 	w := &waiter{newcomer: c, told: make(chan struct{}), since: now, left: left}
@@ -126,7 +132,7 @@ func (b *Bulkhead) vainLocked(s *settings, c *waiter) (why refusal, after time.D
 // come sooner.
 func (b *Bulkhead) expectLocked(s *settings, l level, asked int) time.Duration {
 	mine := int64(asked)
-	if !b.newestFirstLocked(s) {
+	if !b.newestFirstLocked(s, l) {
 		mine += b.queue.lines[l].slots
 	}
 	ahead := mine
