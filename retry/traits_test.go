@@ -1,6 +1,7 @@
 package retry_test
 
 import (
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,5 +67,44 @@ func TestRetryIsKeptForAMinuteAfterItsBudgetRefused(t *testing.T) {
 			_ = own.Do(t.Context(), succeed)
 		}
 		expect("half full again", false)
+	})
+}
+
+// T76
+func TestFamilyDoesNotFillAnEmptyBudgetByForgettingIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		made := 0
+		hosts := seawall.NewGroup(2, func(host string) *seawall.Pipeline {
+			made++
+			return seawall.Chain(retry.New(host, retry.Config{
+				Backoff: retry.Backoff{Kind: retry.Immediate}, Registry: new(seawall.Registry).Detached(),
+			}))
+		})
+		others := func() {
+			for host := range 100 {
+				_ = hosts.For(strconv.Itoa(host)).Do(t.Context(), succeed)
+			}
+		}
+		attempts := 0
+		for range 20 {
+			_ = hosts.For("down").Do(t.Context(), counting(&attempts, down))
+			if attempts >= 20 { // the ten tokens are spent: from here on it is refused
+				others()
+			}
+		}
+		if attempts != 30 {
+			t.Errorf("20 calls of a host that is down took %d attempts, want the calls and a burst of 10", attempts)
+		}
+		time.Sleep(time.Minute)
+		before := made
+		others()
+		others()
+		if hosts.Len() > 3 {
+			t.Errorf("%d hosts are kept", hosts.Len())
+		}
+		_ = hosts.For("down")
+		if made != before+201 {
+			t.Errorf("%d chains were made, want those of the others twice and of the host that is forgotten at last", made-before)
+		}
 	})
 }
