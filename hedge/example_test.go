@@ -1,0 +1,120 @@
+package hedge_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/hedge"
+	"github.com/seawall-go/seawall/retry"
+)
+
+// ask asks a replica for each attempt; the first one hangs.
+func ask(ctx context.Context) (string, error) {
+	switch seawall.Attempt(ctx) {
+	case 1:
+		<-ctx.Done()
+		return "", context.Cause(ctx)
+	default:
+		return "replica 2", nil
+	}
+}
+
+// Two replicas: the second one is asked if the first has not answered within 20 ms.
+func ExampleNew() {
+	search := hedge.New("search", hedge.Config{Delay: 20 * time.Millisecond})
+
+	answer, err := seawall.Call(context.Background(), search, ask)
+	fmt.Println(answer, err)
+	fmt.Println(search.Stats().Hedge, "call was won by a later attempt")
+	// Output:
+	// replica 2 <nil>
+	// 1 call was won by a later attempt
+}
+
+// By default the delay follows the latency: the slowest 5 % of the calls get a second attempt, here the slowest 1 %, as
+// soon as enough latencies are known.
+func ExampleConfig_latency() {
+	search := hedge.New("search", hedge.Config{
+		Latency: hedge.Latency{Percentile: 0.99, MinCalls: 1000, Min: 5 * time.Millisecond},
+		Cap:     hedge.Cap{Ratio: 0.02, Burst: 5},
+	})
+
+	_, known := search.Delay()
+	fmt.Println(known)
+	// Output: false
+}
+
+// A hedge inside a retry takes from the retry's budget: together they add no more than 10 % to the load.
+func ExampleHedge_Budget() {
+	again := retry.New("articles", retry.Config{})
+	late := hedge.New("articles", hedge.Config{Budget: again.Budget()})
+	chain := seawall.Chain(again, late)
+
+	fmt.Println(chain)
+	fmt.Println(late.Budget() == again.Budget())
+	// Output:
+	// retry "articles" → hedge "articles"
+	// true
+}
+
+// Each shard has a latency of its own, and all share one budget.
+func ExampleHedge_group() {
+	budget := seawall.NewBudget(seawall.BudgetConfig{})
+	quiet := seawall.DefaultRegistry().Detached()
+	shards := seawall.NewGroup(1000, func(shard string) *seawall.Pipeline {
+		return seawall.Chain(hedge.New(shard, hedge.Config{Budget: budget, Funding: hedge.Contribute, Registry: quiet}))
+	})
+
+	answer, err := seawall.Call(context.Background(), shards.For("shard 7"), func(context.Context) (int, error) {
+		return 42, nil
+	})
+	fmt.Println(answer, err)
+	// Output: 42 <nil>
+}
+
+func ExampleHedge_Do() {
+	mail := hedge.New("mail", hedge.Config{Delay: hedge.OnFailure})
+
+	err := mail.Do(context.Background(), func(ctx context.Context) error {
+		if seawall.Attempt(ctx) == 1 {
+			return errors.New("relay 1: connection refused") // and relay 2 is tried at once
+		}
+		return nil
+	})
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+func ExampleError() {
+	mail := hedge.New("relays", hedge.Config{Delay: hedge.OnFailure})
+	errFull := errors.New("mailbox full")
+
+	err := mail.Do(context.Background(), func(ctx context.Context) error {
+		if seawall.Attempt(ctx) == 1 {
+			return errors.New("relay 1: connection refused")
+		}
+		return errFull
+	})
+
+	if e, ok := errors.AsType[*hedge.Error](err); ok {
+		fmt.Println(e.Attempts, "attempts, the last one:", e.Last)
+	}
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, errFull))
+	// Output:
+	// 2 attempts, the last one: mailbox full
+	// hedge "relays": 2 attempts, last: mailbox full
+	// true
+}
+
+func ExampleHedge_Update() {
+	search := hedge.New("search.live", hedge.Config{Registry: (&seawall.Registry{}).Detached()})
+
+	cfg := search.Config()
+	cfg.MaxAttempts = 100
+	fmt.Println(search.Update(cfg))
+	// Output: hedge: Config.MaxAttempts is 100, want 1 to 10
+}
