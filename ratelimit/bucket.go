@@ -56,7 +56,8 @@ func (b *bucket) borrow(now time.Duration, n int) { b.limiter.ReserveN(b.at(now)
 // Its Reservation.Cancel gives nothing back for a call that has begun, and of one that waits only what nobody has
 // reserved behind it.
 func (b *bucket) give(now time.Duration, tokens float64) {
-	b.limiter.ReserveN(b.at(now), -int(math.Ceil(tokens*scale)))
+	const rounding = 1e-6 // of a thousandth: what floats make of a whole number
+	b.limiter.ReserveN(b.at(now), -int(math.Ceil(tokens*scale-rounding)))
 }
 
 // tokens returns what is in the bucket, below 0 if it is in debt.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,11 +33,13 @@ func succeed(context.Context) error { return nil }
 
 // attempt is an Acquire in a goroutine of its own. Its fields may be read once it has ended.
 type attempt struct {
-	ended  bool
+	over   atomic.Bool
 	permit *seawall.Permit
 	err    error
 	took   time.Duration
 }
+
+func (a *attempt) ended() bool { return a.over.Load() }
 
 // start begins an attempt and waits, in a synctest bubble, until it has ended or waits.
 func start(ctx context.Context, g seawall.Gate) *attempt {
@@ -44,7 +47,8 @@ func start(ctx context.Context, g seawall.Gate) *attempt {
 	go func() {
 		began := time.Now()
 		permit, err := g.Acquire(ctx)
-		a.ended, a.permit, a.err, a.took = true, &permit, err, time.Since(began)
+		a.permit, a.err, a.took = &permit, err, time.Since(began)
+		a.over.Store(true)
 	}()
 	synctest.Wait()
 	return a
@@ -54,7 +58,7 @@ func start(ctx context.Context, g seawall.Gate) *attempt {
 func (a *attempt) settle(t *testing.T) error {
 	t.Helper()
 	synctest.Wait()
-	if !a.ended {
+	if !a.ended() {
 		t.Fatal("the call still waits")
 	}
 	return a.err

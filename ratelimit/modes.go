@@ -30,11 +30,14 @@ func (l *Limiter) SetMode(m seawall.Mode) error {
 	return nil
 }
 
-// rehearseLocked lets a call in and judges it as enforce mode would, beside the calls that would wait by now. Who leaves
-// while it waits is not foreseen.
+// rehearseLocked lets a call in and judges it as enforce mode would, beside the calls that would wait by now: those have
+// put the bucket in debt. That one leaves while it waits, or is refunded then, is not foreseen.
 func (l *Limiter) rehearseLocked(s *settings, n int, now, left time.Duration) answer {
 	for len(l.rehearsed) > 0 && l.rehearsed[0] <= now {
 		l.rehearsed = l.rehearsed[1:]
+	}
+	if l.take(now, n) {
+		return l.grantLocked(n)
 	}
 	wait := l.wait(now, float64(n))
 	a := l.judgeLocked(s, n, now, left, len(l.rehearsed))
@@ -62,7 +65,7 @@ func (l *Limiter) resettleLocked(s *settings, now time.Duration) {
 			l.queue.remove(w, l.releaseLocked(s.Mode, w.n, now))
 		}
 	}
-	l.armLocked(now)
+	l.serveLocked(now) // who is first now may want less
 }
 
 // releaseLocked answers a call that waits at a switch to a mode in which nobody does.

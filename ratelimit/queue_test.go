@@ -21,8 +21,8 @@ func TestLimiterServesInOrder(t *testing.T) {
 		}
 		for i := range calls {
 			for j, c := range calls {
-				if c.ended != (j < i) {
-					t.Fatalf("after %d tokens, call %d has ended: %t", i, j, c.ended)
+				if c.ended() != (j < i) {
+					t.Fatalf("after %d tokens, call %d has ended: %t", i, j, c.ended())
 				}
 			}
 			time.Sleep(100 * time.Millisecond)
@@ -43,10 +43,10 @@ func TestLimiterLetsNobodyOvertake(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 		second := start(t.Context(), l)
 		time.Sleep(50 * time.Millisecond)
-		if err := first.settle(t); err != nil || second.ended {
-			t.Errorf("first: %v; the second has ended: %t", err, second.ended)
+		if err := first.settle(t); err != nil || second.ended() {
+			t.Errorf("first: %v; the second has ended: %t", err, second.ended())
 		}
-		if err := start(t.Context(), l); err.ended {
+		if newcomer := start(t.Context(), l); newcomer.ended() {
 			t.Error("a newcomer got in while another one waits")
 		}
 		time.Sleep(time.Second)
@@ -127,7 +127,7 @@ func TestLimiterRefundsACanceledWait(t *testing.T) {
 			time.Sleep(150 * time.Millisecond)
 			synctest.Wait()
 			for i, c := range calls {
-				if !c.ended {
+				if !c.ended() {
 					t.Errorf("%d left at 50ms, and %d still waits at 200ms", leaver, i)
 				}
 			}
