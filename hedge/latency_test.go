@@ -204,7 +204,7 @@ func TestLatencyShiftIsNoStorm(t *testing.T) {
 		for i := range keys {
 			k := &keys[i]
 			k.hedge, _ = newHedge(t, hedge.Config{
-				Budget: budget, Funding: hedge.Contribute, Latency: hedge.Latency{Window: window},
+				Budget: budget, Funding: hedge.Contribute, Latency: hedge.Latency{Window: window, MinCalls: 50},
 			})
 			k.law = newLaw(uint64(i), func(r *rand.Rand) time.Duration {
 				d := 5*ms + exponential(5*ms)(r)
