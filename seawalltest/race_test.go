@@ -1,0 +1,5 @@
+//go:build race
+
+package seawalltest_test
+
+const raceEnabled = true
