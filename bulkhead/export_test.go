@@ -40,3 +40,21 @@ func Foretell(handOvers []time.Duration, position int) time.Duration {
 
 // SlotTicket returns what is noted on the permit of a call that holds a slot.
 func SlotTicket() seawall.Ticket { return seawall.Ticket{Generation: uint64(slot)} }
+
+// ServiceExpected returns how long a call is taken to need after calls that took so long.
+func ServiceExpected(took ...time.Duration) time.Duration {
+	var s service
+	for _, d := range took {
+		s.ended(d)
+	}
+	return s.expect()
+}
+
+// HashUser returns the hash by which the calls of a user are shed in an epoch.
+func HashUser(user string, epoch int64) uint32 { return hashUser(user, epoch) }
+
+// Counts reports whether all calls are counted, because of overload.
+func (b *Bulkhead) Counts() bool { return b.settings.Load().counts }
+
+// Epoch is for how long the users who are turned away are the same ones.
+const Epoch = epoch

@@ -38,7 +38,7 @@ func (b *Bulkhead) settleLocked(s *settings, now time.Duration) {
 	}
 	for l := range b.crowds {
 		if b.queue.lines[l].calls == 0 {
-			b.crowds[l] = crowd{}
+			b.crowds[l].seen = false
 		}
 	}
 	b.notePushersLocked(s)
@@ -161,15 +161,15 @@ func (b *Bulkhead) lookLocked(s *settings, now time.Duration) {
 			b.crowds[l].look(now, oldest.since+b.targetLocked(s), s.Queue.Interval)
 		}
 	}
-	if s.Shedding == ByUser && b.shedder == nil && (b.standingLocked() || b.dropsLocked(now)) {
+	if s.Shedding == ByUser && b.shedder == nil && (b.standingLocked(s, now) || b.dropsLocked(now)) {
 		b.countFrom(now)
 	}
 }
 
 // standingLocked reports whether one of the lines has become a standing one.
-func (b *Bulkhead) standingLocked() bool {
+func (b *Bulkhead) standingLocked(s *settings, now time.Duration) bool {
 	for l := range b.crowds {
-		if b.crowds[l].standing {
+		if b.crowds[l].stands(now, s.Queue.Interval) {
 			return true
 		}
 	}

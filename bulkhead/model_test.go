@@ -24,8 +24,9 @@ type reference struct {
 
 // modelCrowd is what has been seen of a level in which the oldest was old.
 type modelCrowd struct {
-	since, latest time.Duration
-	standing      bool
+	sights   []time.Duration // since when the oldest was old, without an end
+	standing bool
+	latest   time.Duration
 }
 
 // modelCall is one call, and how it should stand.
@@ -230,9 +231,9 @@ func (r *reference) settle(now time.Duration) {
 	if len(r.queue) == 0 {
 		r.pace, r.handOvers, r.services, r.dues = 0, 0, nil, nil
 	}
-	for p := range r.crowds {
+	for p, c := range r.crowds {
 		if len(r.line(p)) == 0 {
-			delete(r.crowds, p)
+			c.sights = nil
 		}
 	}
 }
@@ -363,19 +364,24 @@ func (r *reference) look(now time.Duration) {
 		if len(line) == 0 {
 			continue
 		}
+		if r.crowds[p] == nil {
+			r.crowds[p] = &modelCrowd{}
+		}
 		c := r.crowds[p]
-		switch old := line[0].since + r.target(); {
-		case now >= old && c == nil:
-			c = &modelCrowd{since: old, latest: now}
-			r.crowds[p] = c
-		case now >= old:
-			c.latest = now
-		case c != nil && (!c.standing || now-c.latest >= r.cfg.Queue.Interval):
-			delete(r.crowds, p)
+		if now-c.latest >= r.cfg.Queue.Interval {
+			c.standing = false
+		}
+		old := line[0].since + r.target()
+		if now < old {
+			c.sights = nil
 			continue
 		}
-		if c != nil && now-c.since >= r.cfg.Queue.Interval {
+		c.sights = append(c.sights, old)
+		if now-c.sights[0] >= r.cfg.Queue.Interval {
 			c.standing = true
+		}
+		if c.standing {
+			c.latest = now
 		}
 	}
 }

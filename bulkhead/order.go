@@ -17,9 +17,9 @@ const (
 	//
 	// The idea and the two times are those of Facebook (Maurer, "Fail at Scale", ACM Queue 13/8, 2015), and the rule by
 	// which a queue is a standing one that of CoDel (Nichols and Jacobson, RFC 8289): whenever anybody looked during a
-	// whole Queue.Interval, the oldest had waited for Queue.Target. It ends when the queue is empty, or when there was no
-	// such sight for a Queue.Interval. Facebook's rule, that the queue has not been empty for that long, would also hold
-	// for a queue that is short and quick and never quite empty.
+	// whole Queue.Interval, the oldest had waited for Queue.Target. It ends when there was no such sight for a whole
+	// Queue.Interval. By Facebook's rule it would begin when the queue has not been empty for that long, as one that is
+	// short and quick may be, and end when it is empty, which it soon is where the old are dropped.
 	//
 	// Each level of importance is judged alone, since the more important one waits less. Where slots come free more slowly
 	// than once in Queue.Target, that time stands in for the target: else nobody could wait at all. CoDel has the same
@@ -61,23 +61,32 @@ func (o *Order) UnmarshalText(text []byte) error {
 
 // crowd knows whether the line of a level has become a standing one.
 type crowd struct {
-	seen     bool // crowded at the latest look; stays so while it stands
-	since    time.Duration
-	latest   time.Duration // when it was last seen
+	seen     bool          // the oldest was old at the latest look
+	since    time.Duration // and has been at all since then; only if seen
 	standing bool
+	latest   time.Duration // when the oldest was last seen to be old; only if standing
 }
 
 // look takes note of a line whose oldest is old from an instant on.
 func (c *crowd) look(now, old, interval time.Duration) {
+	if !c.stands(now, interval) {
+		c.standing = false
+	}
 	switch {
-	case now >= old && !c.seen:
-		c.seen, c.since, c.latest = true, old, now
-	case now >= old:
-		c.latest = now
-	case !c.standing || now-c.latest >= interval:
-		*c = crowd{}
+	case now < old:
+		c.seen = false
+	case !c.seen:
+		c.seen, c.since = true, old
 	}
 	if c.seen && now-c.since >= interval {
 		c.standing = true
 	}
+	if c.seen && c.standing {
+		c.latest = now
+	}
+}
+
+// stands reports whether the line has been a standing one within the interval.
+func (c *crowd) stands(now, interval time.Duration) bool {
+	return c.standing && now-c.latest < interval
 }

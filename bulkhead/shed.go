@@ -132,7 +132,7 @@ func (b *Bulkhead) passDoor(c newcomer, now time.Duration) (h holding, pass bool
 	}
 	d.startEpoch(c.epoch, now)
 	if d.windowIsOver(now) {
-		if d.shed == 0 && d.lost == 0 && !b.standingLocked() {
+		if d.shed == 0 && d.lost == 0 && !b.standingLocked(s, now) {
 			b.shedder = nil
 			b.settings.Store(newSettings(s.Config))
 			return nothing, true
