@@ -54,6 +54,7 @@ type Budget struct {
 
 	_      [64]byte // apart from what never changes
 	tokens atomic.Int64
+	_      [56]byte // and from other budgets
 }
 
 const microTokens = 1_000_000

@@ -70,7 +70,8 @@ type Verdict struct {
 	After   time.Duration // no attempt before this; 0 if the dependency did not say
 }
 
-// Permanent wraps err so that it is not retried. The error matches err, and its text is err's. Permanent(nil) is nil.
+// Permanent wraps err so that it is not retried, and is otherwise judged as err is. The error matches err, and its text
+// is err's. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -82,6 +83,12 @@ type permanentError struct{ err error }
 
 func (e *permanentError) Error() string { return e.err.Error() }
 func (e *permanentError) Unwrap() error { return e.err }
+
+func (e *permanentError) Verdict() Verdict {
+	v := Classify(e.err)
+	v.Repeat = RepeatNever
+	return v
+}
 
 // ErrAborted is what a policy is told when op panicked or called runtime.Goexit. It is judged as a failure that is not
 // repeated. Callers never see it: the panic goes on.
@@ -121,8 +128,8 @@ type retryAfterer interface {
 //   - [ErrCanceled]: [Ignored]
 //   - [ErrAborted]: [Failure], never repeated
 //   - an error in err's tree with a method Verdict() Verdict: what that says. The errors of our adapters have it, and
-//     [RejectedError]: a rejection by a gate is [Ignored] and not repeated
-//   - [Permanent]: [Failure], never repeated
+//     [RejectedError], a rejection by a gate, is [Ignored] and not repeated; that of [Permanent] is what it wraps, never
+//     repeated
 //   - any other error: [Failure], repeated if idempotent, not before what a RetryAfter() time.Duration in its tree says
 //
 // An error that is context.Canceled or context.DeadlineExceeded is like any other here, because the context decides
@@ -138,9 +145,6 @@ func Classify(err error) Verdict {
 	}
 	if v, ok := errors.AsType[verdicter](err); ok {
 		return v.Verdict()
-	}
-	if _, ok := errors.AsType[*permanentError](err); ok {
-		return Verdict{Outcome: Failure}
 	}
 	v := Verdict{Outcome: Failure, Repeat: RepeatIfIdempotent}
 	if r, ok := errors.AsType[retryAfterer](err); ok {
