@@ -108,3 +108,6 @@ const RebaseAt = int64(rebaseAt >> 32)
 
 // PartsPerMillion returns the failure rate as it is compared.
 func PartsPerMillion(cfg Config) int64 { return int64(newSettings(cfg).failures) }
+
+// Trackings returns how many settings of Slow.Over there are calls of, the one in force included.
+func (b *Breaker) Trackings() int { return len(b.era.Load().older) + 1 }
