@@ -123,7 +123,7 @@ func TestPanicOfTheClassifierIsTheCallersAndCostsNothing(t *testing.T) {
 	})
 }
 
-// T5: a hedge around a retry, and a retry around a hedge, share nothing but their own state: no call sees the attempts of
+// T5, in real time for the race detector's sake: a hedge around a retry, and a retry around a hedge, share nothing but their own state: no call sees the attempts of
 // another. Their products are as large as they must be.
 func TestHedgeAndRetryCompose(t *testing.T) {
 	newRetry := func() *retry.Retry {
@@ -139,20 +139,20 @@ func TestHedgeAndRetryCompose(t *testing.T) {
 		"hedge around retry": seawall.Chain(newH(), newRetry()),
 		"retry around hedge": seawall.Chain(newRetry(), newH()),
 	} {
-		synctest.Test(t, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			var runs atomic.Int32
 			err := chain.Do(t.Context(), func(context.Context) error {
 				runs.Add(1)
 				return errDown
 			})
 			if runs.Load() != 6 || !errors.Is(err, errDown) {
-				t.Errorf("%s: op ran %d times; %v", name, runs.Load(), err)
+				t.Errorf("op ran %d times; %v", runs.Load(), err)
 			}
 			var wg sync.WaitGroup
 			for i := range uint64(25) {
 				wg.Go(func() {
 					for range 20 {
-						callRandomly(t, name, chain, newLaw(i, exponential(8*ms)))
+						callRandomly(t, chain, newLaw(i, exponential(8*ms)))
 					}
 				})
 			}
@@ -162,7 +162,7 @@ func TestHedgeAndRetryCompose(t *testing.T) {
 }
 
 // callRandomly makes a call whose attempts take a random time, and fail if they are fast.
-func callRandomly(t *testing.T, name string, p seawall.Policy, l *law) {
+func callRandomly(t *testing.T, p seawall.Policy, l *law) {
 	t.Helper()
 	got, err := seawall.Call(t.Context(), p, func(ctx context.Context) (string, error) {
 		begin := time.Now()
@@ -175,7 +175,7 @@ func callRandomly(t *testing.T, name string, p seawall.Policy, l *law) {
 		return "ok", nil
 	})
 	if err == nil && got != "ok" || err != nil && !errors.Is(err, errDown) {
-		t.Errorf("%s: got %q, %v", name, got, err)
+		t.Errorf("got %q, %v", got, err)
 	}
 }
 
@@ -194,70 +194,61 @@ func TestRetryInsideThatGaveUpDoesNotBeatASlowSuccess(t *testing.T) {
 	})
 }
 
-// T44
+// T44. In real time: so many goroutines in one bubble can crash the race detector, golang/go#78156.
 func TestEveryCallHasExactlyOneResult(t *testing.T) {
 	old := slog.Default()
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // losers that panic
 	defer slog.SetDefault(old)
-	seen := map[string]float64{}
-	// 2,000 goroutines, but not in one bubble: golang/go#78156.
-	for round := range uint64(10) {
-		synctest.Test(t, func(t *testing.T) { mixedCalls(t, round, seen) })
-	}
-	for name, n := range seen {
-		if n == 0 {
-			t.Errorf("no call ended as %s", name)
-		}
-	}
-}
-
-func mixedCalls(t *testing.T, round uint64, seen map[string]float64) {
-	t.Helper()
 	h, _ := newHedge(t, hedge.Config{
-		Delay: 10 * ms, MaxAttempts: 3, Cap: hedge.Cap{Ratio: 0.5}, BudgetConfig: seawall.BudgetConfig{Ratio: 0.5},
+		Delay: 2 * ms, MaxAttempts: 3, Cap: hedge.Cap{Ratio: 0.5}, BudgetConfig: seawall.BudgetConfig{Ratio: 0.5},
 	})
-	g := &gate{}
-	chain := seawall.Chain(h, g)
-	const callers, each = 200, 3
-	var attempts atomic.Int64
+	const callers, each = 2000, 5
+	outer, g := &gate{}, &gate{ends: make(chan struct{}, 3*callers*each)}
+	chain := seawall.Chain(outer, h, g)
 	var wg sync.WaitGroup
 	for caller := range uint64(callers) {
 		wg.Go(func() {
-			random := rand.New(rand.NewPCG(round, caller))
+			random := rand.New(rand.NewPCG(44, caller))
 			for range each {
-				mixedCall(t.Context(), chain, &attempts, random.Uint64())
+				mixedCall(t.Context(), chain, random.Uint64())
 			}
 		})
 	}
 	wg.Wait()
-	time.Sleep(time.Hour)
 	s := h.Stats()
-	if s.Calls() != callers*each || s.Attempts != attempts.Load() || g.in.Load() != 0 {
-		t.Errorf("%d results of %d calls, %d attempts of %d, %d still inside",
-			s.Calls(), callers*each, s.Attempts, attempts.Load(), g.in.Load())
+	calls := int64(0) // but for those whose time was up before they began
+	for i := range outer.outcomes {
+		calls += outer.outcomes[i].Load()
+	}
+	if s.Calls() != calls || calls < callers*each*9/10 {
+		t.Errorf("%d results of %d calls", s.Calls(), calls)
+	}
+	for range s.Attempts {
+		<-g.ends // those that lost are still on their way
 	}
 	for _, v := range h.Snapshot().Values {
-		seen[v.Name] += v.V
+		if v.V == 0 {
+			t.Errorf("no call ended as %s", v.Name)
+		}
 	}
 }
 
 // mixedCall makes one call each of whose attempts ends in one of many ways, and waits for the end of its goroutine.
-func mixedCall(ctx context.Context, p seawall.Policy, attempts *atomic.Int64, seed uint64) {
+func mixedCall(ctx context.Context, p seawall.Policy, seed uint64) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	random := rand.New(rand.NewPCG(seed, 0))
 	switch random.IntN(6) {
 	case 0:
 		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, time.Duration(1+random.IntN(40))*ms)
+		ctx, stop = context.WithTimeout(ctx, time.Duration(1+random.IntN(80))*ms/10)
 		defer stop()
 	case 1:
-		time.AfterFunc(time.Duration(1+random.IntN(40))*ms, cancel)
+		time.AfterFunc(time.Duration(1+random.IntN(80))*ms/10, cancel)
 	}
 	op := func(ctx context.Context) error {
-		attempts.Add(1)
 		random := rand.New(rand.NewPCG(seed, uint64(seawall.Attempt(ctx))))
-		wait := time.Duration(random.IntN(40)) * ms
+		wait := time.Duration(random.IntN(80)) * ms / 10
 		if random.IntN(4) == 0 {
 			time.Sleep(wait)
 		} else {

@@ -111,8 +111,8 @@ func (e *ends) started() []time.Duration {
 
 // gate counts how the calls through it ended, as a breaker does.
 type gate struct {
-	in       atomic.Int64
 	outcomes [4]atomic.Int64 // by seawall.Outcome
+	ends     chan struct{}   // gets one for each end; nil is off
 }
 
 func (g *gate) Do(ctx context.Context, op func(context.Context) error) error {
@@ -120,13 +120,14 @@ func (g *gate) Do(ctx context.Context, op func(context.Context) error) error {
 }
 
 func (g *gate) Acquire(context.Context) (seawall.Permit, error) {
-	g.in.Add(1)
 	return seawall.NewPermit(g, seawall.Ticket{}), nil
 }
 
 func (g *gate) Release(_ seawall.Ticket, err error) bool {
-	g.in.Add(-1)
 	g.outcomes[seawall.Classify(err).Outcome].Add(1)
+	if g.ends != nil {
+		g.ends <- struct{}{}
+	}
 	return true
 }
 

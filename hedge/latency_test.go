@@ -191,7 +191,7 @@ func TestLatencyShiftIsNoStorm(t *testing.T) {
 		const burst = 10
 		workers, window := 5, 30*time.Second
 		if raceEnabled { // see above
-			workers, window = 2, 5*time.Second
+			workers, window = 1, 10*time.Second
 		}
 		budget := seawall.NewBudget(seawall.BudgetConfig{})
 		type key struct {

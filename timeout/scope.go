@@ -18,7 +18,7 @@ import (
 //   - The call ends: one that is canceled, shared by all calls.
 type scope struct {
 	parent   context.Context
-	settings *settings
+	bound    *bound
 	deadline time.Time
 	ours     bool                     // the limit comes before the caller's deadline
 	became   atomic.Pointer[standard] // nil as long as nothing matters
@@ -47,21 +47,33 @@ func expiredContext(cause error) *standard {
 }
 
 // enter makes the context of one call.
-func (s *settings) enter(parent context.Context) *scope {
-	c := &scope{parent: parent, settings: s, deadline: time.Now().Add(s.Limit), ours: true}
-	if d, ok := parent.Deadline(); ok && !c.deadline.Before(d) {
-		c.deadline, c.ours = d, false
-	}
+func (b *bound) enter(parent context.Context) *scope {
+	c := &scope{}
+	c.start(parent, b)
 	return c
 }
 
-// scopeOf returns the scope that Enter made of outer; nil if it made none.
-func scopeOf(outer, inner context.Context) *scope {
-	c, ok := inner.(*scope)
-	if o, same := outer.(*scope); !ok || same && o == c {
-		return nil
+// start makes a zero scope the context of a call that starts now.
+func (c *scope) start(parent context.Context, b *bound) {
+	c.parent, c.bound, c.deadline, c.ours = parent, b, time.Now().Add(b.limit), true
+	if d, ok := parent.Deadline(); ok && !c.deadline.Before(d) {
+		c.deadline, c.ours = d, false
 	}
-	return c
+}
+
+// scopeOf returns the scope that Enter made of outer, and the timedScope if it is part of one; nil if Enter made none.
+func scopeOf(outer, inner context.Context) (*scope, *timedScope) {
+	switch c := inner.(type) {
+	case *scope:
+		if o, same := outer.(*scope); !same || o != c {
+			return c, nil
+		}
+	case *timedScope:
+		if o, same := outer.(*timedScope); !same || o != c {
+			return &c.scope, c
+		}
+	}
+	return nil, nil
 }
 
 // Deadline returns the limit or the caller's deadline, whichever is earlier.
@@ -99,7 +111,7 @@ func (c *scope) String() string {
 	if s, ok := c.parent.(fmt.Stringer); ok {
 		parent = s.String()
 	}
-	return fmt.Sprintf("%s.%s(%q, %v)", parent, kind, c.settings.exceeded.Name, c.settings.Limit)
+	return fmt.Sprintf("%s.%s(%q, %v)", parent, kind, c.bound.exceeded.Name, c.bound.limit)
 }
 
 // settled returns what the scope has become. If it has ended, and nobody has seen that, it becomes something here.
@@ -110,7 +122,7 @@ func (c *scope) settled() *standard {
 	err := c.parent.Err()
 	switch {
 	case c.over(err):
-		return c.become(c.settings.expired)
+		return c.become(c.bound.expired)
 	case err != nil:
 		return c.live()
 	}
@@ -129,7 +141,7 @@ func (c *scope) over(parent error) bool {
 func (c *scope) live() *standard {
 	s := &standard{}
 	if c.ours {
-		s.Context, s.cancel = context.WithDeadlineCause(c.parent, c.deadline, c.settings.exceeded)
+		s.Context, s.cancel = context.WithDeadlineCause(c.parent, c.deadline, c.bound.exceeded)
 	} else {
 		s.Context, s.cancel = context.WithCancel(c.parent)
 	}

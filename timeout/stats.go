@@ -60,14 +60,18 @@ func (t *Timeout) Stats() Stats {
 	}
 }
 
-// Snapshot returns the Stats in the form of the registry.
+// Snapshot returns the Stats in the form of the registry. "limit" is in seconds, and there only if the limit is adaptive.
 func (t *Timeout) Snapshot() seawall.Snapshot {
 	s := t.Stats()
-	return seawall.Snapshot{Kind: kind, Name: t.name, Values: []seawall.Value{
+	values := []seawall.Value{
 		{Name: "calls.ended", V: float64(s.Ended)},
 		{Name: "calls.expired", V: float64(s.Expired)},
 		{Name: "calls.caller_expired", V: float64(s.CallerExpired)},
 		{Name: "calls.canceled", V: float64(s.Canceled)},
 		{Name: "calls.aborted", V: float64(s.Aborted)},
-	}}
+	}
+	if t.settings.Load().adaptive != nil {
+		values = append(values, seawall.Value{Name: "limit", V: t.Limit().Seconds()})
+	}
+	return seawall.Snapshot{Kind: kind, Name: t.name, Values: values}
 }
