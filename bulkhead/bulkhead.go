@@ -32,7 +32,6 @@ type Bulkhead struct {
 	kind     string
 	name     string
 	registry *seawall.Registry
-	made     seawall.Mode             // in which New made it
 	settings atomic.Pointer[settings] // written under mu
 	refusals [refusalCount]atomic.Pointer[seawall.RejectedError]
 
@@ -73,7 +72,7 @@ func New(name string, cfg Config) *Bulkhead {
 // the kind and the field name, so that the gate registers that field. cfg is valid.
 func newEngine(kind, name string, registry *seawall.Registry, cfg Config) *Bulkhead {
 	cfg.Registry = registry
-	b := &Bulkhead{kind: kind, name: name, registry: registry, made: cfg.Mode}
+	b := &Bulkhead{kind: kind, name: name, registry: registry}
 	b.settings.Store(newSettings(cfg))
 	return b
 }
@@ -210,6 +209,6 @@ func (b *Bulkhead) Traits() seawall.Traits { return seawall.Traits{Kind: b.kind}
 // Keep reports whether slots are in use, calls wait, or the mode is not the one that the bulkhead was made with. A family
 // does not forget it then: see [seawall.Keeper].
 func (b *Bulkhead) Keep() bool {
-	w := b.state.load()
-	return w.inUse() > 0 || w.waiting() > 0 || b.settings.Load().Mode != b.made
+	w, s := b.state.load(), b.settings.Load()
+	return w.inUse() > 0 || w.waiting() > 0 || s.Mode != s.made
 }

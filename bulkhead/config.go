@@ -154,16 +154,17 @@ func (c Config) changes(other Config) (fields []string) {
 // settings is a Config made ready for the path of a call.
 type settings struct {
 	Config
-	free     word    // what the state must be below for a call to get in at once: Limit in enforce mode, else 0
-	capacity int     // slots that those who wait may get: Limit in enforce mode, else all that can be counted
-	places   int     // in the queue
-	whenFull refusal // why a call is rejected for which there is no place
-	counts   bool    // all calls, so that none gets in without the lock
+	free     word         // what the state must be below for a call to get in at once: Limit in enforce mode, else 0
+	capacity int          // slots that those who wait may get: Limit in enforce mode, else all that can be counted
+	places   int          // in the queue
+	whenFull refusal      // why a call is rejected for which there is no place
+	made     seawall.Mode // what it is when nobody has set it by hand
+	counts   bool         // all calls, so that none gets in without the lock
 	parts    [levels]int64
 }
 
 func newSettings(cfg Config) *settings {
-	s := &settings{Config: cfg.withDefaults(), capacity: maxInUse, whenFull: full}
+	s := &settings{Config: cfg.withDefaults(), capacity: maxInUse, whenFull: full, made: cfg.Mode}
 	s.parts = s.Shares.parts()
 	if s.Mode == seawall.Enforce {
 		s.free, s.capacity = word(s.Limit)*oneInUse, s.Limit

@@ -9,7 +9,10 @@ import (
 // level is a [seawall.Priority] as an index, the least important first.
 type level int
 
-const levels = 4
+const (
+	levels   = 4
+	critical = level(seawall.Critical - seawall.Sheddable)
+)
 
 func levelOf(ctx context.Context) level { return level(seawall.PriorityOf(ctx) - seawall.Sheddable) }
 

@@ -64,6 +64,11 @@ type Levels struct {
 	CriticalPlus, Critical, SheddablePlus, Sheddable Level
 }
 
+// at returns the numbers of a level.
+func (ls *Levels) at(l level) *Level {
+	return [levels]*Level{&ls.Sheddable, &ls.SheddablePlus, &ls.Critical, &ls.CriticalPlus}[l]
+}
+
 // Level counts the calls of one level of importance that found no slot free.
 type Level struct {
 	Admitted int64 // they got in after a wait, or a slot came free just then
@@ -78,17 +83,13 @@ func (b *Bulkhead) Stats() Stats {
 	waited := b.counts.waited.Load()
 	b.mu.Lock()
 	s, w, folded := b.settings.Load(), b.state.load(), b.folded
-	expected := b.expectLocked(s, level(seawall.Critical-seawall.Sheddable), 1)
-	var waiting [levels]int
-	for l := range waiting {
-		waiting[l] = b.queue.lines[l].calls
+	expected := b.expectLocked(s, critical, 1)
+	var each Levels
+	for l := range level(levels) {
+		counts := &b.counts.levels[l]
+		*each.at(l) = Level{counts.admitted.Load(), counts.rejected.Load(), b.queue.lines[l].calls}
 	}
 	b.mu.Unlock()
-	level := func(p seawall.Priority) Level {
-		l := p - seawall.Sheddable
-		counts := &b.counts.levels[l]
-		return Level{counts.admitted.Load(), counts.rejected.Load(), waiting[l]}
-	}
 	return Stats{
 		Limit:    s.Limit,
 		InUse:    w.inUse(),
@@ -106,44 +107,37 @@ func (b *Bulkhead) Stats() Stats {
 		},
 		ShadowRejected: b.counts.shadowRejected.Load(),
 		ExpectedWait:   expected,
-		Levels: Levels{
-			CriticalPlus:  level(seawall.CriticalPlus),
-			Critical:      level(seawall.Critical),
-			SheddablePlus: level(seawall.SheddablePlus),
-			Sheddable:     level(seawall.Sheddable),
-		},
+		Levels:         each,
 	}
 }
 
 // Snapshot returns the mode and the numbers of [Bulkhead.Stats], for the registry.
 func (b *Bulkhead) Snapshot() seawall.Snapshot {
-	s := b.Stats()
+	return seawall.Snapshot{Kind: b.kind, Name: b.name, Mode: b.settings.Load().Mode, Values: b.Stats().values()}
+}
+
+func (s Stats) values() []seawall.Value {
 	value := func(name string, n int64) seawall.Value { return seawall.Value{Name: name, V: float64(n)} }
-	snapshot := seawall.Snapshot{
-		Kind: b.kind,
-		Name: b.name,
-		Mode: b.settings.Load().Mode,
-		Values: []seawall.Value{
-			{Name: "limit", V: float64(s.Limit)},
-			{Name: "active", V: float64(s.InUse)},
-			{Name: "pending", V: float64(s.Waiting)},
-			{Name: "expected_wait", V: s.ExpectedWait.Seconds()},
-			value("calls.admitted", s.Admitted),
-			value("calls.waited", s.Waited),
-			value("calls.canceled", s.Canceled),
-			value("rejections.full", s.Rejected.Full),
-			value("rejections.queue_full", s.Rejected.QueueFull),
-			value("rejections.queue_timeout", s.Rejected.QueueTimeout),
-			value("rejections.deadline", s.Rejected.Deadline),
-			value("rejections.shed", s.Rejected.Shed),
-			value("rejections.forced", s.Rejected.Forced),
-			value("shadow_rejections", s.ShadowRejected),
-		},
+	values := []seawall.Value{
+		{Name: "limit", V: float64(s.Limit)},
+		{Name: "active", V: float64(s.InUse)},
+		{Name: "pending", V: float64(s.Waiting)},
+		{Name: "expected_wait", V: s.ExpectedWait.Seconds()},
+		value("calls.admitted", s.Admitted),
+		value("calls.waited", s.Waited),
+		value("calls.canceled", s.Canceled),
+		value("rejections.full", s.Rejected.Full),
+		value("rejections.queue_full", s.Rejected.QueueFull),
+		value("rejections.queue_timeout", s.Rejected.QueueTimeout),
+		value("rejections.deadline", s.Rejected.Deadline),
+		value("rejections.shed", s.Rejected.Shed),
+		value("rejections.forced", s.Rejected.Forced),
+		value("shadow_rejections", s.ShadowRejected),
 	}
-	for l, counts := range [levels]Level{s.Levels.Sheddable, s.Levels.SheddablePlus, s.Levels.Critical, s.Levels.CriticalPlus} {
-		name := "contended." + level(l).priority().String()
-		snapshot.Values = append(snapshot.Values,
-			value(name+".admitted", counts.Admitted), value(name+".rejected", counts.Rejected))
+	for l := range level(levels) {
+		of := s.Levels.at(l)
+		name := "contended." + l.priority().String()
+		values = append(values, value(name+".admitted", of.Admitted), value(name+".rejected", of.Rejected))
 	}
-	return snapshot
+	return values
 }

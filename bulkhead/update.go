@@ -43,6 +43,22 @@ func (b *Bulkhead) swap(edit func(Config) Config) (old, s *settings) {
 	defer b.mu.Unlock()
 	old = b.settings.Load()
 	s = newSettings(edit(old.Config))
+	s.made = old.made
+	b.putLocked(s, old)
+	return old, s
+}
+
+// adopt puts a configuration in force as if the bulkhead had been made with it, without an event.
+func (b *Bulkhead) adopt(cfg Config) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	old := b.settings.Load()
+	cfg.Registry, cfg.Weight = old.Registry, old.Weight
+	b.putLocked(newSettings(cfg), old)
+}
+
+// putLocked puts new settings in force.
+func (b *Bulkhead) putLocked(s, old *settings) {
 	if s.Shedding != ByUser || s.Mode != seawall.Enforce {
 		b.shedder = nil
 	}
@@ -54,7 +70,6 @@ func (b *Bulkhead) swap(edit func(Config) Config) (old, s *settings) {
 	if s.Limit != old.Limit {
 		b.pace.resize(old.Limit, s.Limit)
 	}
-	return old, s
 }
 
 // change swaps the settings and then logs what has changed.
