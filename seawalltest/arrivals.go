@@ -78,10 +78,10 @@ func Replay(times ...time.Duration) Arrivals {
 	}
 }
 
-// spaced are the points at which the integral of the rate grows by another gap. It is summed up in slices of a
-// millisecond, within which the rate is taken for constant.
+// spaced are the points at which the integral of the rate grows by another gap. It is summed up in slices of ten
+// milliseconds, within which the rate is taken for constant.
 func spaced(rate Rate, gap func() float64) func() (time.Duration, bool) {
-	const slice = time.Millisecond
+	const slice = 10 * time.Millisecond
 	at := time.Duration(0)
 	return func() (time.Duration, bool) {
 		for wanted := gap(); ; {
@@ -104,5 +104,5 @@ func spaced(rate Rate, gap func() float64) func() (time.Duration, bool) {
 	}
 }
 
-// farthest ends the search for an arrival under a rate that has become 0.
-const farthest = 30 * 24 * time.Hour
+// farthest is the longest scenario. It ends the search for an arrival under a rate that has become 0.
+const farthest = 24 * time.Hour

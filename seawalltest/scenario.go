@@ -25,7 +25,7 @@ type Scenario struct {
 	Dependency Dependency
 	// Server makes the policy that stands before the dependency, such as an admission limit. Default none.
 	Server func() seawall.Policy
-	// Duration is how long calls come. Default 1 minute. Calls that are under way at its end are canceled, and count as
+	// Duration is how long calls come. Default 1 minute; at most 24 h. Calls that are under way at its end are canceled, and count as
 	// unfinished.
 	Duration time.Duration
 	// Patience is how long a caller waits: its context has that deadline. Default as long as it takes.
@@ -60,8 +60,8 @@ func (s Scenario) Validate() error {
 		return bad("Arrivals", "nil", "a function, such as Poisson(Constant(100))")
 	case s.Client == nil:
 		return bad("Client", "nil", "a function, such as Policy(newClient)")
-	case s.Duration < 0:
-		return bad("Duration", s.Duration, "a positive time")
+	case s.Duration < 0 || s.Duration > farthest:
+		return bad("Duration", s.Duration, "a positive time, at most 24h")
 	case s.Patience < 0:
 		return bad("Patience", s.Patience, "a positive time, or 0 for no deadline")
 	case s.Bin < 0 || s.Bin > 0 && s.Duration > 0 && s.Duration/s.Bin > maxBins:
