@@ -134,7 +134,11 @@ func TestLimitsOnlyShrink(t *testing.T) {
 				if limit < smallest {
 					smallest, owner = limit, name
 				}
-				chain = append(chain, timeout.New(name, timeout.Config{Limit: limit, Registry: &seawall.Registry{}}))
+				cfg := timeout.Config{Limit: limit, Registry: &seawall.Registry{}}
+				if random.IntN(2) == 0 { // it knows nothing yet, so its limit is the ceiling
+					cfg.Adaptive.Percentile = 0.9
+				}
+				chain = append(chain, timeout.New(name, cfg))
 			}
 			quiet := random.IntN(2) == 0
 			err := seawall.Chain(chain...).Do(ctx, func(ctx context.Context) error {

@@ -48,6 +48,13 @@ func play(t *testing.T, script []step) (err error) {
 		}
 		const limit = 5 * time.Second
 		policy := newTimeout(t, limit)
+		if len(script)%2 != 0 { // the same limit, as long as nothing is known
+			cfg := policy.Config()
+			cfg.Adaptive.Percentile = 0.9
+			if err := policy.Update(cfg); err != nil {
+				t.Fatal(err)
+			}
+		}
 		inner, leave := enter(t, policy, parent)
 		twin, cancelTwin := context.WithTimeoutCause(parent, limit, errTwin)
 		defer cancelTwin()
