@@ -295,3 +295,14 @@ func TestAdaptiveCallAllocatesOneContext(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// A Timeout without a limit passes its context on.
+func TestOffInsideLeavesTheAdaptiveContextAlone(t *testing.T) {
+	limit, off := newAdaptive(t, timeout.Adaptive{Percentile: 0.9}), newTimeout(t, timeout.Off)
+	outer, leave := enter(t, limit, t.Context())
+	_, leaveOff := enter(t, off, outer)
+	if err := leaveOff(nil); err != nil || outer.Err() != nil {
+		t.Errorf("got %v, and the context around has ended: %v", err, outer.Err())
+	}
+	_ = leave(nil)
+}

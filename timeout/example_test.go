@@ -83,3 +83,21 @@ func ExampleTimeout_Update() {
 	// timeout: Config.Limit is -5s, want at least 1ns, or Off
 	// <nil> true
 }
+
+// The limit is twice the time that 99 % of the calls take, and never above 2 s.
+func ExampleConfig_adaptive() {
+	search := timeout.New("search.adaptive", timeout.Config{
+		Limit:    2 * time.Second,
+		Adaptive: timeout.Adaptive{Percentile: 0.99, MinCalls: 50},
+	})
+
+	fmt.Println(search.Limit())
+	for range 50 {
+		_ = search.Do(context.Background(), func(context.Context) error { return nil })
+	}
+	cfg := search.Config()
+	fmt.Println(cfg.Adaptive.Factor, cfg.Adaptive.Min)
+	// Output:
+	// 2s
+	// 2 10ms
+}
