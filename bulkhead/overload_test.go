@@ -80,7 +80,7 @@ func completedTasks(t *testing.T, cfg bulkhead.Config, perSecond float64, tasks 
 func TestBulkheadShedsWholeTasks(t *testing.T) {
 	tasks := 100_000
 	if raceEnabled || testing.Short() {
-		tasks = 20_000
+		tasks = 15_000
 	}
 	for _, tc := range []struct {
 		load       float64 // tasks, as a multiple of the calls that can be served

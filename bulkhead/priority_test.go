@@ -235,9 +235,12 @@ func TestBulkheadGivesEachLevelWhatIsGuaranteedToIt(t *testing.T) {
 		"most to the last": {bulkhead.Shares{Critical: bulkhead.NoShare, SheddablePlus: bulkhead.NoShare, Sheddable: 0.9}, []float64{0.1, 0, 0, 0.9}},
 	} {
 		// In a queue with room for all, in one that is always full, and in one of two places only.
-		for places, callers := range map[int]int{100: 10, 8: 10, 2: 10} {
+		for _, places := range []int{100, 8, 2} {
+			if places != 8 && (raceEnabled || testing.Short()) {
+				continue
+			}
 			cfg := bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: places, MaxWait: time.Minute}, Shares: tc.shares}
-			got := servedUnderFlood(t, cfg, callers)
+			got := servedUnderFlood(t, cfg, 10)
 			for i, p := range priorities {
 				if math.Abs(got[p]-tc.want[i]) > 0.012 {
 					t.Errorf("%s, %d places: %v gets %.3f of the slots, want %.3f", name, places, p, got[p], tc.want[i])

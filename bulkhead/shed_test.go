@@ -92,7 +92,7 @@ func TestByUserGivesAllCallsOfAUserTheSameFate(t *testing.T) {
 			cfg := byUser
 			cfg.Shedding = shedding
 			b := newBulkhead(cfg)
-			f := overload(t, b, 2, 20*time.Second, anyOf(users))
+			f := overload(t, b, 2, 12*time.Second, anyOf(users))
 			mixed := f.mixed(users)
 			t.Logf("%v: %.2f of the users have mixed fates", shedding, mixed)
 			if mixed > most || shedding == bulkhead.ByArrival && mixed < 0.9 {
@@ -107,6 +107,9 @@ func TestByUserGivesAllCallsOfAUserTheSameFate(t *testing.T) {
 
 // Two instances, and so the services that a task goes through, turn the same users away.
 func TestByUserTurnsTheSameUsersAwayInAllInstances(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("statistics of calls that other tests make as well")
+	}
 	const users = 200
 	var lucky [2]map[string]bool
 	for i := range lucky {
@@ -139,6 +142,9 @@ func TestByUserTurnsOtherUsersAwayInAnotherEpoch(t *testing.T) {
 
 // Calls without a user come through in the same proportion as those with one.
 func TestByUserTreatsCallsWithoutAUserByTheDice(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("statistics of calls that other tests make as well")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		b := newBulkhead(byUser)
 		var served, sent float64
@@ -188,6 +194,9 @@ func TestByUserEndsWithTheOverload(t *testing.T) {
 
 // A service that has lost half of its capacity, and then regains it, lets in as many as it can serve.
 func TestByUserFollowsTheCapacity(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("statistics of calls that other tests make as well")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		b := newBulkhead(byUser)
 		for _, limit := range []int{servers, servers / 2, servers} {
@@ -216,6 +225,9 @@ func TestByUserFollowsTheCapacity(t *testing.T) {
 
 // What is guaranteed to a level comes to it through the door as well, and to the same users of it.
 func TestByUserKeepsTheGuaranteesOfTheLevels(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("statistics of calls that other tests make as well")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		cfg := byUser
 		cfg.Shares = bulkhead.Shares{Sheddable: 0.2}
@@ -255,6 +267,9 @@ func TestByUserWithoutAQueueOnlyRejects(t *testing.T) {
 }
 
 func TestHashesOfUsersAreSpreadEvenly(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("statistics of calls that other tests make as well")
+	}
 	const users, ranges = 128_000, 128
 	for _, name := range []string{"user-%d", "%d", "%08d@example.com", "\x00%d"} {
 		for _, epoch := range []int64{0, 1, 2, 230_000, -1, math.MinInt64} {

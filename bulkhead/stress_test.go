@@ -3,6 +3,7 @@ package bulkhead_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -125,10 +126,18 @@ func TestBulkheadLosesNoWakeupToCancelsAndResizes(t *testing.T) {
 	})
 }
 
-// T44: every call ends in exactly one count.
+// T44, T2: two thousand callers with all kinds of calls, and all kinds of ends: every call ends in exactly one count, and
+// every slot comes back.
 func TestBulkheadCountsEveryCallOnce(t *testing.T) {
-	const callers, calls = 50, 2000
-	b := newBulkhead(bulkhead.Config{Limit: 4, Queue: bulkhead.Queue{Limit: 8, MaxWait: time.Millisecond}})
+	const callers = 2000
+	calls := 40
+	if raceEnabled || testing.Short() {
+		calls = 8
+	}
+	b := newBulkhead(bulkhead.Config{
+		Limit: 4, Weight: weightOf, Shedding: bulkhead.ByUser,
+		Queue: bulkhead.Queue{Limit: 300, MaxWait: 5 * time.Millisecond, Order: bulkhead.AdaptiveLIFO, Interval: time.Millisecond},
+	})
 	chain := seawall.Chain(b)
 	failure := errors.New("sold out")
 	var served, rejected, canceled, dead atomic.Int64
@@ -137,7 +146,13 @@ func TestBulkheadCountsEveryCallOnce(t *testing.T) {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(uint64(caller), 44))
 			for range calls {
-				ctx, cancel := context.WithCancel(t.Context())
+				ctx := seawall.WithUser(t.Context(), fmt.Sprint(caller))
+				ctx = seawall.WithPriority(ctx, seawall.Priority(rng.IntN(5)))
+				ctx = context.WithValue(ctx, weightKey{}, rng.IntN(6))
+				ctx, cancel := context.WithCancel(ctx)
+				if rng.IntN(4) == 0 {
+					ctx, cancel = context.WithTimeout(ctx, time.Duration(rng.IntN(3000))*time.Microsecond)
+				}
 				ran := false
 				op := func(context.Context) error {
 					ran = true
@@ -177,7 +192,7 @@ func TestBulkheadCountsEveryCallOnce(t *testing.T) {
 					served.Add(1)
 				case errors.Is(err, bulkhead.ErrFull):
 					rejected.Add(1)
-				case !errors.Is(err, context.Canceled):
+				case !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
 					t.Errorf("error is %v, and op did not run", err)
 				case alive:
 					canceled.Add(1)
@@ -187,6 +202,16 @@ func TestBulkheadCountsEveryCallOnce(t *testing.T) {
 			}
 		})
 	}
+	wg.Go(func() {
+		for i := range 100 {
+			cfg := b.Config()
+			cfg.Limit, cfg.Queue.Limit = 1+i%5, 100+i
+			if err := b.Update(cfg); err != nil {
+				t.Error(err)
+			}
+			runtime.Gosched()
+		}
+	})
 	wg.Wait()
 	wantIdle(t, b)
 	s := b.Stats()
@@ -194,7 +219,12 @@ func TestBulkheadCountsEveryCallOnce(t *testing.T) {
 		t.Errorf("%+v, but %d were served, %d rejected, and at most %d left while they waited",
 			s, served.Load(), rejected.Load(), canceled.Load())
 	}
-	if sum := served.Load() + rejected.Load() + canceled.Load() + dead.Load(); sum != callers*calls {
+	levels := s.Levels.CriticalPlus.Rejected + s.Levels.Critical.Rejected +
+		s.Levels.SheddablePlus.Rejected + s.Levels.Sheddable.Rejected
+	if levels != rejected.Load() {
+		t.Errorf("%d of all levels were rejected, want %d", levels, rejected.Load())
+	}
+	if sum := served.Load() + rejected.Load() + canceled.Load() + dead.Load(); sum != int64(callers*calls) {
 		t.Errorf("%d ends for %d calls", sum, callers*calls)
 	}
 }
