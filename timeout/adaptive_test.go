@@ -134,6 +134,20 @@ func TestOnlySuccessesAndExpiredCallsAreLatencies(t *testing.T) {
 	})
 }
 
+// T60: beyond what the histogram tells apart.
+func TestCallsOfManyHoursHaveTheCeiling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := timeout.Adaptive{Percentile: 0.5, MinCalls: 1, Window: 24 * time.Hour}
+		limit := timeout.New("test", timeout.Config{Limit: 20 * time.Hour, Adaptive: cfg, Registry: (&seawall.Registry{}).Detached()})
+		if err := limit.Do(t.Context(), takes(5*time.Hour)); err != nil {
+			t.Error(err)
+		}
+		if got := limit.Limit(); got != 20*time.Hour {
+			t.Errorf("the limit is %v", got)
+		}
+	})
+}
+
 // T8
 func TestLimitIsTheCeilingAfterTheWholeWindowInSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

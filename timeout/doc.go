@@ -13,6 +13,8 @@
 // A limit only shrinks the time: where the caller's deadline comes first, or at the same instant, it is the one that
 // counts, and its error passes untouched. So nested limits come to the smallest.
 //
+// By default the limit is a constant. [Adaptive] makes it follow the latency, between a floor and a ceiling.
+//
 // # What the caller sees
 //
 //   - Success is success, also when it comes after the limit.

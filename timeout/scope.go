@@ -14,7 +14,7 @@ import (
 //   - Done is asked for, which is also what package context does to derive from it: a live one, with timer and channel,
 //     derived from the parent. It is found by Value, so that package context treats the scope as one of its own:
 //     children register with it, without a goroutine, and inherit its cause.
-//   - Err finds the limit over: one that has ended with our cause, which all calls with the same settings share.
+//   - Err finds the limit over: one that has ended with our cause, which all calls with the same bound share.
 //   - The call ends: one that is canceled, shared by all calls.
 type scope struct {
 	parent   context.Context
