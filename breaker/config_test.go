@@ -167,6 +167,7 @@ func TestConfigAcceptsTheEndsOfItsRanges(t *testing.T) {
 		{Ramp: breaker.Ramp{Start: breaker.NoRamp, Factor: 1000, Step: time.Hour}},
 		{Mode: seawall.Off},
 	} {
+		cfg.Registry = quiet()
 		b := breaker.New("payments", cfg)
 		_ = b.Do(t.Context(), fail)
 		_ = b.Do(t.Context(), succeed)

@@ -219,8 +219,8 @@ func check(t *testing.T, shape breaker.Window, watch bool, steps []step) {
 // T1, T4, T7, T8, T12, T47, T48, T49, T51, T75, T79
 func TestBreakerDoesWhatItsModelDoes(t *testing.T) {
 	seeds := uint64(300)
-	if testing.Short() {
-		seeds = 50
+	if testing.Short() || raceEnabled {
+		seeds = 80 // it runs in one goroutine
 	}
 	for name, shape := range shapes {
 		t.Run(name, func(t *testing.T) {

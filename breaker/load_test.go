@@ -2,6 +2,7 @@ package breaker_test
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -13,15 +14,17 @@ import (
 	"github.com/seawall-go/seawall/breaker"
 )
 
-// T44: each call has exactly one outcome in the counts.
+// T44, T2: each call has exactly one outcome in the counts: 2,000 goroutines that make calls of all kinds.
 func TestBreakerCountsEachCallExactlyOnce(t *testing.T) {
 	for name, window := range map[string]breaker.Window{"calls": {Calls: 50}, "time": {Time: 20 * time.Millisecond}} {
 		t.Run(name, func(t *testing.T) {
 			b := newBreaker(breaker.Config{
 				MinCalls: 10, Window: window, OpenFor: time.Millisecond, MaxOpenFor: 2 * time.Millisecond,
 				Probes: breaker.Probes{Timeout: 5 * time.Millisecond},
+				Slow:   breaker.SlowCalls{Over: 2 * time.Millisecond, Rate: 0.3}, ConsecutiveFailures: 20,
+				Ramp: breaker.Ramp{Start: 0.2, Factor: 2, Step: time.Millisecond}, MaxRetryAfter: 2 * time.Millisecond,
 			})
-			const workers, each = 50, 2000
+			const workers, each = 2000, 40
 			var calls atomic.Int64
 			held := make(chan *seawall.Permit, workers*each)
 			var all sync.WaitGroup
@@ -39,12 +42,13 @@ func TestBreakerCountsEachCallExactlyOnce(t *testing.T) {
 				}
 			}
 			s := b.Stats()
-			if got := ended(s); got != calls.Load() {
+			if got := ended(s); got != calls.Load() || s.Hung != 0 {
 				t.Errorf("%d calls, %d outcomes: %+v", calls.Load(), got, s)
 			}
 			for what, n := range map[string]int64{
 				"successes": s.Calls.Successes, "failures": s.Calls.Failures, "overloads": s.Overloads,
-				"ignored": s.Ignored, "late": s.Late, "rejected": s.Rejected.Total(), "opened": s.Entered.Open,
+				"ignored": s.Ignored, "late": s.Late, "rejected": s.Rejected.Open, "opened": s.Entered.Open,
+				"slow calls": s.Slow, "ramps": s.Entered.Ramping, "rejected by the ramp": s.Rejected.Ramping,
 			} {
 				if n == 0 {
 					t.Errorf("there are no %s, so nothing is proved of them", what)
@@ -66,8 +70,8 @@ func mixedCalls(b *breaker.Breaker, r *rand.Rand, n int, calls *atomic.Int64, he
 			time.Sleep(time.Duration(r.IntN(1000)) * time.Microsecond)
 		}
 		calls.Add(1)
-		way := r.IntN(20)
-		if bad && way > 9 {
+		way := r.IntN(24)
+		if bad && way > 12 {
 			way = 1
 		}
 		switch way {
@@ -96,8 +100,25 @@ func mixedCalls(b *breaker.Breaker, r *rand.Rand, n int, calls *atomic.Int64, he
 				p.Done(errDown)
 				both.Wait()
 			}
+		case 10: // hangs for a while
+			if p, err := b.Acquire(ctx); err == nil {
+				time.Sleep(time.Duration(r.IntN(5)) * time.Millisecond)
+				p.Done(outcomes[r.IntN(len(outcomes))].err)
+			}
+		case 11: // a time limit, as the policy timeout has it
+			ctx, cancel := context.WithTimeout(ctx, 100*time.Microsecond)
+			ran := false
+			err := b.Do(ctx, func(ctx context.Context) error { ran = true; <-ctx.Done(); return ctx.Err() })
+			if !ran && !errors.Is(err, breaker.ErrOpen) {
+				calls.Add(-1) // it was over before the call
+			}
+			cancel()
+		case 12:
+			_ = b.Do(ctx, func(context.Context) error { return downFor(time.Millisecond) })
 		default:
-			_ = b.Do(ctx, succeed)
+			if b.Do(ctx, succeed) != nil {
+				time.Sleep(time.Duration(r.IntN(500)) * time.Microsecond)
+			}
 		}
 	}
 }
@@ -117,8 +138,15 @@ func TestReadersOfABreakerDoNotRaceWithItsWriters(t *testing.T) {
 		func(i int) {
 			_ = b.Update(breaker.Config{
 				MinCalls: 1 + i%3, OpenFor: time.Millisecond, Window: breaker.Window{Calls: 3 + i%2},
-				Probes: breaker.Probes{Calls: 1 + i%3},
+				Probes: breaker.Probes{Calls: 1 + i%3}, Slow: breaker.SlowCalls{Over: time.Duration(1+i%4) * time.Millisecond},
+				Ramp: breaker.Ramp{Start: 0.5, Step: time.Millisecond}, ConsecutiveFailures: i % 3,
 			})
+		},
+		func(i int) {
+			if p, err := b.Acquire(ctx); err == nil {
+				time.Sleep(time.Duration(i%4) * time.Millisecond)
+				p.Done(ends[i%len(ends)].err)
+			}
 		},
 		func(i int) { _ = b.SetMode(seawall.Mode(i % 5)) },
 	}
@@ -128,6 +156,8 @@ func TestReadersOfABreakerDoNotRaceWithItsWriters(t *testing.T) {
 		func() { _ = b.Snapshot() },
 		func() { _ = b.String() + b.Name() },
 		func() { _ = b.Config().Equal(breaker.Config{}) },
+		func() { _ = b.Keep() },
+		func() { _ = b.Traits() },
 		func() { _ = registry.Snapshots() },
 	}
 	limit := time.Second
@@ -155,7 +185,10 @@ func TestReadersOfABreakerDoNotRaceWithItsWriters(t *testing.T) {
 
 // T42: calls leave nothing behind, however they end.
 func TestCallsThroughABreakerLeaveNoGarbage(t *testing.T) {
-	b := newBreaker(breaker.Config{MinCalls: 10, OpenFor: time.Millisecond, MaxOpenFor: time.Millisecond})
+	b := newBreaker(breaker.Config{
+		MinCalls: 10, OpenFor: time.Millisecond, MaxOpenFor: time.Millisecond,
+		Slow: breaker.SlowCalls{Over: time.Millisecond}, MaxRetryAfter: time.Millisecond,
+	})
 	r := rand.New(rand.NewPCG(1, 1))
 	var calls atomic.Int64
 	held := make(chan *seawall.Permit, 100_000)
@@ -167,7 +200,7 @@ func TestCallsThroughABreakerLeaveNoGarbage(t *testing.T) {
 	}
 	run(1000)
 	before := heap()
-	run(100_000)
+	run(5_000)
 	if grown := heap() - before; grown > 200_000 {
 		t.Errorf("the heap has grown by %d bytes", grown)
 	}

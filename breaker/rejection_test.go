@@ -25,6 +25,11 @@ func TestBreakerRejectionsExplainThemselves(t *testing.T) {
 				acquire(t, b)
 			}
 		}, `breaker "payments": probing`},
+		{seawall.ReasonRamping, func(t *testing.T, b *breaker.Breaker) {
+			update(t, b, func(c *breaker.Config) { c.Ramp = breaker.Ramp{Start: 0.5} })
+			bring(t, b, breaker.Ramping)
+			acquire(t, b) // every second one
+		}, `breaker "payments": ramping`},
 		{seawall.ReasonForced, func(t *testing.T, b *breaker.Breaker) {
 			setMode(t, b, seawall.ForcedOpen)
 		}, `breaker "payments": forced`},

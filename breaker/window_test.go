@@ -155,7 +155,11 @@ func TestSealedWindowNeitherLosesNorDoubles(t *testing.T) {
 // The sum of a count window is that of its ring as soon as nobody records.
 func TestCountWindowAgreesWithItsRing(t *testing.T) {
 	for _, size := range []int{1, 2, 3, 10, 1000} {
-		const workers, each = 4, 300_000
+		const workers = 4
+		each := 300_000
+		if raceEnabled {
+			each = 30_000
+		}
 		w := breaker.NewWindow(breaker.Window{Calls: size}, 0)
 		var all sync.WaitGroup
 		for i := range workers {
@@ -172,7 +176,7 @@ func TestCountWindowAgreesWithItsRing(t *testing.T) {
 		if in, ring := w.In(0), w.Ring(); in != ring || in.Calls != int64(size) {
 			t.Errorf("size %d: the sum is %+v, the ring holds %+v", size, in, ring)
 		}
-		if total, _ := w.Counted(); total != workers*each {
+		if total, _ := w.Counted(); total != int64(workers*each) {
 			t.Errorf("size %d: counted %d", size, total)
 		}
 	}
@@ -214,7 +218,11 @@ func TestWindowIsBroughtDownUnseenUnderLoad(t *testing.T) {
 func TestWindowThatIsBroughtDownLosesNothing(t *testing.T) {
 	const step = time.Millisecond
 	w := breaker.NewWindow(breaker.Window{Time: 10 * step}, 0)
-	const workers, each = 4, 300_000
+	const workers = 4
+	each := 300_000
+	if raceEnabled {
+		each = 100_000
+	}
 	var clock, falls atomic.Int64
 	var lifting atomic.Bool
 	var all sync.WaitGroup
@@ -223,7 +231,7 @@ func TestWindowThatIsBroughtDownLosesNothing(t *testing.T) {
 			for j := range each {
 				if lifting.CompareAndSwap(false, true) {
 					if !w.Lifted() {
-						w.Lift(breaker.RebaseAt - workers*each)
+						w.Lift(breaker.RebaseAt - int64(workers*each))
 						falls.Add(1)
 					}
 					lifting.Store(false)
@@ -233,10 +241,10 @@ func TestWindowThatIsBroughtDownLosesNothing(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if calls, failures := w.Counted(); calls != workers*each || failures != workers*each/2 {
+	if calls, failures := w.Counted(); calls != int64(workers*each) || failures != int64(workers*each/2) {
 		t.Errorf("counted %d calls and %d failures after %d falls", calls, failures, falls.Load())
 	}
-	if falls.Load() < 1000 {
+	if falls.Load() < 100 {
 		t.Errorf("only %d falls", falls.Load())
 	}
 }
