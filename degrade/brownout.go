@@ -176,7 +176,6 @@ func (b *Brownout) Auto() {
 	if e.pinned {
 		e.pinned, e.since = false, mono.Now()
 		e.reject(b)
-		b.lastRead = e.since
 		b.era.Store(&e)
 	}
 }

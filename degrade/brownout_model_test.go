@@ -197,7 +197,7 @@ func runBrownout(ctx context.Context, ops []byte) error {
 			}
 			b.Auto()
 			if w.pinned {
-				w.pinned, w.since, w.lastGood = false, now, now
+				w.pinned, w.since = false, now
 			}
 			what = "auto"
 		case op == 14:

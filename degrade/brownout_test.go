@@ -524,3 +524,37 @@ func TestBrownoutWorkIsNamed(t *testing.T) {
 	}()
 	b.Work(0)
 }
+
+// What a person has set while the signal was read is not overruled by that reading.
+func TestBrownoutDoesNotOverruleAHandByAnOldReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b *degrade.Brownout
+		b = newBrownout(degrade.BrownoutConfig{Signal: func() float64 {
+			_ = b.SetLevel(degrade.WithoutSheddable)
+			time.Sleep(time.Second) // longer than the level is held
+			return 9
+		}, Hold: time.Millisecond})
+		time.Sleep(time.Second)
+		wantLevel(t, b, degrade.WithoutSheddable)
+		if s := b.Stats(); !s.Manual || s.Worse != 1 {
+			t.Errorf("stats %+v", s)
+		}
+	})
+}
+
+// Of many calls that come when the signal is due, one reads it.
+func TestBrownoutIsReadOnceByManyCalls(t *testing.T) {
+	var reads atomic.Int64
+	b := newBrownout(degrade.BrownoutConfig{Interval: time.Minute, Signal: func() float64 {
+		reads.Add(1)
+		return 0
+	}})
+	var all sync.WaitGroup
+	for range 1000 {
+		all.Go(func() { b.Allows(context.Background(), seawall.Sheddable) })
+	}
+	all.Wait()
+	if reads.Load() != 1 {
+		t.Errorf("%d readings", reads.Load())
+	}
+}

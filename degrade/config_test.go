@@ -46,25 +46,29 @@ func TestBrownoutDefaultsFollowWhatIsGiven(t *testing.T) {
 		sheddable, plus, critical degrade.Threshold
 	}{
 		{
-			"a queue's delay", degrade.BrownoutConfig{Sheddable: degrade.Threshold{Enter: 2}},
+			"a queue's delay",
+			degrade.BrownoutConfig{Sheddable: degrade.Threshold{Enter: 2}},
 			degrade.Threshold{Enter: 2, Leave: 1.5},
 			degrade.Threshold{Enter: 2.25, Leave: 1.6875},
 			degrade.Threshold{Enter: degrade.Never},
 		},
 		{
-			"a narrow band", degrade.BrownoutConfig{Sheddable: degrade.Threshold{Enter: 1, Leave: 0.9}, Critical: degrade.Threshold{Enter: 1.125}},
+			"a narrow band",
+			degrade.BrownoutConfig{Sheddable: degrade.Threshold{Enter: 1, Leave: 0.9}, Critical: degrade.Threshold{Enter: 1.125}},
 			degrade.Threshold{Enter: 1, Leave: 0.9},
 			degrade.Threshold{Enter: 1.125, Leave: 0.9},
 			degrade.Threshold{Enter: 1.125, Leave: 0.9},
 		},
 		{
-			"by hand", degrade.BrownoutConfig{Sheddable: degrade.Threshold{Enter: degrade.Never, Leave: 5}},
+			"by hand",
+			degrade.BrownoutConfig{Sheddable: degrade.Threshold{Enter: degrade.Never, Leave: 5}},
 			degrade.Threshold{Enter: degrade.Never},
 			degrade.Threshold{Enter: degrade.Never},
 			degrade.Threshold{Enter: degrade.Never},
 		},
 		{
-			"the highest", degrade.BrownoutConfig{Sheddable: degrade.Threshold{Enter: 1e9, Leave: 1}},
+			"the highest",
+			degrade.BrownoutConfig{Sheddable: degrade.Threshold{Enter: 1e9, Leave: 1}},
 			degrade.Threshold{Enter: 1e9, Leave: 1},
 			degrade.Threshold{Enter: 1e9, Leave: 0.75e9},
 			degrade.Threshold{Enter: degrade.Never},

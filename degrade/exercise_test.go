@@ -226,6 +226,24 @@ func TestExerciseOfACallerThatLeftIsNotHeldAgainstTheFallback(t *testing.T) {
 	}
 }
 
+// T13: no exercise begins for a caller that has left with its result.
+func TestExerciseDoesNotBeginForACallerThatLeft(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	f := newFallback(degrade.FallbackConfig{AlwaysExercise: 1, Func: degrade.Func(
+		func(context.Context, error) (string, error) {
+			t.Error("it ran")
+			return "", nil
+		},
+	)})
+	got, err := seawall.Call(ctx, f, func(context.Context) (string, error) {
+		cancel()
+		return "fresh", nil
+	})
+	if s := f.Stats(); got != "fresh" || err != nil || s != (degrade.FallbackStats{ExercisesSkipped: 1}) {
+		t.Errorf("got %q, %v, stats %+v", got, err, s)
+	}
+}
+
 // What an exercise notes is not true of the call.
 func TestExerciseLeavesTheRecordOfTheCallAlone(t *testing.T) {
 	f := newFallback(degrade.FallbackConfig{AlwaysExercise: 1, Func: degrade.Func(

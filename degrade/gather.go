@@ -180,11 +180,7 @@ func (m *meeting) work(ctx context.Context, cancel context.CancelCauseFunc) {
 			return
 		}
 		l := &m.loads[i]
-		if ctx.Err() != nil {
-			l.err, l.canceled = context.Cause(ctx), ctx.Err() == context.Canceled
-			continue
-		}
-		m.sections[i].load(ctx, l)
+		m.sections[i].load(ctx, l) // which does not begin if ctx is done
 		l.canceled = l.err != nil && ctx.Err() == context.Canceled
 		if l.err == nil || !m.sections[i].isRequired() || ctx.Err() != nil {
 			continue

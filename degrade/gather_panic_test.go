@@ -167,3 +167,28 @@ func TestGatherPassesThePanicOfAFallbackOn(t *testing.T) {
 		t.Errorf("recovered %v", value)
 	}
 }
+
+// Of several panics the caller gets one; the others are logged, each once.
+func TestGatherLogsThePanicsThatTheCallerDoesNotGet(t *testing.T) {
+	const sections = 8
+	registry, log := logged()
+	g := newGather(degrade.GatherConfig{Registry: registry})
+	var v string
+	var begun sync.WaitGroup
+	begun.Add(sections)
+	parts := make([]degrade.Part, sections)
+	for i := range parts {
+		parts[i] = degrade.Section("a", nil, &v, func(ctx context.Context) (string, error) {
+			begun.Done()
+			begun.Wait()
+			return explode(ctx)
+		})
+	}
+	value, _ := doAside(func() { _, _ = g.Do(t.Context(), parts...) })
+	if err, ok := value.(error); !ok || !errors.Is(err, errDown) {
+		t.Errorf("recovered %v", value)
+	}
+	if n := strings.Count(log.String(), "seawall.degrade.section_panicked"); n != sections-1 {
+		t.Errorf("%d panics were logged, want %d", n, sections-1)
+	}
+}

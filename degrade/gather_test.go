@@ -256,19 +256,20 @@ func TestGatherLeavesNothingRunningWhenItsCallerLeaves(t *testing.T) {
 		g := newGather(degrade.GatherConfig{})
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
-		v, begun := "untouched", time.Now()
+		v, begun, result := "untouched", time.Now(), new(closer)
 		_, err := g.Do(ctx,
+			degrade.Section("result", nil, new(*closer), give(result, nil)),
 			degrade.Section("hangs", nil, &v, until[string]),
 			degrade.Section("deaf", nil, &v, func(context.Context) (string, error) {
 				time.Sleep(3 * time.Second)
 				return "late", nil
 			}),
 		)
-		if !errors.Is(err, context.Canceled) || v != "untouched" || time.Since(begun) != 3*time.Second {
-			t.Errorf("got %v and %q after %v", err, v, time.Since(begun))
+		if !errors.Is(err, context.Canceled) || v != "untouched" || result.closed != 1 || time.Since(begun) != 3*time.Second {
+			t.Errorf("got %v and %q after %v, a result was closed %d times", err, v, time.Since(begun), result.closed)
 		}
 		want := degrade.GatherStats{
-			Calls: degrade.GatherCalls{Canceled: 1}, Sections: degrade.SectionCounts{Whole: 1, Canceled: 1},
+			Calls: degrade.GatherCalls{Canceled: 1}, Sections: degrade.SectionCounts{Whole: 2, Canceled: 1},
 		}
 		if s := g.Stats(); s != want {
 			t.Errorf("stats %+v, want %+v", s, want)
@@ -395,6 +396,8 @@ func TestGatherClosesWhatNobodyGets(t *testing.T) {
 		degrade.Section("b", nil, &v, give(own, nil)),
 		degrade.Section("c", nil, &v, give[*closer](nil, errDown)).OrValue(shared),
 		degrade.Section("nil", nil, &c, give(closerByInterface((*closer)(nil)), nil)),
+		degrade.Section("zero", nil, &c, give[closerByInterface](nil, errDown)).Optional(),
+		degrade.Section("zero value", nil, new(panickingCloser), give(panickingCloser{}, errDown)).Optional(),
 		degrade.Section("panics", nil, &c, give(closerByInterface(panickingCloser{1}), nil)),
 		degrade.Section("d", nil, &v, give[*closer](nil, errDown)),
 	)
