@@ -81,10 +81,15 @@ func (c *scope) Deadline() (time.Time, bool) { return c.deadline, true }
 
 // Done makes the scope live.
 func (c *scope) Done() <-chan struct{} {
-	if s := c.settled(); s != nil {
-		return s.Done()
+	s := c.became.Load()
+	switch {
+	case s != nil:
+	case c.parent.Err() != nil:
+		s = c.settled()
+	default:
+		s = c.live() // which compares the clock, and so is right also if the limit is over
 	}
-	return c.live().Done()
+	return s.Done()
 }
 
 // Err returns nil, context.Canceled or context.DeadlineExceeded. An end that it has told once is final.
