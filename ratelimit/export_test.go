@@ -50,3 +50,23 @@ func (w WindowUnderTest) Lift(by int64) {
 	p := w.w.pace.Load()
 	w.w.pace.Store(&pace{end: p.end, base: p.base + tally(by)})
 }
+
+// BucketUnderTest opens a bucket to tests.
+type BucketUnderTest struct{ b bucket }
+
+// NewBucket makes a full bucket at a reading of the clock.
+func NewBucket(now time.Duration, cfg Config) *BucketUnderTest {
+	return &BucketUnderTest{newBucket(now, cfg.withDefaults())}
+}
+
+// Take takes n tokens if they are there.
+func (b *BucketUnderTest) Take(now time.Duration, n int) bool { return b.b.take(now, n) }
+
+// Give puts tokens back.
+func (b *BucketUnderTest) Give(now time.Duration, tokens float64) { b.b.give(now, tokens) }
+
+// Tokens returns what is in the bucket.
+func (b *BucketUnderTest) Tokens(now time.Duration) float64 { return b.b.tokens(now) }
+
+// Wait returns how long it takes until n tokens are there.
+func (b *BucketUnderTest) Wait(now time.Duration, n float64) time.Duration { return b.b.wait(now, n) }
