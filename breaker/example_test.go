@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/sony/gobreaker/v2"
+
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
 )
@@ -132,4 +134,138 @@ func Example_errOpen() {
 	// Output:
 	// breaker payments is open
 	// retry after about a minute: true
+}
+
+// A dependency that answers, but takes too long for anybody to wait, is cut off as one that fails is.
+func ExampleSlowCalls() {
+	b := breaker.New("search", breaker.Config{
+		MinCalls: 3,
+		Slow:     breaker.SlowCalls{Over: 10 * time.Millisecond, Rate: 0.5},
+		Registry: silent(),
+	})
+	slow := func(context.Context) error { time.Sleep(10 * time.Millisecond); return nil }
+	for range 3 {
+		fmt.Println(b.Do(context.Background(), slow))
+	}
+	fmt.Println(b.State(), "after", b.Stats().Slow, "slow calls")
+	// Output:
+	// <nil>
+	// <nil>
+	// <nil>
+	// open after 3 slow calls
+}
+
+// Calls that hang open the breaker before any of them ends.
+func ExampleStats_hung() {
+	b := breaker.New("search", breaker.Config{
+		MinCalls: 3,
+		Slow:     breaker.SlowCalls{Over: 10 * time.Millisecond},
+		Registry: silent(),
+	})
+	for range 3 {
+		_, _ = b.Acquire(context.Background()) // and they never end
+	}
+	time.Sleep(12 * time.Millisecond)
+	_, err := b.Acquire(context.Background())
+	fmt.Println(errors.Is(err, breaker.ErrOpen), b.Stats().Slow)
+	// Output: true 3
+}
+
+// After the probes the load comes back in steps. The first call of a step is let in, and then one of so many.
+func ExampleRamp() {
+	b := breaker.New("payments", breaker.Config{
+		MinCalls: 1, OpenFor: time.Millisecond, Probes: breaker.Probes{Calls: 1},
+		Ramp:     breaker.Ramp{Start: 0.25, Step: time.Hour},
+		Registry: silent(),
+	})
+	ctx := context.Background()
+	ok := func(context.Context) error { return nil }
+	_ = b.Do(ctx, func(context.Context) error { return errors.New("connection refused") })
+	for b.State() != breaker.Ramping {
+		_ = b.Do(ctx, ok)
+	}
+	for range 5 {
+		fmt.Println(b.Do(ctx, ok))
+	}
+	// Output:
+	// <nil>
+	// breaker "payments": ramping
+	// breaker "payments": ramping
+	// breaker "payments": ramping
+	// <nil>
+}
+
+func ExampleConfig_consecutiveFailures() {
+	b := breaker.New("mail", breaker.Config{ConsecutiveFailures: 2, Registry: silent()})
+	for range 2 {
+		_ = b.Do(context.Background(), func(context.Context) error { return errors.New("connection refused") })
+	}
+	fmt.Println(b.State(), "after", b.Stats().Calls.Failures, "failures")
+	// Output: open after 2 failures
+}
+
+// unavailable is an error that knows when to come back, as that of an adapter which reads Retry-After.
+type unavailable struct{ after time.Duration }
+
+func (unavailable) Error() string               { return "503 Service Unavailable" }
+func (e unavailable) RetryAfter() time.Duration { return e.after }
+
+// What the dependency asks for is what the breaker waits for, and tells its callers.
+func ExampleConfig_maxRetryAfter() {
+	b := breaker.New("payments", breaker.Config{MinCalls: 1, MaxRetryAfter: time.Minute, Registry: silent()})
+	down := func(context.Context) error { return unavailable{after: 50 * time.Second} }
+	_ = b.Do(context.Background(), down)
+
+	rejected, _ := errors.AsType[*seawall.RejectedError](b.Do(context.Background(), down))
+	wait := rejected.RetryAfter()
+	fmt.Println("retry after 50 s and some jitter:", wait > 49*time.Second && wait <= time.Minute)
+	// Output: retry after 50 s and some jitter: true
+}
+
+// One breaker for each host: what one suffers does not touch another.
+func ExampleNewGroup() {
+	hosts := breaker.NewGroup("hosts", breaker.GroupConfig[string]{
+		Breaker:  breaker.Config{MinCalls: 1},
+		Label:    func(host string) string { return host },
+		Registry: silent(),
+	})
+	ctx := context.Background()
+	_ = hosts.For("a.example").Do(ctx, func(context.Context) error { return errors.New("connection refused") })
+
+	for _, host := range []string{"a.example", "b.example"} {
+		fmt.Println(hosts.For(host), "is", hosts.For(host).State())
+	}
+	fmt.Println(hosts.Len(), "hosts,", hosts.Stats().Open, "open")
+	// Output:
+	// breaker "hosts[a.example]" is open
+	// breaker "hosts[b.example]" is closed
+	// 2 hosts, 1 open
+}
+
+// A code base keeps the breaker that it has, and puts it into a chain.
+func ExampleFromGobreaker() {
+	legacy := gobreaker.NewTwoStepCircuitBreaker[any](gobreaker.Settings{
+		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 2 },
+		IsExcluded:  breaker.GobreakerExcluded,
+	})
+	chain := seawall.Chain(breaker.FromGobreaker("payments", legacy, silent()))
+	for range 3 {
+		err := chain.Do(context.Background(), func(context.Context) error { return errors.New("connection refused") })
+		fmt.Println(err, errors.Is(err, breaker.ErrOpen))
+	}
+	// Output:
+	// connection refused false
+	// connection refused false
+	// breaker "payments": open true
+}
+
+// The other form of it executes functions, and is a policy as well.
+func ExampleFromGobreakerExecute() {
+	legacy := gobreaker.NewCircuitBreaker[any](gobreaker.Settings{IsExcluded: breaker.GobreakerExcluded})
+	chain := seawall.Chain(breaker.FromGobreakerExecute("payments", legacy, silent()))
+	receipt, err := seawall.Call(context.Background(), chain, func(context.Context) (string, error) {
+		return "receipt 42", nil
+	})
+	fmt.Println(receipt, err)
+	// Output: receipt 42 <nil>
 }

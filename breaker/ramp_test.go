@@ -190,7 +190,7 @@ func TestStepWaitsForTheFirstEnd(t *testing.T) {
 		}
 		time.Sleep(time.Second - 1)
 		wantState(t, b, breaker.Ramping)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		wantState(t, b, breaker.Closed) // nothing came in this step
 	})
 }
@@ -204,7 +204,7 @@ func TestStepThatNeverEndsReopensTheBreaker(t *testing.T) {
 		goroutines := runtime.NumGoroutine()
 		time.Sleep(11*time.Second - 1) // the step, and Probes.Timeout
 		wantState(t, b, breaker.Ramping)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		wantState(t, b, breaker.Open)
 		if hung.Done(nil) || runtime.NumGoroutine() != goroutines {
 			t.Error("a late end counted, or something waits")
