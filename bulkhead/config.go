@@ -10,7 +10,7 @@ import (
 
 // Config sets a [Bulkhead]. A zero field is its default. It is data, but for Weight: it compares, prints and loads.
 type Config struct {
-	// Limit is how many calls run at once. Default 64; 1 to 1,000,000. By Little's law a dependency that answers in
+	// Limit is how many calls run at once, or how many slots there are for calls of different Weight. Default 64; 1 to 1,000,000. By Little's law a dependency that answers in
 	// W seconds serves Limit/W calls per second at the most. Too high protects nothing, too low rejects what the
 	// dependency could have served.
 	Limit int `json:"limit" yaml:"limit"`
@@ -179,5 +179,12 @@ func newSettings(cfg Config) *settings {
 func (s *settings) counting() *settings {
 	c := *s
 	c.counts, c.free = true, 0
+	return &c
+}
+
+// notCounting returns those for afterwards.
+func (s *settings) notCounting() *settings {
+	c := *s
+	c.counts, c.free = false, word(s.Limit)*oneInUse
 	return &c
 }

@@ -90,6 +90,32 @@ func Example_deadline() {
 	// true false
 }
 
+func ExampleAdaptiveLIFO() {
+	inventory := bulkhead.New("inventory", bulkhead.Config{
+		Limit: 32,
+		Queue: bulkhead.Queue{
+			Limit: 200,
+			Order: bulkhead.AdaptiveLIFO, // in lasting overload those who came last are served, and in time
+		},
+		Registry: &seawall.Registry{},
+	})
+	queue := inventory.Config().Queue
+	fmt.Println(queue.Order, "when the oldest of", queue.Limit, "has waited", queue.Target, "for", queue.Interval)
+	// Output: adaptive_lifo when the oldest of 200 has waited 5ms for 100ms
+}
+
+func ExampleConfig_shares() {
+	inventory := bulkhead.New("inventory", bulkhead.Config{
+		Shares: bulkhead.Shares{
+			Critical:  0.3,              // also in a flood of what is more important
+			Sheddable: bulkhead.NoShare, // only what nobody else wants
+		},
+		Registry: &seawall.Registry{},
+	})
+	fmt.Printf("%+v\n", inventory.Config().Shares)
+	// Output: {CriticalPlus:-1 Critical:0.3 SheddablePlus:0.05 Sheddable:-1}
+}
+
 func ExampleBulkhead_Update() {
 	inventory := bulkhead.New("inventory", bulkhead.Config{Registry: quietRegistry()})
 

@@ -30,6 +30,18 @@ func FuzzBulkhead(f *testing.F) {
 		opResize, 9, opArrive, 0, opArrive, 0, opArrive, 0, opArrive, 0, opArrive, 0, opArrive, 0, // pace
 		opPass, 4, opEnd, 0, opPass, 4, opEnd, 0, opPass, 4, opEnd, 0, opHurry, 1, opHurry, 29, opArrive, 0,
 	})
+	f.Add([]byte{ // a full queue, and others of all levels; then a heavy one, and one that may overtake it
+		opArrive, 2, opArrive, 2, opArrive, 0, opArrive, 0, opArrive, 1, opArrive, 0, opArrive, 3, opArrive, 3, opEnd, 0,
+		opEnd, 0, opEnd, 0, opEnd, 0, opArrive, 28, opArrive, 3, opEnd, 0, opEnd, 0,
+	})
+	f.Add([]byte{ // a standing queue, newest first
+		opResize, 21, opArrive, 0, opArrive, 0, opPass, 5, opArrive, 0, opPass, 5, opEnd, 0, opArrive, 0, opArrive, 2, opPass, 4,
+		opArrive, 0, opEnd, 0, opPass, 3, opArrive, 0, opEnd, 0, opArrive, 1, opEnd, 0,
+	})
+	f.Add([]byte{ // most is guaranteed to the last level
+		opResize, 80, opArrive, 3, opArrive, 3, opArrive, 0, opArrive, 0, opArrive, 3, opArrive, 3, opEnd, 0, opEnd, 0, opEnd, 0,
+		opArrive, 3, opArrive, 0, opEnd, 0, opEnd, 0,
+	})
 	for mode := range byte(4) {
 		f.Add([]byte{
 			opArrive, 0, opArrive, 0, opArrive, 0, opArrive, 0, opSwitch, 5 + mode, opArrive, 0, opArrive, 0,
@@ -52,6 +64,9 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte(`{}`))
 	f.Add([]byte(`{"limit":3,"queue":{"limit":-1,"max_wait":5000000},"mode":"shadow"}`))
 	f.Add([]byte(`{"limit":-9223372036854775808,"queue":{"limit":9223372036854775807,"max_wait":-1},"mode":"off"}`))
+	f.Add([]byte(`{"queue":{"order":"adaptive_lifo","target":5000000,"interval":1},"shedding":"by_user"}`))
+	f.Add([]byte(`{"shares":{"critical_plus":0.5,"critical":-1,"sheddable_plus":1e-9,"sheddable":0.49},"mode":"off"}`))
+	f.Add([]byte(`{"shares":{"critical_plus":1e308,"critical":-1e308},"queue":{"order":"","limit":3}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var cfg bulkhead.Config
 		if json.Unmarshal(text, &cfg) != nil || cfg.Validate() != nil {

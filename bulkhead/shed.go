@@ -19,8 +19,8 @@ const (
 	// queue has become a standing one (see [AdaptiveLIFO]), or more than a twentieth of those who came to it in a second
 	// was turned away, the bulkhead begins to count: who asks, by level and by 128
 	// ranges of the hash, and how much is served, in windows of a second or, where fewer than 500 calls come in one, up
-	// to ten. After each window it lets as many of the hash's range in as had asked for what was served, or for a
-	// fiftieth less if some had been turned away behind the door. What is guaranteed to a level by [Shares] goes to its
+	// to ten. After each window it lets as many of the hash's range in as had asked for what was served, and a
+	// fiftieth more, or less if some had been turned away behind the door. What is guaranteed to a level by [Shares] goes to its
 	// users first. The counting ends with a window in which nobody was turned away. A slot that is free while nobody
 	// waits goes to whoever asks: so what is served is what can be, and the door opens when there is more of it.
 	//
@@ -72,6 +72,9 @@ const (
 	shedWindow    = time.Second
 	shedMaxWindow = 10 * shedWindow
 	shedMinCalls  = 500
+
+	// probe is the part by which the next window lets more in, or less. DAGOR has a hundredth and a twentieth.
+	probe = 50
 )
 
 // shedder counts who asks and who is served while there is overload, and decides who passes the door. A nil shedder
@@ -134,7 +137,7 @@ func (b *Bulkhead) passDoor(c newcomer, now time.Duration) (h holding, pass bool
 	if d.windowIsOver(now) {
 		if d.shed == 0 && d.lost == 0 && !b.standingLocked(s, now) {
 			b.shedder = nil
-			b.settings.Store(newSettings(s.Config))
+			b.settings.Store(s.notCounting())
 			return nothing, true
 		}
 		d.adjust(&s.parts)
@@ -196,9 +199,9 @@ func (d *shedder) startWindow(now time.Duration) {
 
 // adjust places the marks below which calls pass, so that as much asks as was served.
 func (d *shedder) adjust(parts *[levels]int64) {
-	budget := d.served
+	budget := d.served + d.served/probe
 	if d.lost > 0 {
-		budget -= budget / 50
+		budget = d.served - d.served/probe
 	}
 	var need, get [levels]int64
 	rest := budget

@@ -307,3 +307,21 @@ func ExampleConfig_shedding() {
 	// <nil> <nil>
 	// adaptive_lifo by_user
 }
+
+// A mode that was set by hand is still one when the counting has ended.
+func TestByUserForgetsNoModeThatWasSetByHand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := byUser
+		cfg.Mode = seawall.Shadow
+		b := newBulkhead(cfg)
+		_ = b.SetMode(seawall.Enforce)
+		overload(t, b, 2, 4*time.Second, anyOf(1000))
+		if !b.Counts() {
+			t.Error("calls are not counted at twice the load")
+		}
+		overload(t, b, 0.3, 4*time.Second, anyOf(1000))
+		if b.Counts() || !b.Keep() {
+			t.Errorf("calls are counted: %v, to be kept: %v, want only the latter", b.Counts(), b.Keep())
+		}
+	})
+}

@@ -48,7 +48,7 @@ type Stats struct {
 type Rejections struct {
 	Full         int64 // no slot was free, and there is no queue
 	QueueFull    int64 // the queue was full
-	QueueTimeout int64 // no slot came free within MaxWait, or was expected to
+	QueueTimeout int64 // no slot came free within MaxWait, or was expected to; or within Target, with AdaptiveLIFO
 	Deadline     int64 // no slot, or no end of the call, was expected before the caller's deadline
 	Shed         int64 // another one was more important, or another user's turn
 	Forced       int64 // the bulkhead was forced open

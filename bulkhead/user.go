@@ -15,10 +15,10 @@ const epoch = 15 * time.Minute
 // hashOf returns the hash by which a call is shed, spread over all values, and the number of its epoch. Calls without a
 // user get one by the dice each.
 //
-// The number comes from the wall clock, so that all instances of a service, and the services behind it, turn the same
+// The number comes from the clock on the wall, so that all instances of a service, and the services behind it, turn the same
 // users away: a task that they work on together has the same fate at each.
 func hashOf(ctx context.Context) (hash uint32, number int64) {
-	number = int64(time.Now().Sub(origin) / epoch) //nolint:gocritic // origin has no monotonic reading
+	number = int64(time.Since(origin) / epoch) // by the wall clock, as origin has no other reading
 	user, ok := seawall.UserOf(ctx)
 	if !ok {
 		return rand.Uint32(), number
