@@ -54,7 +54,8 @@ type Config struct {
 // were fast enough to win.) Calls that fail, whose first attempt fails, or whose caller leaves are not counted.
 type Latency struct {
 	// Percentile is the share of the calls that are given time to end by themselves. Default 0.95; 0.5 to 0.999. In
-	// steady times the rest is hedged, as far as the Cap and the budget go: it should be at most half of the Cap.
+	// steady times the rest is hedged, as far as the Cap and the budget go; if it is more than half of Cap.Ratio, chance
+	// decides which calls are.
 	Percentile float64 `json:"percentile" yaml:"percentile"`
 	// Min is the shortest delay. Default 1 ms, or Max if that is shorter; at least 1 ns. A short one makes attempts of
 	// what is only a hiccup of this process.

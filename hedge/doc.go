@@ -1,7 +1,9 @@
 // Package hedge starts a second attempt of a call when the first one is late, and takes the better end.
 //
 //	h := hedge.New("search", hedge.Config{}) // a second attempt for the slowest 5 %, 10 % extra load at the most
-//	hits, err := seawall.Call(ctx, h, func(ctx context.Context) (Hits, error) { return replica(seawall.Attempt(ctx)).Find(ctx, q) })
+//	hits, err := seawall.Call(ctx, h, func(ctx context.Context) (Hits, error) {
+//		return replicas[seawall.Attempt(ctx)-1].Find(ctx, query)
+//	})
 //
 // It cuts the tail of latencies that comes from one slow replica, as in Dean and Barroso, "The Tail at Scale", CACM 2013.
 // It does not help where all replicas are slow, and there it must not hurt: see "How often".

@@ -18,8 +18,9 @@ const kind = "hedge"
 // Hedge starts further attempts of calls that are late, a [seawall.Racer]. Make it with [New], one for each dependency,
 // and share it: it is safe for concurrent use.
 //
-// Attempts run in goroutines of their own, so that a call can end before its losers do. That is what a call costs: about
-// two microseconds and a dozen small allocations, of which the Hedge's own is one. It takes no lock.
+// Attempts run in goroutines of their own, so that a call can end before its losers do. That is what a call costs, one
+// that ends in time as well: some two microseconds and ten allocations of 0.8 KB together, one of which is the Hedge's
+// own. The Hedge takes no lock.
 type Hedge struct {
 	name     string
 	settings atomic.Pointer[settings]
