@@ -54,9 +54,9 @@ func TestBindingsStayThroughAReload(t *testing.T) {
 
 func TestABindingMustNotChangeWhatTheFileSays(t *testing.T) {
 	got := refusal(t, "chains:\n  a:\n    - bulkhead: {limit: 5}", policyfile.Options{Bind: []policyfile.Binding{
-		policyfile.Bind("a", func(cfg *bulkhead.Config) { cfg.Limit, cfg.Queue.Limit = 6, bulkhead.NoQueue }),
+		policyfile.Bind("a", func(cfg *bulkhead.Config) { cfg.Limit, cfg.Queue.Limit = -6, bulkhead.NoQueue }),
 	}})
-	want := `line 3: chains.a[0].bulkhead.limit is changed by a binding from 5 to 6, want what is in the file
+	want := `line 3: chains.a[0].bulkhead.limit is changed by a binding from 5 to -6, want what is in the file
 line 3: chains.a[0].bulkhead.queue.limit is changed by a binding from 0 to -1, want what is in the file`
 	if got != want {
 		t.Errorf("error is %s\nwant %s", got, want)

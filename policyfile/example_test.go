@@ -117,7 +117,7 @@ func ExampleSet_Reload() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	file := filepath.Join(dir, "policies.yaml")
 	write := func(text string) { _ = os.WriteFile(file, []byte(text), 0o600) }
 

@@ -3,6 +3,8 @@ package policyfile
 import (
 	"reflect"
 	"slices"
+
+	"github.com/seawall-go/seawall"
 )
 
 // Equal reports whether two sets have the same file in force, whatever its form.
@@ -88,3 +90,20 @@ func At(config reflect.Value, path string) reflect.Value { return at(config, pat
 
 // MarshalsText reports whether a type's values are texts.
 func MarshalsText(t reflect.Type) bool { return hasText(t) }
+
+// AddKind adds a kind, and returns what removes it.
+func AddKind[C data[C], P live[C]](key string, build func(string, C) P) (remove func()) {
+	before := kinds
+	kinds = append(slices.Clone(kinds), kindOf(key, build))
+	return func() { kinds = before }
+}
+
+// Pipelines returns the plain chains without using them.
+func (s *Set) Pipelines() (pipelines []*seawall.Pipeline) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.chains {
+		pipelines = append(pipelines, c.Current())
+	}
+	return pipelines
+}

@@ -57,10 +57,16 @@ func (k *Keyed) suffix(key string) string {
 
 // For returns the chain of a key, and makes it if there is none. Ask for each call anew, as for [Chain.Current]: a chain
 // that is kept misses policies that come and go, and may be forgotten while it is in use. For a key that is there For
-// costs one lookup in a sync.Map and two atomic loads, and allocates nothing.
+// costs one lookup in a sync.Map and three atomic loads, and allocates nothing.
 func (k *Keyed) For(key string) *seawall.Pipeline {
 	f := k.state.Load()
 	c := f.members.Get(key)
+	for now := k.state.Load(); now != f; now = k.state.Load() {
+		if now.members != f.members { // the key may have come into the old map after all had moved
+			c = now.members.Get(key)
+		}
+		f = now
+	}
 	if s := c.current.Load(); s.version >= f.version {
 		return s.pipeline
 	}
@@ -81,13 +87,10 @@ func (k *Keyed) update(spec *chainSpec) {
 		k.state.Store(&family{before.version + 1, spec, before.members, before.from})
 		return
 	}
-	// Keys move to a map of the new size. A call that still has the old map may add a key to it: the new one asks the
-	// old one until the second round is over, so that key has one chain all the same.
+	// Keys move to a map of the new size, which until then asks the old one. What comes into the old one later is made
+	// for a caller that then sees the new state, and asks again.
 	next := k.newFamily(before.version+1, spec)
 	next.from.Store(before)
-	for key := range before.members.All() {
-		next.members.Get(key)
-	}
 	k.state.Store(next)
 	for key := range before.members.All() {
 		next.members.Get(key)

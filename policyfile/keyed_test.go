@@ -171,9 +171,9 @@ func TestKeyedChainsEnterTheRegistryOnce(t *testing.T) {
 	}
 	kinds := map[string]int{}
 	for _, s := range registry.Snapshots() {
-		kinds[s.Kind] = len(s.Members)
+		kinds[s.Kind+" "+s.Name] = len(s.Members)
 	}
-	if kinds["timeout"] != 32 || kinds["retry"] != 1 {
+	if kinds["timeout k"] != 32 || kinds["retry k"] != 1 {
 		t.Errorf("the registry has %v", kinds)
 	}
 }

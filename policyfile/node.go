@@ -37,7 +37,7 @@ type reader struct {
 // parse makes nodes of a file. It returns nil if there are none.
 func (r *reader) parse(data []byte) *yaml.Node {
 	if len(data) > maxSize {
-		r.add(0, "", "is %d bytes long, want at most %d", len(data), maxSize)
+		r.add(0, "", "is longer than %d bytes", maxSize)
 		return nil
 	}
 	var document yaml.Node

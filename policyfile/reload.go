@@ -29,6 +29,9 @@ type Reloaded struct {
 // way ends in the chain in which it began; with each policy it meets the settings of one content of the file, which for
 // one that comes later may be the next.
 //
+// The registry knows a policy that has gone until it has been collected: one of its kind and name that comes before that
+// has a number behind its name there.
+//
 // A file is refused if it lacks a chain that [Set.Chain] or [Set.Keyed] has returned, or that is required. A Set of
 // [Parse] has no file, and so an error. Functions of [Bind] and listeners of policies, which run meanwhile, must not
 // reload the Set.

@@ -132,10 +132,14 @@ func TestReloadTellsWhatHasChanged(t *testing.T) {
 		{"chains: {a: [retry], k: {per_key: , policies: [breaker]}}", `{[breaker "k"] [] [breaker "d"] [k c] <nil>}`},
 		{"chains: {a: [retry], k: {per_key: {max_keys: 5}, policies: [breaker]}}", `{[] [] [] [k] <nil>}`},
 		{"chains: {a: [retry], k: {per_key: {max_keys: 5}, policies: [breaker: {min_calls: 5}]}}", `{[] [breaker "k"] [] [] <nil>}`},
-		{"budgets: {s: }\nchains: {a: [retry: {budget: s}], k: {per_key: {max_keys: 5}, policies: [breaker: {min_calls: 5}]}}",
-			`{[] [retry "a"] [] [] <nil>}`},
-		{"budgets: {s: {burst: 5}}\nchains: {a: [retry: {budget: s}], k: {per_key: {max_keys: 5}, policies: [breaker: {min_calls: 5}]}}",
-			`{[] [retry "a"] [] [] <nil>}`},
+		{
+			"budgets: {s: }\nchains: {a: [retry: {budget: s}], k: {per_key: {max_keys: 5}, policies: [breaker: {min_calls: 5}]}}",
+			`{[] [retry "a"] [] [] <nil>}`,
+		},
+		{
+			"budgets: {s: {burst: 5}}\nchains: {a: [retry: {budget: s}], k: {per_key: {max_keys: 5}, policies: [breaker: {min_calls: 5}]}}",
+			`{[] [retry "a"] [] [] <nil>}`,
+		},
 		{"budgets: {s: {burst: 5, ratio: 0.1}}\nchains: {a: [retry: {budget: s}], k: {per_key: {max_keys: 5}, policies: [breaker: {min_calls: 5}]}}", ""},
 	} {
 		told = nil
@@ -314,9 +318,9 @@ func TestNoCallSeesAMixOfTwoFiles(t *testing.T) {
 			}
 		})
 	}
-	rounds := 300
+	rounds := 150
 	if raceEnabled {
-		rounds = 100
+		rounds = 40
 	}
 	for i := range rounds {
 		update(t, set, files[(i+1)%2])
@@ -362,9 +366,9 @@ func TestReloadsUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	rounds := 200
+	rounds := 100
 	if raceEnabled {
-		rounds = 60
+		rounds = 30
 	}
 	for i := range rounds {
 		update(t, set, file(i))
@@ -403,5 +407,54 @@ func TestOptionsAndBytesAreTheCallersToChange(t *testing.T) {
 	names[0] = "x"
 	if set.Names()[0] != "a" {
 		t.Error("the names were changed")
+	}
+}
+
+// A Chain within another chain, or asked by its own Do, stays live as well.
+func TestAChainWithinAChainIsLive(t *testing.T) {
+	set := parse(t, "chains: {a: [retry: {max_attempts: 2, backoff: {kind: immediate}}]}", policyfile.Options{})
+	a := set.Chain("a")
+	around := seawall.Chain(timeout.New("around", timeout.Config{Registry: quiet()}), a)
+	runs := 0
+	count := func(context.Context) (string, error) {
+		runs++
+		if runs%10 == 0 {
+			return "tenth", nil
+		}
+		return "", errDown
+	}
+	for _, want := range []struct{ attempts, runs int }{{2, 2}, {4, 6}, {9, 10}} {
+		update(t, set, fmt.Sprintf("chains: {a: [retry: {name: r%d, max_attempts: %[1]d, backoff: {kind: immediate}}]}", want.attempts))
+		got, err := seawall.Call(t.Context(), around, count)
+		if runs != want.runs || (got == "tenth") != (runs == 10) || (err == nil) != (runs == 10) {
+			t.Errorf("%q, %v after %d runs, want %d", got, err, runs, want.runs)
+		}
+	}
+	if a.Name() != "a" || a.String() != `retry "r9"` || a.Keep() {
+		t.Errorf("%s is %v, kept %t", a.Name(), a, a.Keep())
+	}
+}
+
+func TestLabelsHideKeys(t *testing.T) {
+	set := parse(t, "chains: {k: {per_key: , policies: [bulkhead]}}", policyfile.Options{
+		Label: func(key string) string { return fmt.Sprint(len(key)) },
+	})
+	if got := set.Keyed("k").For("secret").String(); got != `bulkhead "k[6]"` {
+		t.Errorf("chain is %s", got)
+	}
+	long := strings.Repeat("é", 100)
+	set = parse(t, "chains: {k: {per_key: , policies: [bulkhead]}}", policyfile.Options{})
+	if got := set.Keyed("k").For(long).String(); got != `bulkhead "k[`+long[:128]+`]"` {
+		t.Errorf("chain is %s", got)
+	}
+	if set.Keyed("k").Len() != 1 || set.Keyed("k").Name() != "k" {
+		t.Error("there are more")
+	}
+}
+
+func TestMarksAndLineEndsOfWindowsAreRead(t *testing.T) {
+	set := parse(t, "\ufeffchains:\r\n  a:\r\n    - retry\r\n", policyfile.Options{})
+	if got := set.Chain("a").String(); got != `retry "a"` {
+		t.Errorf("chain is %s", got)
 	}
 }

@@ -27,7 +27,7 @@ func (s *Set) replace(data []byte) (Reloaded, error) {
 	if s.opts.Strict {
 		r.refuse(findings, unused)
 	}
-	r.lacks(s.opts.Require)
+	s.lacks(r)
 	if err := r.err(); err != nil {
 		return Reloaded{}, err
 	}
@@ -90,14 +90,6 @@ func (r *documentReader) unused() (unused []string) {
 	return unused
 }
 
-func (r *documentReader) lacks(required []string) {
-	for _, name := range required {
-		if r.chain(name) == nil {
-			r.add(0, join("chains", pathKey(name)), "is missing, the program requires it")
-		}
-	}
-}
-
 // commit lets go of the chains that are gone, unless the program has one, and changes the others.
 func (s *Set) commit(r *documentReader, change change) error {
 	gone, err := s.forget(r)
@@ -123,20 +115,7 @@ func (s *Set) commit(r *documentReader, change change) error {
 func (s *Set) forget(r *documentReader) (undo func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var plain []*Chain
-	var keyed []*Keyed
-	for name, c := range s.chains {
-		if spec := r.chain(name); spec == nil || spec.keyed {
-			plain = append(plain, c)
-			r.keeps(name, "a chain", c.used.Load())
-		}
-	}
-	for name, k := range s.keyed {
-		if spec := r.chain(name); spec == nil || !spec.keyed {
-			keyed = append(keyed, k)
-			r.keeps(name, "a keyed chain", k.used.Load())
-		}
-	}
+	plain, keyed := s.goneLocked(r)
 	if err := r.err(); err != nil {
 		return nil, err
 	}
@@ -156,6 +135,35 @@ func (s *Set) forget(r *documentReader) (undo func(), err error) {
 			s.keyed[k.name] = k
 		}
 	}, nil
+}
+
+// lacks reports the chains that the program has or requires, and that are not in the file.
+func (s *Set) lacks(r *documentReader) {
+	for _, name := range s.opts.Require {
+		if r.chain(name) == nil {
+			r.add(0, join("chains", pathKey(name)), "is missing, the program requires it")
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.goneLocked(r)
+}
+
+// goneLocked returns the chains that the file lacks, and reports those that the program has.
+func (s *Set) goneLocked(r *documentReader) (plain []*Chain, keyed []*Keyed) {
+	for name, c := range s.chains {
+		if spec := r.chain(name); spec == nil || spec.keyed {
+			plain = append(plain, c)
+			r.keeps(name, "a chain", c.used.Load())
+		}
+	}
+	for name, k := range s.keyed {
+		if spec := r.chain(name); spec == nil || !spec.keyed {
+			keyed = append(keyed, k)
+			r.keeps(name, "a keyed chain", k.used.Load())
+		}
+	}
+	return plain, keyed
 }
 
 func (r *documentReader) keeps(name, what string, used bool) {

@@ -30,8 +30,8 @@ func sample(k kind, number float64) (s settings, required []string) {
 
 // fillFunctions gives a Config functions that are never called.
 func fillFunctions(config reflect.Value) {
-	for i := range config.NumField() {
-		if f := config.Field(i); f.Kind() == reflect.Func {
+	for _, f := range config.Fields() {
+		if f.Kind() == reflect.Func {
 			f.Set(reflect.MakeFunc(f.Type(), func([]reflect.Value) []reflect.Value { panic("policyfile: a sample was used") }))
 		}
 	}

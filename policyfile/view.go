@@ -37,7 +37,7 @@ var averages = []string{"delay", "expected_wait", "signal", "level", "level.manu
 // Snapshot returns the sums over the keys, and up to 32 of them, those that must be kept first. Keys that have been
 // forgotten are no longer in the sums.
 func (v *view) Snapshot() seawall.Snapshot {
-	s := seawall.Snapshot{Kind: v.id.kind, Name: v.name}
+	s := seawall.Snapshot{Kind: v.id.kind, Name: v.name, Mode: v.mode()}
 	var others []seawall.Snapshot
 	keys := 0
 	for p := range v.policies() {
@@ -58,6 +58,16 @@ func (v *view) Snapshot() seawall.Snapshot {
 	s.Members = append(s.Members, others[:min(len(others), mostMembers-len(s.Members))]...)
 	s.Values = append(s.Values, seawall.Value{Name: "keys", V: float64(keys)})
 	return s
+}
+
+// mode is the one in the file.
+func (v *view) mode() (mode seawall.Mode) {
+	for _, p := range v.of.state.Load().spec.policies {
+		if m, ok := modeOf(p.settings); ok && p.id() == v.id {
+			mode = *m
+		}
+	}
+	return mode
 }
 
 // policies returns the policy of each key.
