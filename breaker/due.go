@@ -37,7 +37,8 @@ func (e *era) deadline() time.Duration {
 	case e.probes != nil:
 		return e.probes.deadline(e.settings)
 	case e.step != nil:
-		return e.step.deadline(e.settings)
+		at, _ := e.step.ends(e.settings)
+		return at
 	}
 	return never
 }
@@ -65,15 +66,29 @@ func (b *Breaker) catchUpLocked(now time.Duration) {
 			}
 		case deadline > now:
 			return
-		case e.probes != nil:
-			e.probes.failures = int64(e.settings.Probes.Calls) - e.probes.successes
-			b.judgeLocked(e, deadline)
-		case e.step.stalled():
-			in := e.window.in(deadline).numbers()
-			b.openLocked(e, reasonRampStalled, in, time.Duration(e.window.until.Load()), deadline)
 		default:
-			b.stepLocked(e, deadline)
+			b.expireLocked(e, now, unknown)
 		}
+	}
+}
+
+// expireLocked does what the deadline of an era brings, if it has come by now: at its time, but not before another.
+func (b *Breaker) expireLocked(e *era, now, notBefore time.Duration) {
+	if e.probes != nil {
+		if at := e.deadline(); at <= now {
+			e.probes.failures = int64(e.settings.Probes.Calls) - e.probes.successes
+			b.judgeLocked(e, max(at, notBefore))
+		}
+		return
+	}
+	// Calls come and end meanwhile, so what happens has to be what the time says.
+	at, stalled := e.step.ends(e.settings)
+	switch at = max(at, notBefore); {
+	case at > now:
+	case stalled:
+		b.openLocked(e, reasonRampStalled, e.window.in(at).numbers(), time.Duration(e.window.until.Load()), at)
+	default:
+		b.stepLocked(e, at)
 	}
 }
 

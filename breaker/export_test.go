@@ -111,3 +111,6 @@ func PartsPerMillion(cfg Config) int64 { return int64(newSettings(cfg).failures)
 
 // Trackings returns how many settings of Slow.Over there are calls of, the one in force included.
 func (b *Breaker) Trackings() int { return len(b.era.Load().older) + 1 }
+
+// Values returns the totals in the form of a snapshot.
+func (t Totals) Values() []seawall.Value { return t.values() }

@@ -51,6 +51,23 @@ var lateCases = []struct {
 		}
 		return p
 	}, breaker.Closed},
+	{"from half-open, told while ramping", func(t *testing.T, b *breaker.Breaker) *seawall.Permit {
+		update(t, b, func(c *breaker.Config) { c.Ramp = breaker.Ramp{Start: 0.5} })
+		halfOpen(t, b)
+		p := acquire(t, b)
+		for range 3 {
+			acquire(t, b).Done(nil)
+		}
+		return p
+	}, breaker.Ramping},
+	{"from closed, hung, told while open", func(t *testing.T, b *breaker.Breaker) *seawall.Permit {
+		p := acquire(t, b)
+		for range 3 {
+			acquire(t, b)
+		}
+		time.Sleep(6 * time.Second)
+		return p
+	}, breaker.Open},
 	{"from closed, told in the next closed period", func(t *testing.T, b *breaker.Breaker) *seawall.Permit {
 		p := acquire(t, b)
 		halfOpen(t, b)
@@ -111,6 +128,16 @@ func TestPermitOfBreakerCountsOnceWhenToldTwice(t *testing.T) {
 		{"half-open", func(t *testing.T, b *breaker.Breaker) *seawall.Permit {
 			halfOpen(t, b)
 			return acquire(t, b)
+		}, true},
+		{"ramping", func(t *testing.T, b *breaker.Breaker) *seawall.Permit {
+			update(t, b, func(c *breaker.Config) { c.Ramp = breaker.Ramp{Start: 0.5} })
+			bring(t, b, breaker.Ramping)
+			return acquire(t, b)
+		}, true},
+		{"while it hangs", func(t *testing.T, b *breaker.Breaker) *seawall.Permit {
+			p := acquire(t, b)
+			time.Sleep(6 * time.Second)
+			return p
 		}, true},
 		{"after an update", func(t *testing.T, b *breaker.Breaker) *seawall.Permit {
 			p := acquire(t, b)

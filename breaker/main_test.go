@@ -12,6 +12,7 @@ import (
 	"github.com/seawall-go/seawall/internal/leaktest"
 )
 
+// T40
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
 var errDown = errors.New("connection refused")

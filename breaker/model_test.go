@@ -435,6 +435,9 @@ func (m *model) update(cfg breaker.Config) {
 	case m.state == breaker.Ramping && cfg.Ramp.Start == 1:
 		m.nextStep()
 	}
+	if m.deadline() < m.at { // what would have happened then happens now
+		m.deadlineComes()
+	}
 }
 
 // snapshot returns what the breaker's Stats must be.

@@ -41,14 +41,12 @@ func attempt(f func()) (panicked any, stack string, exited bool) {
 
 // T2
 func TestBreakerLosesNothingWhenOpPanicsOrExits(t *testing.T) {
-	for _, state := range []breaker.State{breaker.Closed, breaker.HalfOpen} {
+	for _, state := range []breaker.State{breaker.Closed, breaker.HalfOpen, breaker.Ramping} {
 		for _, way := range []string{"panic", "goexit"} {
 			t.Run(state.String()+"/"+way, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					b := newBreaker(breaker.Config{MinCalls: 4})
-					if state == breaker.HalfOpen {
-						halfOpen(t, b)
-					}
+					b := newBreaker(breaker.Config{MinCalls: 4, Ramp: breaker.Ramp{Start: 0.5}})
+					bring(t, b, state)
 					before := b.Stats()
 					value := &bang{}
 					panicked, stack, exited := attempt(func() {

@@ -32,21 +32,17 @@ func (st *step) admits() bool {
 
 func (st *step) admitted(n int64) int64 { return (n*int64(st.share) + million - 1) / million }
 
-// deadline returns when the step ends by the passing of time: because it is over and something has ended, or nothing
-// came; or because nothing of what came has ended.
-func (st *step) deadline(s *settings) time.Duration {
+// ends returns when the step ends by the passing of time: because it is over and something has ended, or nothing came;
+// or because nothing of what came has ended, and then it has stalled.
+func (st *step) ends(s *settings) (at time.Duration, stalled bool) {
 	over, first := later(st.began, s.Ramp.Step), time.Duration(st.firstEnd.Load())
 	switch {
 	case st.arrivals.Load() == 0:
-		return over
+		return over, false
 	case first != never:
-		return max(over, first)
+		return max(over, first), false
 	}
-	return later(over, s.Probes.Timeout)
-}
-
-func (st *step) stalled() bool {
-	return st.arrivals.Load() > 0 && time.Duration(st.firstEnd.Load()) == never
+	return later(over, s.Probes.Timeout), true
 }
 
 // endInRamp notes that a call has ended, which may be what its step has waited for.
@@ -54,7 +50,7 @@ func (b *Breaker) endInRamp(e *era, ticket uint64, now time.Duration) {
 	if ticket >= e.step.from {
 		e.step.firstEnd.CompareAndSwap(int64(never), int64(now))
 	}
-	if now >= e.step.deadline(e.settings) {
+	if at, _ := e.step.ends(e.settings); now >= at {
 		b.catchUp(now)
 	}
 }

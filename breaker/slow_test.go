@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -264,7 +265,23 @@ func TestCallsThatEndWhileTheyAreFoundToHangCountOnce(t *testing.T) {
 				}
 			})
 		}
+		var stop atomic.Bool
+		var reader sync.WaitGroup
+		reader.Go(func() { // T52: no total goes down, not even for a moment
+			var last breaker.Totals
+			for !stop.Load() {
+				s := b.Stats().Totals
+				if !notLess(s, last) {
+					t.Errorf("a total went down: %+v after %+v", s, last)
+					return
+				}
+				last = s
+				runtime.Gosched()
+			}
+		})
 		all.Wait()
+		stop.Store(true)
+		reader.Wait()
 		s := b.Stats()
 		var in, out int64
 		for i := range workers {

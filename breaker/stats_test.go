@@ -3,6 +3,7 @@ package breaker_test
 import (
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,10 +48,14 @@ func TestStateIsTrueWithoutTraffic(t *testing.T) {
 func TestTotalsOutliveTransitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told events
-		b := newBreaker(breaker.Config{MinCalls: 5, OnStateChange: told.add})
+		b := newBreaker(breaker.Config{
+			MinCalls: 5, OnStateChange: told.add, Slow: breaker.SlowCalls{Over: time.Second},
+			Ramp: breaker.Ramp{Start: 0.5, Factor: 1.5},
+		})
 		r := rand.New(rand.NewPCG(52, 0))
 		last := b.Stats()
 		var calls int64
+		var running []*seawall.Permit
 		for range 5000 {
 			time.Sleep(time.Duration(r.IntN(300)) * time.Millisecond)
 			switch r.IntN(12) {
@@ -58,28 +63,44 @@ func TestTotalsOutliveTransitions(t *testing.T) {
 				update(t, b, func(c *breaker.Config) { c.Window = breaker.Window{Calls: 5 + r.IntN(10)} })
 			case 1:
 				update(t, b, func(c *breaker.Config) { c.Window = breaker.Window{Time: time.Second} })
+			case 2:
+				update(t, b, func(c *breaker.Config) { c.Slow.Over = time.Duration(1+r.IntN(3)) * time.Second })
 			default:
 				calls++
 				if p, err := b.Acquire(t.Context()); err == nil {
-					p.Done(outcomes[r.IntN(len(outcomes))].err)
+					running = append(running, &p)
+				}
+				for len(running) > r.IntN(12) {
+					n := r.IntN(len(running))
+					running[n].Done(outcomes[r.IntN(len(outcomes))].err)
+					running = slices.Delete(running, n, n+1)
 				}
 			}
 			s := b.Stats()
-			if s.Calls.Successes < last.Calls.Successes || s.Calls.Failures < last.Calls.Failures ||
-				s.Overloads < last.Overloads || s.Ignored < last.Ignored || s.Late < last.Late ||
-				s.Rejected.Total() < last.Rejected.Total() || s.Entered.Open < last.Entered.Open {
+			if !notLess(s.Totals, last.Totals) {
 				t.Fatalf("a total went down: %+v after %+v", s, last)
 			}
-			if got := ended(s); got != calls {
-				t.Fatalf("%d outcomes after %d calls: %+v", got, calls, s)
+			if got, want := ended(s), calls-int64(len(running)); got != want {
+				t.Fatalf("%d outcomes after %d calls, %d of which run: %+v", got, calls, len(running), s)
 			}
 			last = s
 		}
-		if last.Entered.Open < 10 {
-			t.Errorf("opened only %d times", last.Entered.Open)
+		if last.Entered.Open < 10 || last.Slow < 100 || last.Entered.Ramping < 10 {
+			t.Errorf("too little has happened: %+v", last)
 		}
 		told.wantChain(t, 30)
 	})
+}
+
+// notLess reports whether no total is below what it was.
+func notLess(now, before breaker.Totals) bool {
+	values := before.Values()
+	for i, v := range now.Values() {
+		if v.V < values[i].V {
+			return false
+		}
+	}
+	return true
 }
 
 // T52

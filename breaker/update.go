@@ -91,8 +91,11 @@ func (b *Breaker) updateLocked(s *settings) {
 	case e.probes != nil:
 		b.judgeLocked(changed, now) // fewer probes may do now, and then no other end would come to judge them
 	}
-	if changed.step != nil && s.start == million && b.era.Load() == changed {
-		b.stepLocked(changed, now)
+	switch e = b.era.Load(); {
+	case e.step != nil && s.start == million:
+		b.stepLocked(e, now)
+	case e.deadline() < now: // by the new settings, which were not in force then
+		b.expireLocked(e, now, now)
 	}
 }
 

@@ -53,9 +53,9 @@ type window struct {
 	until atomic.Int64         // latest instant before which a failing answer asked for no other call; or unknown
 
 	mu     sync.Mutex   // guards the fields below
-	bases  [steps]tally // time window: the word at the start of each step, by number modulo steps
+	bases  [steps]tally // time window: the word at the start of each step, in a ring
 	slows  [steps]int64 // time window: slow at the start of each step
-	number int          // time window: the current step's
+	number int          // time window: the current step's place in the ring
 	folded totals       // what was recorded up to origin
 	origin tally        // the word at the latest fold
 	hung   []uint64     // count window: positions of calls that were counted while they hung, and still do
@@ -204,8 +204,8 @@ func (w *window) advance(now time.Duration) *pace {
 	slow := w.slow.Load()
 	passed := int64((now-p.end)/w.step) + 1
 	for range min(passed, steps) {
-		w.number++
-		w.bases[w.number%steps], w.slows[w.number%steps] = w.origin, slow
+		w.number = (w.number + 1) % steps
+		w.bases[w.number], w.slows[w.number] = w.origin, slow
 	}
 	oldest := (w.number + 1) % steps
 	p = &pace{end: p.end + time.Duration(passed)*w.step, base: w.bases[oldest], slow: w.slows[oldest]}
