@@ -529,15 +529,19 @@ func TestBrownoutWorkIsNamed(t *testing.T) {
 func TestBrownoutDoesNotOverruleAHandByAnOldReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b *degrade.Brownout
+		var reading float64
 		b = newBrownout(degrade.BrownoutConfig{Signal: func() float64 {
 			_ = b.SetLevel(degrade.WithoutSheddable)
 			time.Sleep(time.Second) // longer than the level is held
-			return 9
-		}, Hold: time.Millisecond})
-		time.Sleep(time.Second)
-		wantLevel(t, b, degrade.WithoutSheddable)
-		if s := b.Stats(); !s.Manual || s.Worse != 1 {
-			t.Errorf("stats %+v", s)
+			return reading
+		}, Hold: time.Millisecond, Recover: time.Millisecond})
+		for _, reading = range []float64{9, 0, math.NaN()} {
+			b.Auto()
+			time.Sleep(time.Second)
+			wantLevel(t, b, degrade.WithoutSheddable)
+			if s := b.Stats(); !s.Manual || s.Worse != 1 || s.Better != 0 {
+				t.Errorf("stats %+v", s)
+			}
 		}
 	})
 }

@@ -117,14 +117,23 @@ func TestGatherOfOneSectionTakesNoGoroutine(t *testing.T) {
 func TestGatherPassesThePanicOfARaceOnAsItIs(t *testing.T) {
 	inner := &seawall.AttemptPanic{Value: "ouch", Stack: []byte("its own")}
 	g := newGather(degrade.GatherConfig{})
-	var v string
-	parts := []degrade.Part{}
-	for range 8 {
-		parts = append(parts, degrade.Section("a", nil, &v, func(context.Context) (string, error) { panic(inner) }))
-	}
-	value, _ := doAside(func() { _, _ = g.Do(t.Context(), parts...) })
-	if value != inner {
-		t.Errorf("recovered %v", value)
+	for range 50 { // who runs which section is not said
+		var v string
+		begun := make(chan struct{})
+		value, _ := doAside(func() {
+			_, _ = g.Do(t.Context(),
+				degrade.Section("hangs", nil, &v, func(ctx context.Context) (string, error) {
+					close(begun)
+					return until[string](ctx)
+				}),
+				degrade.Section("races", nil, &v, func(context.Context) (string, error) {
+					<-begun
+					panic(inner)
+				}))
+		})
+		if value != inner {
+			t.Fatalf("recovered %v", value)
+		}
 	}
 }
 

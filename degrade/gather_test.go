@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -369,7 +370,8 @@ func TestGatherCancelsNeutrally(t *testing.T) {
 func TestSectionIsImmutable(t *testing.T) {
 	g := newGather(degrade.GatherConfig{})
 	var v string
-	base := degrade.Section("a", nil, &v, give("", errDown)).Or(instead("", errDown))
+	none := instead("", errDown)
+	base := degrade.Section("a", nil, &v, give("", errDown)).Or(none).Or(none).Or(none) // with room for a fourth
 	first, second := base.OrValue("first"), base.OrValue("second")
 	for _, c := range []struct {
 		part degrade.Part
@@ -390,7 +392,8 @@ func TestGatherClosesWhatNobodyGets(t *testing.T) {
 	failedResult, failedFallback, own, shared := new(closer), new(closer), new(closer), new(closer)
 	var v *closer
 	var c closerByInterface
-	g := newGather(degrade.GatherConfig{Parallel: 1})
+	registry, log := logged()
+	g := newGather(degrade.GatherConfig{Parallel: 1, Registry: registry})
 	_, err := g.Do(t.Context(),
 		degrade.Section("a", nil, &v, give(failedResult, errDown)).Or(instead(failedFallback, errDown)).Optional(),
 		degrade.Section("b", nil, &v, give(own, nil)),
@@ -403,6 +406,9 @@ func TestGatherClosesWhatNobodyGets(t *testing.T) {
 	)
 	if err == nil || v != nil {
 		t.Fatal(v, err)
+	}
+	if strings.Count(log.String(), "seawall.listener.panicked") != 1 {
+		t.Errorf("want one panic, of the one that panics, in\n%s", log.String())
 	}
 	for name, x := range map[string]struct {
 		c    *closer
