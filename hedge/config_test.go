@@ -2,8 +2,10 @@ package hedge_test
 
 import (
 	"encoding/json"
+	"log/slog"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,6 +153,11 @@ func TestConfigSurvivesJSON(t *testing.T) {
 			t.Errorf("%v: %q, %v, %v", f, text, err, back)
 		}
 	}
+	f := hedge.Contribute
+	if err := f.UnmarshalText([]byte("Budget")); err == nil || f != hedge.Contribute ||
+		err.Error() != `hedge: no such funding: "Budget", want one of [budget contribute none]` {
+		t.Errorf("got %v, and left %v", err, f)
+	}
 	if _, err := hedge.Funding(9).MarshalText(); err == nil || err.Error() != "hedge: no such funding: 9" {
 		t.Errorf("got %v", err)
 	}
@@ -259,4 +266,51 @@ func FuzzConfigFromJSONIsValidOrRefused(f *testing.F) {
 			t.Errorf("%s: %v, %+v", text, err, h.Config())
 		}
 	})
+}
+
+// T41
+func TestReadersAndUpdatesRaceWithCalls(t *testing.T) {
+	quiet := (&seawall.Registry{}).Detached()
+	quiet.SetLogger(slog.New(slog.DiscardHandler))
+	h := hedge.New("test", hedge.Config{Registry: quiet})
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	loop := func(f func()) {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					f()
+				}
+			}
+		})
+	}
+	for _, cfg := range []hedge.Config{
+		{},
+		{Delay: time.Microsecond, MaxAttempts: 3, Funding: hedge.NoBudget, Cap: hedge.Cap{Ratio: 9}},
+		{Latency: hedge.Latency{MinCalls: 1, Percentile: 0.5, Min: 1, Window: time.Second}, Cap: hedge.Cap{Ratio: 1}},
+	} {
+		loop(func() {
+			if err := h.Update(cfg); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range 4 {
+		loop(func() {
+			if err := h.Do(t.Context(), succeed); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	loop(func() { _, _, _ = h.Stats(), h.Snapshot(), h.Traits() })
+	loop(func() { _, _ = h.Config(), h.Budget() })
+	time.Sleep(100 * time.Millisecond)
+	close(stop)
+	wg.Wait()
+	if s := h.Stats(); s.Calls() != s.Primary+s.Hedge {
+		t.Errorf("counted as %+v", s)
+	}
 }

@@ -235,3 +235,21 @@ func TestOnFailureStartsNothingByTime(t *testing.T) {
 		}
 	})
 }
+
+// The caller leaves between the failure of the only attempt and the start of the next one.
+func TestErrorOfOneAttemptSaysThatTheCallerLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		h, _ := newHedge(t, hedge.Config{Delay: time.Second, Classify: func(err error) seawall.Verdict {
+			cancel()
+			return seawall.Classify(err)
+		}})
+		err := h.Do(ctx, newEnds(end{ms, errDown}).op)
+		if text := `hedge "test": 1 attempt, context canceled, last: connection refused`; err.Error() != text {
+			t.Errorf("got %v", err)
+		}
+		if s := h.Stats(); !errors.Is(err, context.Canceled) || !errors.Is(err, errDown) || s.Canceled != 1 || s.Attempts != 1 {
+			t.Errorf("got %v, counted as %+v", err, s)
+		}
+	})
+}

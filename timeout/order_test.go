@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/retry"
 	"github.com/seawall-go/seawall/timeout"
 )
 
@@ -185,4 +186,43 @@ func TestTimeoutInsideOfItself(t *testing.T) {
 			t.Errorf("error is %v, stats are %+v", err, s)
 		}
 	})
+}
+
+// A limit on each attempt is a failure that may be repeated; one on the whole call ends it.
+func TestTotalAndAttemptLimitsWorkTogether(t *testing.T) {
+	for _, c := range []struct {
+		fast  int // number of the attempt that answers in time; 0 if none does
+		total time.Duration
+		at    time.Duration
+		want  string
+	}{
+		{2, time.Minute, 1500 * time.Millisecond, "<nil>"},
+		{0, time.Minute, 3 * time.Second, `retry "test": 3 attempts, last: timeout "attempt": limit of 1s exceeded`},
+		{0, 2500 * time.Millisecond, 2500 * time.Millisecond, `timeout "total": limit of 2.5s exceeded: ` +
+			`retry "test": 3 attempts, last: context deadline exceeded`},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			quiet := (&seawall.Registry{}).Detached()
+			chain := seawall.Chain(
+				timeout.New("total", timeout.Config{Limit: c.total, Registry: quiet}),
+				retry.New("test", retry.Config{Backoff: retry.Backoff{Kind: retry.Immediate}, Registry: quiet}),
+				timeout.New("attempt", timeout.Config{Limit: time.Second, Registry: quiet}),
+			)
+			begin := time.Now()
+			err := chain.Do(t.Context(), func(ctx context.Context) error {
+				if seawall.Attempt(ctx) == c.fast {
+					time.Sleep(500 * time.Millisecond)
+					return nil
+				}
+				<-ctx.Done()
+				return ctx.Err()
+			})
+			if fmt.Sprint(err) != c.want || time.Since(begin) != c.at {
+				t.Errorf("got %v after %v, want %s after %v", err, time.Since(begin), c.want, c.at)
+			}
+			if err != nil && (!errors.Is(err, timeout.ErrExceeded) || errors.Is(err, context.DeadlineExceeded)) {
+				t.Errorf("%v is taken for the caller's deadline", err)
+			}
+		})
+	}
 }
