@@ -10,9 +10,9 @@ import (
 
 // Config sets a [Bulkhead]. A zero field is its default. It is data, but for Weight: it compares, prints and loads.
 type Config struct {
-	// Limit is how many calls run at once, or how many slots there are for calls of different Weight. Default 64; 1 to 1,000,000. By Little's law a dependency that answers in
-	// W seconds serves Limit/W calls per second at the most. Too high protects nothing, too low rejects what the
-	// dependency could have served.
+	// Limit is how many calls run at once, or how many slots there are where calls have a Weight. Default 64; 1 to
+	// 1,000,000. By Little's law a dependency that answers in W seconds serves Limit/W calls per second at the most. Too
+	// high protects nothing, too low rejects what the dependency could have served.
 	Limit int `json:"limit" yaml:"limit"`
 	// Queue is where calls wait when all slots are in use.
 	Queue Queue `json:"queue" yaml:"queue"`

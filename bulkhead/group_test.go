@@ -35,7 +35,7 @@ func TestGroupKeepsTheTroubleOfOneKeyFromTheOthers(t *testing.T) {
 	if err := g.For(2).Do(t.Context(), succeed); err != nil {
 		t.Errorf("another key: %v", err)
 	}
-	if g.For(1) != g.For(1) || g.For(1) == g.For(2) {
+	if first := g.For(1); g.For(1) != first || g.For(2) == first {
 		t.Error("want one bulkhead for each key")
 	}
 	s := g.Stats()

@@ -317,8 +317,10 @@ func (r *reference) percent(p seawall.Priority) int {
 		share float64
 		usual int
 	}{
-		{seawall.CriticalPlus, s.CriticalPlus, 0}, {seawall.Critical, s.Critical, 20},
-		{seawall.SheddablePlus, s.SheddablePlus, 5}, {seawall.Sheddable, s.Sheddable, 1},
+		{seawall.CriticalPlus, s.CriticalPlus, 0},
+		{seawall.Critical, s.Critical, 20},
+		{seawall.SheddablePlus, s.SheddablePlus, 5},
+		{seawall.Sheddable, s.Sheddable, 1},
 	} {
 		switch {
 		case l.p != p:

@@ -229,10 +229,16 @@ func TestBulkheadGivesEachLevelWhatIsGuaranteedToIt(t *testing.T) {
 		shares bulkhead.Shares
 		want   []float64
 	}{
-		"default":          {bulkhead.Shares{}, []float64{0.74, 0.2, 0.05, 0.01}},
-		"none":             {none, []float64{1, 0, 0, 0}},
-		"all of it":        {bulkhead.Shares{CriticalPlus: 0.1, Critical: 0.2, SheddablePlus: 0.3, Sheddable: 0.4}, []float64{0.1, 0.2, 0.3, 0.4}},
-		"most to the last": {bulkhead.Shares{Critical: bulkhead.NoShare, SheddablePlus: bulkhead.NoShare, Sheddable: 0.9}, []float64{0.1, 0, 0, 0.9}},
+		"default": {bulkhead.Shares{}, []float64{0.74, 0.2, 0.05, 0.01}},
+		"none":    {none, []float64{1, 0, 0, 0}},
+		"all of it": {
+			bulkhead.Shares{CriticalPlus: 0.1, Critical: 0.2, SheddablePlus: 0.3, Sheddable: 0.4},
+			[]float64{0.1, 0.2, 0.3, 0.4},
+		},
+		"most to the last": {
+			bulkhead.Shares{Critical: bulkhead.NoShare, SheddablePlus: bulkhead.NoShare, Sheddable: 0.9},
+			[]float64{0.1, 0, 0, 0.9},
+		},
 	} {
 		// In a queue with room for all, in one that is always full, and in one of two places only.
 		for _, places := range []int{100, 8, 2} {

@@ -23,7 +23,6 @@ type newcomer struct {
 	level level
 	asked int    // slots; as many as there are will do, if there are fewer
 	hash  uint32 // of its user
-	epoch int64  // of the hash
 }
 
 // fate is what became of a waiter.

@@ -1,68 +1,6 @@
 package bulkhead
 
-import (
-	"fmt"
-	"time"
-)
-
-// Shedding says who is turned away in lasting overload, among calls that are equally important.
-type Shedding uint8
-
-const (
-	// ByArrival turns those away for whom there is no place or no time when they come. It is the default of [New].
-	ByArrival Shedding = iota + 1
-	// ByUser turns calls away at the door by a hash of their user ([seawall.UserOf]), so that a task of several calls is
-	// served whole or not at all: where each call of two comes through by luck, one time in two, only a quarter of the
-	// tasks do, and the other calls were served in vain. It costs nothing while there is no overload.
-	//
-	// It follows WeChat's DAGOR (Zhou et al., "Overload Control for Scaling WeChat Microservices", SoCC 2018). When the
-	// queue has become a standing one (see [AdaptiveLIFO]), or more than a twentieth of those who came to it in a second
-	// was turned away, the bulkhead begins to count: who asks, by level and by 128
-	// ranges of the hash, and how much is served, in windows of a second or, where fewer than 500 calls come in one, up
-	// to ten. After each window it lets as many of the hash's range in as had asked for what was served, and a
-	// fiftieth more, or less if some had been turned away behind the door. What is guaranteed to a level by [Shares] goes to its
-	// users first. The counting ends with a window in which nobody was turned away. A slot that is free while nobody
-	// waits goes to whoever asks: so what is served is what can be, and the door opens when there is more of it.
-	//
-	// The users who are turned away change every 15 minutes, in all instances at the same time. Calls without a user are
-	// turned away by the dice, in the same proportion. The hash is no secret: whoever may choose a user's name freely may
-	// choose one that comes through.
-	//
-	// Without a queue ByUser does nothing.
-	ByUser
-)
-
-var sheddingNames = [...]string{"", "by_arrival", "by_user"}
-
-// Valid reports whether s is 0, which is the default, or one of the ways.
-func (s Shedding) Valid() bool { return int(s) < len(sheddingNames) }
-
-// String returns "by_arrival" or "by_user", or "" for 0.
-func (s Shedding) String() string {
-	if s.Valid() {
-		return sheddingNames[s]
-	}
-	return fmt.Sprintf("Shedding(%d)", uint8(s))
-}
-
-// MarshalText returns the form of String, for configuration files.
-func (s Shedding) MarshalText() ([]byte, error) {
-	if !s.Valid() {
-		return nil, fmt.Errorf("bulkhead: no such shedding: %d", uint8(s))
-	}
-	return []byte(sheddingNames[s]), nil
-}
-
-// UnmarshalText reads the form of String.
-func (s *Shedding) UnmarshalText(text []byte) error {
-	for i, name := range sheddingNames {
-		if string(text) == name {
-			*s = Shedding(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("bulkhead: no such shedding: %q, want one of %q", text, sheddingNames[1:])
-}
+import "time"
 
 const (
 	buckets    = 128     // ranges of the hash that are counted
@@ -81,7 +19,6 @@ const (
 // takes no notes.
 type shedder struct {
 	pass  [levels]int64 // hashes below pass
-	epoch int64
 	began time.Duration // of the window
 
 	asked  [levels][buckets]int64 // slots, in the window
@@ -133,7 +70,6 @@ func (b *Bulkhead) passDoor(c newcomer, now time.Duration) (h holding, pass bool
 	if d == nil {
 		return nothing, true
 	}
-	d.startEpoch(c.epoch, now)
 	if d.windowIsOver(now) {
 		if d.shed == 0 && d.lost == 0 && !b.standingLocked(s, now) {
 			b.shedder = nil
@@ -180,21 +116,13 @@ func (d *shedder) dropped() {
 	}
 }
 
-// startEpoch begins anew with other users. As many as before pass, but nothing is known of them.
-func (d *shedder) startEpoch(number int64, now time.Duration) {
-	if number > d.epoch {
-		d.epoch = number
-		d.startWindow(now)
-	}
-}
-
 func (d *shedder) windowIsOver(now time.Duration) bool {
 	age := now - d.began
 	return age >= shedMaxWindow || age >= shedWindow && (d.calls >= shedMinCalls || d.shed+d.lost == 0)
 }
 
 func (d *shedder) startWindow(now time.Duration) {
-	*d = shedder{pass: d.pass, epoch: d.epoch, began: now}
+	*d = shedder{pass: d.pass, began: now}
 }
 
 // adjust places the marks below which calls pass, so that as much asks as was served.

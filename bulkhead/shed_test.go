@@ -286,7 +286,7 @@ func TestHashesOfUsersAreSpreadEvenly(t *testing.T) {
 			}
 		}
 	}
-	if bulkhead.HashUser("a", 1) == bulkhead.HashUser("a", 2) || bulkhead.HashUser("a", 1) != bulkhead.HashUser("a", 1) {
+	if first := bulkhead.HashUser("a", 1); bulkhead.HashUser("a", 1) != first || bulkhead.HashUser("a", 2) == first {
 		t.Error("the hash is that of the user and the epoch")
 	}
 }

@@ -20,7 +20,7 @@ func (b *Bulkhead) queueUp(ctx context.Context, s *settings, c newcomer) (holdin
 	}
 	now := mono.Now()
 	if s.Shedding == ByUser {
-		c.hash, c.epoch = hashOf(ctx)
+		c.hash = hashOf(ctx)
 		if s.counts {
 			h, pass := b.passDoor(c, now)
 			if !pass {
