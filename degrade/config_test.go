@@ -238,13 +238,15 @@ func TestUpdateOfAFallbackIsToldAndKeepsItsCounts(t *testing.T) {
 		t.Errorf("got %q, %+v", got, f.Stats())
 	}
 	_ = f.Update(f.Config())
-	if want := `level=INFO msg=seawall.config.updated kind=fallback name=copy fields="always_exercise exercise_limit"`; strings.Count(log.String(), "updated") != 1 || !strings.Contains(log.String(), want) {
+	want := `level=INFO msg=seawall.config.updated kind=fallback name=copy fields="always_exercise exercise_limit"`
+	if strings.Count(log.String(), "updated") != 1 || !strings.Contains(log.String(), want) {
 		t.Errorf("want once %q in\n%s", want, log.String())
 	}
 	g := newGather(degrade.GatherConfig{Registry: registry})
 	_ = g.Update(degrade.GatherConfig{Parallel: 16})
 	_ = g.Update(degrade.GatherConfig{Parallel: 3})
-	if want := `level=INFO msg=seawall.config.updated kind=gather name=page fields=parallel`; strings.Count(log.String(), "kind=gather") != 1 || !strings.Contains(log.String(), want) || g.Config().Registry != registry {
+	want = `level=INFO msg=seawall.config.updated kind=gather name=page fields=parallel`
+	if strings.Count(log.String(), "kind=gather") != 1 || !strings.Contains(log.String(), want) || g.Config().Registry != registry {
 		t.Errorf("want once %q in\n%s", want, log.String())
 	}
 }

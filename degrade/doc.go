@@ -29,7 +29,7 @@
 //
 // # Exercise
 //
-// A fallback runs so rarely that nobody notices when it stops working: the table is gone, the copy is empty, the type has
+// A fallback runs so rarely that nobody notices when it stops working: the table is gone, the copy empty, the type has
 // changed. So with FallbackConfig.AlwaysExercise a share of the calls that succeed tries the fallback as well, all
 // functions of a chain, with [ErrExercise] in the place of the error. What they give must have the type of the result,
 // and is closed if it is an io.Closer. A failure, a panic or a runtime.Goexit is counted and logged
