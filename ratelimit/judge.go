@@ -95,11 +95,16 @@ func (l *Limiter) enterLocked(s *settings, n int, now, left time.Duration) (a an
 
 // judgeLocked answers a newcomer beside so many calls that wait.
 func (l *Limiter) judgeLocked(s *settings, n int, now, left time.Duration, waiting int) answer {
-	if n > s.Burst && s.Rate != Unlimited {
-		return answer{fate: turned, why: limited, when: untimed}
-	}
 	if waiting == 0 && l.take(now, n) {
 		return l.grantLocked(n)
+	}
+	return l.lateLocked(s, n, now, left, waiting)
+}
+
+// lateLocked answers a newcomer whose tokens are not there yet.
+func (l *Limiter) lateLocked(s *settings, n int, now, left time.Duration, waiting int) answer {
+	if n > s.Burst && s.Rate != Unlimited {
+		return answer{fate: turned, why: limited, when: untimed}
 	}
 	wait := l.wait(now, float64(l.queue.tokens)+float64(n))
 	turn := func(why refusal) answer {

@@ -95,18 +95,35 @@ func (l *Limiter) Acquire(ctx context.Context) (seawall.Permit, error) {
 	}
 	n, now := s.weigh(ctx), mono.Now()
 	l.mu.Lock()
-	if s.Mode == seawall.Enforce && l.queue.first == nil && s == l.settings.Load() && l.take(now, n) {
-		l.counts.allowed++
-		t := l.ticketLocked(n)
-		l.mu.Unlock()
-		return seawall.NewPermit(l, t), nil
-	}
+	a, ok := l.answerLocked(s, n, now)
 	l.mu.Unlock()
-	t, err := l.decide(ctx, s, n)
+	var err error
+	switch {
+	case !ok:
+		a.ticket, err = l.decide(ctx, s, n)
+	case a.fate == turned:
+		err = l.reject(ctx, a.why, a.when)
+	}
 	if err != nil {
 		return seawall.Permit{}, err
 	}
-	return seawall.NewPermit(l, t), nil
+	return seawall.NewPermit(l, a.ticket), nil
+}
+
+// answerLocked answers a call in the plain case: nobody waits, and there are tokens or the call is not to wait either.
+func (l *Limiter) answerLocked(s *settings, n int, now time.Duration) (a answer, ok bool) {
+	switch {
+	case s.Mode != seawall.Enforce || l.queue.first != nil || s != l.settings.Load():
+		return a, false
+	case l.take(now, n):
+		l.counts.allowed++
+		return l.grantLocked(n), true
+	case s.MaxWait != NoWait:
+		return a, false
+	}
+	a = l.lateLocked(s, n, now, 0, 0)
+	l.counts.rejected[a.why]++
+	return a, true
 }
 
 // ticketLocked notes what a call has taken, and when.

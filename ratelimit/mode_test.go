@@ -15,8 +15,12 @@ import (
 // T79: in shadow nothing is rejected, and "would have rejected" equals the rejections of an enforcing twin on the same
 // trace, with and without a queue.
 func TestShadowCountsWhatAnEnforcingTwinRejects(t *testing.T) {
+	seeds := 30
+	if raceEnabled || testing.Short() {
+		seeds = 6
+	}
 	synctest.Test(t, func(t *testing.T) {
-		for seed := range uint64(30) {
+		for seed := range uint64(seeds) {
 			rng := rand.New(rand.NewPCG(seed, 79))
 			cfg := ratelimit.Config{Rate: 100, Burst: 3}
 			if seed%2 == 0 {

@@ -40,7 +40,7 @@ func (l *Limiter) rehearseLocked(s *settings, n int, now, left time.Duration) an
 		return l.grantLocked(n)
 	}
 	wait := l.wait(now, float64(n))
-	a := l.judgeLocked(s, n, now, left, len(l.rehearsed))
+	a := l.lateLocked(s, n, now, left, len(l.rehearsed))
 	switch a.fate {
 	case waits:
 		l.borrow(now, n)
