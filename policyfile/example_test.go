@@ -68,7 +68,7 @@ func ExampleError() {
     - timeout: {limit: 5}
     - breaker:
         failure_rate: 1.5
-    - timeout: {name: attempt, limt: 1s}
+    - breaker: {name: psp, window: {tiem: 1s}}
     - retry: {budget: psp}
     - bulkhead: {queue: {limit: 0}}
 `)}}, "policies.yaml", policyfile.Options{Registry: silent()})
@@ -80,7 +80,7 @@ func ExampleError() {
 	// Output:
 	// policies.yaml:3: chains.payments[0].timeout.limit is 5, want a duration such as 500ms, or off
 	// policies.yaml:5: chains.payments[1].breaker.failure_rate is 1.5, want 0.000001 to 1
-	// policies.yaml:6: chains.payments[2].timeout.limt is unknown: did you mean limit? (name, limit)
+	// policies.yaml:6: chains.payments[2].breaker.window.tiem is unknown: did you mean time? (time, calls)
 	// policies.yaml:7: chains.payments[3].retry.budget names the budget "psp", which is unknown: there is none
 	// policies.yaml:8: chains.payments[4].bulkhead.queue.limit is 0, want 1 to 1000000, or none; leave it out for the default
 	// 5 problems, the second one is in line 5

@@ -38,6 +38,7 @@ func Kinds() []Kind {
 }
 
 func (k Kind) Key() string          { return k.key() }
+func (k Kind) Shown() string        { return k.shown() }
 func (k Kind) Config() reflect.Type { return k.blank().config().Type() }
 
 // Keys returns the paths of the keys with a single value.
@@ -76,6 +77,14 @@ type Settings struct{ settings }
 func (s Settings) At(path string) reflect.Value { return at(s.config(), path) }
 func (s Settings) Validate() error              { return s.validate() }
 func (s Settings) Clone() Settings              { return Settings{s.clone()} }
+
+// Complaint is the path of what is wrong, or empty.
+func (s Settings) Complaint() string {
+	if err := s.validate(); err != nil {
+		return complaintOf(err, s.settings).path
+	}
+	return ""
+}
 
 // Text is how a file has the value of a key.
 func (s Settings) Text(path string) string { return scalarText(s.At(path), path, s.kind()) }

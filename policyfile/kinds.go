@@ -40,13 +40,16 @@ var kinds = []kind{
 		word{"rate", "unlimited", "Unlimited", ratelimit.Unlimited},
 		word{"max_wait", "none", "NoWait", float64(ratelimit.NoWait)},
 	),
-	kindOf("bulkhead", bulkhead.New,
-		word{"queue.limit", "none", "NoQueue", bulkhead.NoQueue},
-		word{"shares.critical_plus", "none", "NoShare", bulkhead.NoShare},
-		word{"shares.critical", "none", "NoShare", bulkhead.NoShare},
-		word{"shares.sheddable_plus", "none", "NoShare", bulkhead.NoShare},
-		word{"shares.sheddable", "none", "NoShare", bulkhead.NoShare},
-	),
+	kindOf("bulkhead", bulkhead.New, bulkheadWords...),
+	shownAs("bulkhead", kindOf("adaptive_bulkhead", bulkhead.NewAdaptive, bulkheadWords...)),
+}
+
+var bulkheadWords = []word{
+	{"queue.limit", "none", "NoQueue", bulkhead.NoQueue},
+	{"shares.critical_plus", "none", "NoShare", bulkhead.NoShare},
+	{"shares.critical", "none", "NoShare", bulkhead.NoShare},
+	{"shares.sheddable_plus", "none", "NoShare", bulkhead.NoShare},
+	{"shares.sheddable", "none", "NoShare", bulkhead.NoShare},
 }
 
 // budgetKind reads the budgets, which are no policies but have a Config as those.
@@ -75,6 +78,7 @@ func kindKeys() []string {
 // kind is a kind of policy, as a file knows it.
 type kind interface {
 	key() string     // in the file
+	shown() string   // in the registry, logs and errors
 	words() []word   // of its keys
 	blank() settings // all keys left out
 }
@@ -123,9 +127,10 @@ type live[C any] interface {
 }
 
 // kindOf makes a kind of a policy's New.
-func kindOf[C data[C], P live[C]](key string, build func(string, C) P, words ...word) kind {
+func kindOf[C data[C], P live[C]](key string, build func(string, C) P, words ...word) *policyKind[C, P] {
 	return &policyKind[C, P]{
 		name:     key,
+		nameSeen: key,
 		known:    words,
 		make:     build,
 		defaults: func(cfg C) C { return build("", cfg).Config() },
@@ -135,8 +140,15 @@ func kindOf[C data[C], P live[C]](key string, build func(string, C) P, words ...
 	}
 }
 
+// shownAs is for a kind that has the name of another one everywhere but in files.
+func shownAs[C data[C], P live[C]](name string, k *policyKind[C, P]) kind {
+	k.nameSeen = name
+	return k
+}
+
 type policyKind[C interface{ Validate() error }, P seawall.Policy] struct {
 	name     string
+	nameSeen string
 	known    []word
 	make     func(string, C) P
 	defaults func(C) C // of a valid one that is in no registry
@@ -146,6 +158,7 @@ type policyKind[C interface{ Validate() error }, P seawall.Policy] struct {
 }
 
 func (k *policyKind[C, P]) key() string     { return k.name }
+func (k *policyKind[C, P]) shown() string   { return k.nameSeen }
 func (k *policyKind[C, P]) words() []word   { return k.known }
 func (k *policyKind[C, P]) blank() settings { return &policySettings[C, P]{of: k} }
 

@@ -113,21 +113,29 @@ func TestEveryFieldOfEveryConfigSurvivesTheFile(t *testing.T) {
 	}
 }
 
-// settle sets a key, and if the Config does not take that alone, the keys of the same type beside it as well.
+// settle sets a key, and if that makes another one necessary, or one of the same type beside it, that as well.
 func settle(k policyfile.Kind, path string, value reflect.Value) (policyfile.Settings, bool) {
 	s := k.Sample()
 	s.At(path).Set(value)
 	if s.Validate() == nil {
 		return s, true
 	}
-	for _, beside := range k.Keys() {
-		if v := s.At(beside); v.Type() == value.Type() && beside != path {
-			v.Set(value)
+	for _, other := range append([]string{s.Complaint()}, k.Keys()...) {
+		if other == path || !slices.Contains(k.Keys(), other) || !s.At(other).IsZero() {
+			continue
+		}
+		v := s.At(other)
+		tries := candidates(v)
+		if v.Type() == value.Type() {
+			tries = append(tries, value)
+		}
+		for _, try := range tries {
+			v.Set(try)
 			if s.Validate() == nil {
 				return s, true
 			}
-			v.SetZero()
 		}
+		v.SetZero()
 	}
 	return s, false
 }
@@ -213,6 +221,12 @@ func TestEveryRefusedNumberIsFoundInTheFile(t *testing.T) {
 	for _, k := range policyfile.Kinds() {
 		for _, path := range k.Keys() {
 			s := k.Sample()
+			for _, value := range candidates(s.At(path)) {
+				if with, ok := settle(k, path, value); ok {
+					s = with
+					break
+				}
+			}
 			v := s.At(path)
 			switch {
 			case policyfile.MarshalsText(v.Type()), slices.Contains(withoutMeaning, k.Key()+"."+path):
@@ -253,11 +267,11 @@ func TestEveryKindHasTheNameThatItHasEverywhere(t *testing.T) {
 		registry := quiet()
 		set := parse(t, fileOf(k, k.Sample()), policyfile.Options{Bind: bindings, Registry: registry})
 		snapshots := registry.Snapshots()
-		if len(snapshots) != 1 || snapshots[0].Kind != k.Key() || snapshots[0].Name != "x" {
+		if len(snapshots) != 1 || snapshots[0].Kind != k.Shown() || snapshots[0].Name != "x" {
 			t.Errorf("%s is %+v in the registry", k.Key(), snapshots)
 		}
 		p := set.Chain("x").Current().Policies()[0]
-		if d, ok := p.(seawall.Describer); ok && d.Traits().Kind != k.Key() {
+		if d, ok := p.(seawall.Describer); ok && d.Traits().Kind != k.Shown() {
 			t.Errorf("%s has the traits %+v", k.Key(), d.Traits())
 		}
 	}

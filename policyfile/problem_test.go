@@ -76,13 +76,13 @@ func TestEveryProblemIsToldWithItsLinePathValueAndRange(t *testing.T) {
 		},
 		{
 			"an unknown key", "chains:\n  a:\n    - timeout:\n        limti: 5s",
-			"line 4: chains.a[0].timeout.limti is unknown: did you mean limit? (name, limit)",
+			"line 4: chains.a[0].timeout.limti is unknown: did you mean limit? (name, limit",
 		},
 		{
 			"an unknown key below", "chains: {a: [breaker: {probes: {call: 5}}]}",
 			"line 1: chains.a[0].breaker.probes.call is unknown: did you mean calls? (calls, timeout)",
 		},
-		{"a key far from all", "chains: {a: [timeout: {x: 5}]}", "line 1: chains.a[0].timeout.x is unknown (name, limit)"},
+		{"a key far from all", "chains: {a: [timeout: {x: 5}]}", "line 1: chains.a[0].timeout.x is unknown (name, limit"},
 		{
 			"a key twice", "chains:\n  a:\n    - timeout:\n        limit: 5s\n        limit: 6s",
 			"line 5: chains.a[0].timeout.limit is there twice, see line 4",
@@ -195,6 +195,8 @@ func TestEveryProblemIsToldWithItsLinePathValueAndRange(t *testing.T) {
 			"two of a name in two chains", "chains:\n  a: [retry]\n  b: [retry: {name: a}]",
 			`line 3: chains.b[0].retry has the same name as chains.a[0].retry, line 2, which is "a": give one of them another by name`,
 		},
+		{"two of a name that are one kind elsewhere", "chains: {a: [bulkhead, adaptive_bulkhead]}",
+			`line 1: chains.a[1].adaptive_bulkhead has the same name as chains.a[0].bulkhead, line 1, which is "a": give one`},
 		{"a syntax error", "chains:\n  a: [retry\n  b: x", "line 3: did not find expected ',' or ']' while parsing a flow sequence"},
 		{"an unknown alias", "chains:\n  a: *b", "line 2: unknown anchor 'b' referenced"},
 		{"a tab", "chains:\n\ta: [retry]", "line 2: found character that cannot start any token while scanning for the next token"},

@@ -49,11 +49,12 @@ func (r *documentReader) readPolicy(c *chainSpec, item *yaml.Node, path string) 
 
 // complete gives a policy what its own entries do not say, and then looks at the whole.
 func (r *documentReader) complete(c *chainSpec, p *policySpec, d *decoder, line int) {
-	if before, twice := r.taken[p.id()]; twice {
+	name := id{p.settings.kind().shown(), p.name}
+	if before, twice := r.taken[name]; twice {
 		r.add(line, d.at, "has the same name as %s, line %d, which is %q: give one of them another by name", before.path,
 			before.line, p.name)
 	} else {
-		r.taken[p.id()] = taken{d.at, line}
+		r.taken[name] = taken{d.at, line}
 	}
 	if d.budget != nil {
 		p.budget = d.budget.Value

@@ -37,7 +37,8 @@ func fillFunctions(config reflect.Value) {
 	}
 }
 
-// rangeOf returns which values a key may have, in the words of the Config's own Validate; empty if it does not say.
+// rangeOf returns which values a key may have, in the words of the Config's own Validate; empty if it does not say. It
+// gives the key an impossible value. If that makes another key necessary, it tries what that may be.
 func rangeOf(k kind, path string) string {
 	s, _ := sample(k, 1)
 	switch v := at(s.config(), path); {
@@ -48,14 +49,35 @@ func rangeOf(k kind, path string) string {
 	case v.CanFloat():
 		v.SetFloat(math.NaN())
 	}
+	needed := wantOf(s)
+	if needed.path == path || needed.path == "" {
+		return needed.want
+	}
+	other := at(s.config(), needed.path)
+	if !number(other) || !other.IsZero() {
+		return ""
+	}
+	for _, value := range []float64{1, 0.5, 1000} {
+		other.Set(reflect.ValueOf(value).Convert(other.Type()))
+		if c := wantOf(s); c.path == path {
+			return c.want
+		}
+	}
+	return ""
+}
+
+// wanted is what Validate wants of a key.
+type wanted struct{ path, want string }
+
+func wantOf(s settings) wanted {
 	err := s.validate()
 	if err == nil {
-		return ""
+		return wanted{}
 	}
 	c := complaintOf(err, s)
-	if c.path != path {
-		return ""
-	}
 	_, want, _ := strings.Cut(c.text, ", want ")
-	return want
+	if c.path == "" {
+		want = ""
+	}
+	return wanted{c.path, want}
 }

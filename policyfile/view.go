@@ -11,6 +11,7 @@ import (
 type view struct {
 	of   *Keyed
 	id   id
+	kind string
 	name string // as the registry has it
 }
 
@@ -21,8 +22,8 @@ func (k *Keyed) show(spec *chainSpec) {
 		id := p.id()
 		v, known := k.views[id]
 		if !known {
-			v = &view{of: k, id: id, name: p.name}
-			seawall.Register(k.registry, id.kind, &v.name, v)
+			v = &view{of: k, id: id, kind: p.settings.kind().shown(), name: p.name}
+			seawall.Register(k.registry, v.kind, &v.name, v)
 		}
 		views[id] = v
 	}
@@ -37,7 +38,7 @@ var averages = []string{"delay", "expected_wait", "signal", "level", "level.manu
 // Snapshot returns the sums over the keys, and up to 32 of them, those that must be kept first. Keys that have been
 // forgotten are no longer in the sums.
 func (v *view) Snapshot() seawall.Snapshot {
-	s := seawall.Snapshot{Kind: v.id.kind, Name: v.name, Mode: v.mode()}
+	s := seawall.Snapshot{Kind: v.kind, Name: v.name, Mode: v.mode()}
 	var others []seawall.Snapshot
 	keys := 0
 	for p := range v.policies() {
