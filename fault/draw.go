@@ -3,6 +3,7 @@ package fault
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/seawall-go/seawall"
 )
@@ -57,4 +58,19 @@ func (r *run) drawFor(ctx context.Context) bool {
 		return hits(drawKeyed(r.stream, key, seawall.Attempt(ctx)), r.threshold)
 	}
 	return hits(draw(r.stream, r.draws.Add(1)), r.threshold)
+}
+
+// meets decides about one connection, or one dial.
+func (r *run) meets(number uint64) bool { return hits(draw(r.stream, number), r.threshold) }
+
+// delay is how long a fault of latency holds back the n-th chunk of bytes in one direction of a connection. What it draws
+// depends on nothing but these numbers, so connections do not change each other's times.
+func (r *run) delay(number, n uint64) time.Duration {
+	f := r.fault
+	if f.Jitter == 0 {
+		return f.Latency
+	}
+	// From -1 to just below 1, in steps of 2^-52.
+	u := float64(draw(draw(^r.stream, number), n)>>11)/(1<<52) - 1
+	return f.Latency + time.Duration(u*float64(f.Jitter))
 }

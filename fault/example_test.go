@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/seawall-go/seawall"
@@ -119,6 +123,55 @@ func ExamplePoint_Err() {
 	err := injector.Point("payments").Err(ctx)
 	fmt.Println(err, errors.Is(err, fault.ErrInjected), seawall.Classify(err).Outcome)
 	// Output: fault "payments": injected error true failure
+}
+
+// The network between an HTTP client and its server, 30 ms slower for an hour, and cut in two for the first ten seconds.
+func ExamplePoint_Dial() {
+	injector := fault.New("network", fault.Config{Plan: fault.Plan{Seed: 1, Faults: []fault.Fault{
+		{For: time.Hour, Kind: fault.Latency, Target: "catalog", Latency: 30 * time.Millisecond, Jitter: 5 * time.Millisecond},
+		{For: 10 * time.Second, Kind: fault.Stall, Target: "catalog", Stream: fault.BothStreams},
+	}}})
+	dial := injector.Point("catalog").Dial((&net.Dialer{}).DialContext)
+	client := &http.Client{Transport: &http.Transport{DialContext: dial}}
+	fmt.Println(client.Transport != nil, len(injector.Active()))
+	// Output: true 0
+}
+
+func ExamplePoint_Conn() {
+	injector := fault.New("conn", fault.Config{Plan: fault.Plan{Faults: []fault.Fault{
+		{For: time.Hour, Kind: fault.ResetPeer, Target: "db", Bytes: 5},
+	}}})
+	client, server := net.Pipe()
+	defer server.Close()
+	conn := injector.Point("db").Conn(client)
+	defer conn.Close()
+	if err := injector.Start(context.Background()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer injector.Stop()
+	go io.WriteString(server, "hello, world")
+	answer, err := io.ReadAll(conn)
+	fmt.Printf("%s\n", answer)
+	fmt.Println(errors.Is(err, syscall.ECONNRESET), errors.Is(err, fault.ErrInjected))
+	// Output:
+	// hello
+	// true true
+}
+
+func ExamplePoint_Listener() {
+	injector := fault.New("listener", fault.Config{Plan: fault.Plan{Faults: []fault.Fault{
+		{For: time.Hour, Kind: fault.Bandwidth, Target: "catalog", Rate: 64},
+	}}})
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	listener := injector.Point("catalog").Listener(inner) // for http.Server.Serve, or a gRPC server
+	defer listener.Close()
+	fmt.Println(listener.Addr().Network())
+	// Output: tcp
 }
 
 func ExampleWithKey() {

@@ -19,6 +19,9 @@ func FuzzParsePlan(f *testing.F) {
 		`{"faults":[{"for":"2s","kind":"error","target":"payments","rate":0.3}],"seed":18446744073709551615}`,
 		`{"faults":[{"for":"0.000000001s","kind":"error","target":"\u00fc<","rate":-0}]}`,
 		`{"faults":[{"for":"+1.5h","kind":"slow","target":"\ud800","factor":1e3}]}`,
+		`{"faults":[{"for":"2s","kind":"latency","target":"a","latency":"90ms","jitter":"1ms","stream":"both"}]}`,
+		`{"faults":[{"for":"2s","kind":"reset_peer","target":"a","bytes":9,"toxicity":0}]}`,
+		`{"faults":[{"for":"2s","kind":"bandwidth","target":"a","rate":9,"toxicity":-0.0}]}`,
 		`{}`, `{"faults":null}`, `{"seed":1,"seed":1}`, `{"faults":[[]]}`, `[`, ``, `null`, `{"":0}`,
 	} {
 		f.Add([]byte(seed))

@@ -29,6 +29,7 @@ type Injector struct {
 	due     []change      // what is still to come, the next one first
 	timer   *time.Timer   // for the next of due; nil before Start
 	unwatch func() bool   // lets go of Start's context
+	cuts    []*conn       // connections that a fault has ended, and that are to be closed
 
 	events events.Queue[Event] // put under mu
 }
@@ -62,7 +63,7 @@ func New(name string, cfg Config) *Injector {
 	for n, f := range cfg.Plan.Faults {
 		i.runs = append(i.runs, &run{
 			index: n, fault: f, point: i.Point(f.Target),
-			stream: streamOf(cfg.Plan.Seed, n), threshold: thresholdOf(f.Rate),
+			stream: streamOf(cfg.Plan.Seed, n), threshold: thresholdOf(f.share()),
 			injected: &InjectedError{Kind: f.Kind, Target: f.Target},
 		})
 	}
@@ -81,7 +82,7 @@ func (i *Injector) Point(target string) *Point {
 	defer i.mu.Unlock()
 	p, ok := i.points[target]
 	if !ok {
-		p = &Point{target: target}
+		p = &Point{target: target, conns: map[*conn]struct{}{}}
 		i.points[target] = p
 	}
 	return p
@@ -124,14 +125,19 @@ func (i *Injector) Stop() {
 	i.unlock()
 }
 
-// unlock ends a section that may have changed something: it lets go of the context if the plan is over, and tells what
-// happened, both outside of the lock.
+// unlock ends a section that may have changed something: outside of the lock it closes the connections that were cut,
+// lets go of the context if the plan is over, and tells what happened.
 func (i *Injector) unlock() {
 	var unwatch func() bool
 	if i.state == Ended {
 		unwatch, i.unwatch = i.unwatch, nil
 	}
+	cuts := i.cuts
+	i.cuts = nil
 	i.mu.Unlock()
+	for _, c := range cuts {
+		c.cut()
+	}
 	if unwatch != nil {
 		unwatch()
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // maxPlanBytes bounds what ParsePlan reads: far more than the longest plan needs.
@@ -80,15 +81,39 @@ func (f *Fault) read(prefix string, data []byte) error {
 		{"target", into(&f.Target, "a text")},
 		{factorField, into(&f.Factor, "a number")},
 		{rateField, into(&f.Rate, "a number")},
+		{latencyField, duration(&f.Latency)},
+		{jitterField, duration(&f.Jitter)},
+		{bytesField, into(&f.Bytes, "a whole number")},
+		{streamField, into(&f.Stream, "a text")},
+		{toxicityField, toxicity(&f.Toxicity)},
 	})
 	if err != nil {
 		return err
 	}
 	// A rate that was forgotten must not pass for a rate of 0.
-	if name, low, high, ok := f.Kind.parameter(); ok && !given[name] {
-		return fmt.Errorf("%s%s is missing, want %v to %v for kind %q", prefix, name, low, high, f.Kind)
+	for _, p := range f.Kind.parameters() {
+		if p.needed && !given[p.name] {
+			return fmt.Errorf("%s%s is missing, want %s for kind %q", prefix, p.name, p.want, f.Kind)
+		}
 	}
 	return nil
+}
+
+// toxicity reads a share of which 0 is none: in a Fault that is not the zero field, which is the default.
+func toxicity(to *float64) reader {
+	return func(path string, raw json.RawMessage) error {
+		const want = "a number from 0 to 1"
+		if err := into(to, want)(path, raw); err != nil {
+			return err
+		}
+		if *to < 0 {
+			return unwanted(path, raw, want)
+		}
+		if *to == 0 {
+			*to = Never
+		}
+		return nil
+	}
 }
 
 // MarshalJSON writes the form that [ParsePlan] reads.
@@ -105,20 +130,42 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 
 // MarshalJSON writes the form that [ParsePlan] reads.
 func (f Fault) MarshalJSON() ([]byte, error) {
-	factor, rate := &f.Factor, &f.Rate
-	parameter, _, _, _ := f.Kind.parameter()
-	if f.Factor == 0 && parameter != factorField {
-		factor = nil
+	written := struct {
+		At       string   `json:"at"`
+		For      string   `json:"for"`
+		Kind     Kind     `json:"kind"`
+		Target   string   `json:"target"`
+		Factor   *float64 `json:"factor,omitempty"`
+		Rate     *float64 `json:"rate,omitempty"`
+		Latency  *string  `json:"latency,omitempty"`
+		Jitter   *string  `json:"jitter,omitempty"`
+		Bytes    *int64   `json:"bytes,omitempty"`
+		Stream   *Stream  `json:"stream,omitempty"`
+		Toxicity *float64 `json:"toxicity,omitempty"`
+	}{At: f.At.String(), For: f.For.String(), Kind: f.Kind, Target: f.Target}
+	needed := func(name string) bool {
+		return slices.ContainsFunc(f.Kind.parameters(), func(p parameter) bool { return p.name == name && p.needed })
 	}
-	if f.Rate == 0 && parameter != rateField {
-		rate = nil
+	for _, v := range f.values() {
+		if v.unset && !needed(v.name) {
+			continue
+		}
+		switch v.name {
+		case factorField:
+			written.Factor = &f.Factor
+		case rateField:
+			written.Rate = &f.Rate
+		case latencyField:
+			written.Latency = new(f.Latency.String())
+		case jitterField:
+			written.Jitter = new(f.Jitter.String())
+		case bytesField:
+			written.Bytes = &f.Bytes
+		case streamField:
+			written.Stream = &f.Stream
+		case toxicityField:
+			written.Toxicity = new(max(0, f.Toxicity)) // Never is 0
+		}
 	}
-	return json.Marshal(struct {
-		At     string   `json:"at"`
-		For    string   `json:"for"`
-		Kind   Kind     `json:"kind"`
-		Target string   `json:"target"`
-		Factor *float64 `json:"factor,omitempty"`
-		Rate   *float64 `json:"rate,omitempty"`
-	}{f.At.String(), f.For.String(), f.Kind, f.Target, factor, rate})
+	return json.Marshal(written)
 }

@@ -51,7 +51,7 @@ func TestParsePlanNeverGuesses(t *testing.T) {
 		{"null fault", `{"faults":[null]}`, "faults[0] is null, want an object"},
 		{
 			"unknown field of a fault", `{"faults":[{"for":"1s","kind":"slow","target":"a","factor":2},{"facter":2}]}`,
-			"faults[1].facter: unknown field, want one of at, for, kind, target, factor, rate",
+			"faults[1].facter: unknown field, want one of at, for, kind, target, factor, rate, latency, jitter, bytes, stream, toxicity",
 		},
 		{"twice in a fault", `{"faults":[{"at":"1s","at":"2s"}]}`, "faults[0].at: given twice"},
 		{"bare number", `{"faults":[{"at":8}]}`, `faults[0].at is 8, want a duration such as "8s"`},
@@ -68,6 +68,20 @@ func TestParsePlanNeverGuesses(t *testing.T) {
 		{
 			"no rate", `{"faults":[{"for":"1s","kind":"error","target":"a"}]}`,
 			`faults[0].rate is missing, want 0 to 1 for kind "error"`,
+		},
+		{"latency", `{"faults":[{"latency":100}]}`, `faults[0].latency is 100, want a duration such as "8s"`},
+		{"jitter", `{"faults":[{"jitter":"x"}]}`, `faults[0].jitter is "x", want a duration such as "8s"`},
+		{"bytes", `{"faults":[{"bytes":1.5}]}`, "faults[0].bytes is 1.5, want a whole number"},
+		{"stream", `{"faults":[{"stream":1}]}`, "faults[0].stream is 1, want a text"},
+		{"negative toxicity", `{"faults":[{"toxicity":-1}]}`, "faults[0].toxicity is -1, want a number from 0 to 1"},
+		{"toxicity", `{"faults":[{"toxicity":"1"}]}`, `faults[0].toxicity is "1", want a number from 0 to 1`},
+		{
+			"no latency", `{"faults":[{"for":"1s","kind":"latency","target":"a"}]}`,
+			`faults[0].latency is missing, want 0s to 1h for kind "latency"`,
+		},
+		{
+			"no bandwidth", `{"faults":[{"for":"1s","kind":"bandwidth","target":"a"}]}`,
+			`faults[0].rate is missing, want 0.001 to 1000000 for kind "bandwidth"`,
 		},
 		{
 			"out of range", `{"faults":[{"for":"1s","kind":"capacity","target":"a","factor":40}]}`,
@@ -117,6 +131,13 @@ func TestPlanPrintsWhatItWasLoadedFrom(t *testing.T) {
 		`{"seed":0,"faults":[]}`,
 		`{"seed":7,"faults":[{"at":"0s","for":"1ns","kind":"error","target":"a","rate":0}]}`,
 		`{"seed":7,"faults":[{"at":"1.5s","for":"2m0s","kind":"slow","target":"ü/1","factor":1.25}]}`,
+		`{"seed":7,"faults":[{"at":"0s","for":"1s","kind":"latency","target":"a","latency":"0s"}]}`,
+		`{"seed":7,"faults":[{"at":"0s","for":"1s","kind":"latency","target":"a","latency":"1s","jitter":"20ms",` +
+			`"stream":"both","toxicity":0.25}]}`,
+		`{"seed":7,"faults":[{"at":"0s","for":"1s","kind":"bandwidth","target":"a","rate":64,"stream":"downstream"}]}`,
+		`{"seed":7,"faults":[{"at":"0s","for":"1s","kind":"stall","target":"a","toxicity":0}]}`,
+		`{"seed":7,"faults":[{"at":"0s","for":"1s","kind":"reset_peer","target":"a","bytes":7,"stream":"upstream"}]}`,
+		`{"seed":7,"faults":[{"at":"0s","for":"1s","kind":"down","target":"a","toxicity":1}]}`,
 	} {
 		p, err := fault.ParsePlan(strings.NewReader(text))
 		if err != nil {

@@ -60,4 +60,13 @@ func failing(at, lasts time.Duration, target string, rate float64) fault.Fault {
 	return fault.Fault{At: at, For: lasts, Kind: fault.Error, Target: target, Rate: rate}
 }
 
+func latency(at, lasts time.Duration, target string, by time.Duration) fault.Fault {
+	return fault.Fault{At: at, For: lasts, Kind: fault.Latency, Target: target, Latency: by}
+}
+
+// on is a fault of a kind that needs no parameter.
+func on(kind fault.Kind, at, lasts time.Duration, target string) fault.Fault {
+	return fault.Fault{At: at, For: lasts, Kind: kind, Target: target}
+}
+
 func nothing(context.Context) error { return nil }

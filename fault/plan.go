@@ -29,24 +29,23 @@ type Fault struct {
 	Target string `json:"target" yaml:"target"`
 	// Factor is the strength of [Slow], 1 to 1000, and of [Capacity], 0.001 to 1. At 1 they change nothing.
 	Factor float64 `json:"factor,omitempty" yaml:"factor,omitempty"`
-	// Rate is the share of calls that [Error] hits, 0 to 1. 0 is exactly none, and 1 is all of them.
+	// Rate is the share of calls that [Error] hits, 0 to 1: 0 is exactly none, and 1 is all of them. For [Bandwidth] it is
+	// how many kilobytes of 1000 bytes go through in a second, 0.001 to 1,000,000.
 	Rate float64 `json:"rate,omitempty" yaml:"rate,omitempty"`
+	// Latency is how long [Latency] holds bytes back. 0 to 1h; 0 is exactly nothing.
+	Latency time.Duration `json:"latency,omitempty" yaml:"latency,omitempty"`
+	// Jitter is how far the times of [Latency] are from it at the most, to both sides and evenly. Up to the latency.
+	// Default 0. Bytes never overtake each other.
+	Jitter time.Duration `json:"jitter,omitempty" yaml:"jitter,omitempty"`
+	// Bytes is after how many bytes in its direction [ResetPeer] cuts a connection. Default 0, which is at once; up to
+	// 2^40.
+	Bytes int64 `json:"bytes,omitempty" yaml:"bytes,omitempty"`
+	// Stream is the direction in which the kinds for connections act. Default [Downstream]. [Down] has none.
+	Stream Stream `json:"stream,omitempty" yaml:"stream,omitempty"`
+	// Toxicity is the share of the connections that a kind for connections hits; of the dials, for [Down]. Above 0 and up
+	// to 1. Default 1. [Never] is exactly none, and in JSON that is 0.
+	Toxicity float64 `json:"toxicity,omitempty" yaml:"toxicity,omitempty"`
 }
-
-// Kind is what a [Fault] does.
-type Kind string
-
-// The kinds.
-const (
-	// Slow multiplies the time that the work at a point takes by Factor: 40 is a brownout. Several multiply, up to
-	// 1,000,000.
-	Slow Kind = "slow"
-	// Capacity leaves only the share Factor of the workers, slots or rate behind a point. Several multiply, down to
-	// 0.000001. There is no 0: what takes no work at all is not short of capacity.
-	Capacity Kind = "capacity"
-	// Error fails the share Rate of the calls at a point with an [InjectedError], in the place of the work.
-	Error Kind = "error"
-)
 
 // The limits of a plan. The products are bounded so that they can multiply a duration, or divide one.
 const (
@@ -56,28 +55,6 @@ const (
 	mostSlow    = 1e6
 	leastOfRest = 1e-6
 )
-
-// The names of a fault's parameters in a plan.
-const (
-	factorField = "factor"
-	rateField   = "rate"
-)
-
-// kinds returns the kinds that are known.
-func kinds() []Kind { return []Kind{Slow, Capacity, Error} }
-
-// parameter returns the field that sets the strength of a kind, and its range. ok is false for an unknown kind.
-func (k Kind) parameter() (field string, low, high float64, ok bool) {
-	switch k {
-	case Slow:
-		return factorField, 1, 1000, true
-	case Capacity:
-		return factorField, 0.001, 1, true
-	case Error:
-		return rateField, 0, 1, true
-	}
-	return "", 0, 0, false
-}
 
 // Validate returns an error that names the first entry and field out of its range, the value it has, and the range.
 func (p Plan) Validate() error {
@@ -94,27 +71,24 @@ func (p Plan) Validate() error {
 
 // validate returns an error that begins with the name of a field.
 func (f Fault) validate() error {
-	field, low, high, known := f.Kind.parameter()
 	switch {
 	case f.At < 0 || f.At > maxOffset:
 		return fmt.Errorf("at is %v, want 0s to 720h", f.At)
 	case f.For <= 0 || f.For > maxOffset:
 		return fmt.Errorf("for is %v, want above 0s and up to 720h", f.For)
-	case !known:
+	case !slices.Contains(kinds(), f.Kind):
 		return fmt.Errorf("kind is %q, want one of %q", f.Kind, kinds())
 	case f.Target == "" || len(f.Target) > maxTarget || !utf8.ValidString(f.Target):
 		return fmt.Errorf("target is %q, want 1 to %d bytes of UTF-8", f.Target, maxTarget)
 	}
-	for _, p := range []struct {
-		name  string
-		value float64
-	}{{factorField, f.Factor}, {rateField, f.Rate}} {
-		// Written so that NaN is out of every range.
-		if p.name == field && !(p.value >= low && p.value <= high) {
-			return fmt.Errorf("%s is %v, want %v to %v for kind %q", p.name, p.value, low, high, f.Kind)
+	has := f.Kind.parameters()
+	for _, v := range f.values() {
+		i := slices.IndexFunc(has, func(p parameter) bool { return p.name == v.name })
+		if i < 0 && !v.unset {
+			return fmt.Errorf("%s is %v, want none for kind %q", v.name, v.v, f.Kind)
 		}
-		if p.name != field && p.value != 0 {
-			return fmt.Errorf("%s is %v, want none for kind %q", p.name, p.value, f.Kind)
+		if i >= 0 && !has[i].holds(f) {
+			return fmt.Errorf("%s is %v, want %s for kind %q", v.name, v.v, has[i].want, f.Kind)
 		}
 	}
 	return nil
@@ -132,11 +106,3 @@ func (p Plan) clone() Plan {
 
 // end is when a fault is over.
 func (f Fault) end() time.Duration { return f.At + f.For }
-
-// idle reports whether a fault changes nothing, by its parameters.
-func (f Fault) idle() bool {
-	if f.Kind == Error {
-		return f.Rate == 0
-	}
-	return f.Factor == 1
-}

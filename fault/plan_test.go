@@ -25,10 +25,13 @@ func TestPlanRefusesWhatItCannotDo(t *testing.T) {
 			"end beyond time", func(f *fault.Fault) { f.For = math.MaxInt64 },
 			"for is 2562047h47m16.854775807s, want above 0s and up to 720h",
 		},
-		{"no kind", func(f *fault.Fault) { f.Kind = "" }, `kind is "", want one of ["slow" "capacity" "error"]`},
+		{
+			"no kind", func(f *fault.Fault) { f.Kind = "" },
+			`kind is "", want one of ["slow" "capacity" "error" "latency" "bandwidth" "stall" "reset_peer" "down"]`,
+		},
 		{
 			"other kind", func(f *fault.Fault) { f.Kind = "Slow" },
-			`kind is "Slow", want one of ["slow" "capacity" "error"]`,
+			`kind is "Slow", want one of ["slow" "capacity" "error" "latency" "bandwidth" "stall" "reset_peer" "down"]`,
 		},
 		{"no target", func(f *fault.Fault) { f.Target = "" }, `target is "", want 1 to 64 bytes of UTF-8`},
 		{
@@ -63,6 +66,54 @@ func TestPlanRefusesWhatItCannotDo(t *testing.T) {
 			"factor of error", func(f *fault.Fault) { f.Kind, f.Rate = fault.Error, 0.5 },
 			`factor is 2, want none for kind "error"`,
 		},
+		{
+			"negative latency", func(f *fault.Fault) { *f = latency(0, 1, "a", -1) },
+			`latency is -1ns, want 0s to 1h for kind "latency"`,
+		},
+		{
+			"long latency", func(f *fault.Fault) { *f = latency(0, 1, "a", time.Hour+1) },
+			`latency is 1h0m0.000000001s, want 0s to 1h for kind "latency"`,
+		},
+		{
+			"jitter above latency", func(f *fault.Fault) { *f = latency(0, 1, "a", 5); f.Jitter = 6 },
+			`jitter is 6ns, want 0s to the latency for kind "latency"`,
+		},
+		{
+			"latency of slow", func(f *fault.Fault) { f.Latency = time.Second },
+			`latency is 1s, want none for kind "slow"`,
+		},
+		{"jitter of slow", func(f *fault.Fault) { f.Jitter = 1 }, `jitter is 1ns, want none for kind "slow"`},
+		{"bytes of slow", func(f *fault.Fault) { f.Bytes = 1 }, `bytes is 1, want none for kind "slow"`},
+		{"stream of slow", func(f *fault.Fault) { f.Stream = "both" }, `stream is both, want none for kind "slow"`},
+		{"toxicity of slow", func(f *fault.Fault) { f.Toxicity = 1 }, `toxicity is 1, want none for kind "slow"`},
+		{
+			"no bandwidth", func(f *fault.Fault) { *f = on(fault.Bandwidth, 0, 1, "a") },
+			`rate is 0, want 0.001 to 1000000 for kind "bandwidth"`,
+		},
+		{
+			"negative bytes", func(f *fault.Fault) { *f = on(fault.ResetPeer, 0, 1, "a"); f.Bytes = -1 },
+			`bytes is -1, want 0 to 1099511627776 for kind "reset_peer"`,
+		},
+		{
+			"other stream", func(f *fault.Fault) { *f = on(fault.Stall, 0, 1, "a"); f.Stream = "up" },
+			`stream is up, want "downstream", "upstream" or "both" for kind "stall"`,
+		},
+		{
+			"stream of down", func(f *fault.Fault) { *f = on(fault.Down, 0, 1, "a"); f.Stream = fault.Upstream },
+			`stream is upstream, want none for kind "down"`,
+		},
+		{
+			"toxicity above 1", func(f *fault.Fault) { *f = on(fault.Down, 0, 1, "a"); f.Toxicity = 1.5 },
+			`toxicity is 1.5, want 0 to 1 for kind "down"`,
+		},
+		{
+			"negative toxicity", func(f *fault.Fault) { *f = on(fault.Stall, 0, 1, "a"); f.Toxicity = -0.5 },
+			`toxicity is -0.5, want 0 to 1 for kind "stall"`,
+		},
+		{
+			"NaN toxicity", func(f *fault.Fault) { *f = on(fault.Stall, 0, 1, "a"); f.Toxicity = math.NaN() },
+			`toxicity is NaN, want 0 to 1 for kind "stall"`,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			bad := good
@@ -83,6 +134,13 @@ func TestPlanTakesTheEndsOfEachRange(t *testing.T) {
 		capacity(0, 1, "a", 1),
 		failing(0, 1, "a", 0),
 		failing(0, 1, "a", 1),
+		latency(0, 1, "a", 0),
+		{For: 1, Kind: fault.Latency, Target: "a", Latency: time.Hour, Jitter: time.Hour, Stream: fault.BothStreams},
+		{For: 1, Kind: fault.Bandwidth, Target: "a", Rate: 0.001, Stream: fault.Upstream},
+		{For: 1, Kind: fault.Bandwidth, Target: "a", Rate: 1e6, Stream: fault.Downstream},
+		{For: 1, Kind: fault.Stall, Target: "a", Toxicity: fault.Never},
+		{For: 1, Kind: fault.ResetPeer, Target: "a", Bytes: 1 << 40, Toxicity: 1e-9},
+		{For: 1, Kind: fault.Down, Target: "a", Toxicity: 1},
 	}}
 	if err := p.Validate(); err != nil {
 		t.Fatal(err)

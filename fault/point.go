@@ -1,13 +1,18 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"sync/atomic"
 )
 
 // Point is a seam: a place of the program at which the faults of one target act. Code that models its own service time
-// or capacity asks Slow and Capacity; a call is guarded by Err, or has the Point as a [seawall.Policy] in its chain.
+// or capacity asks Slow and Capacity; a call is guarded by Err, or has the Point as a [seawall.Policy] in its chain; bytes
+// go through Conn, Listener or Dial.
 //
 // It comes from [Injector.Point] and may be held for ever: it feels faults that start later. A nil Point is one that
 // feels nothing. A Point is safe for concurrent use. While no fault of its target is active each method costs one
@@ -16,6 +21,10 @@ import (
 type Point struct {
 	target  string
 	effects atomic.Pointer[effects] // nil while nothing acts here
+
+	count atomic.Uint64 // connections and dials so far
+	mu    sync.Mutex    // guards conns; taken under the injector's lock
+	conns map[*conn]struct{}
 }
 
 // effects is what acts at a point until the next change. Its fields never change.
@@ -23,6 +32,7 @@ type effects struct {
 	slow     []*run // each list in the order of the plan
 	capacity []*run
 	fails    []*run
+	wire     []*run // all kinds for connections
 
 	slowBy  float64       // product of slow
 	rest    float64       // product of capacity
@@ -93,11 +103,22 @@ func count(runs []*run) {
 	}
 }
 
-// publish puts what is active now in force. The caller holds the injector's lock, so that the latest one wins.
-func (p *Point) publish(active []*run) {
-	if before := p.effects.Swap(newEffects(active)); before != nil {
+// publish puts what is active now in force, also on the connections that are open, and returns those that it has cut.
+// The caller holds the injector's lock, so that the latest one wins.
+func (p *Point) publish(active []*run) (cut []*conn) {
+	e := newEffects(active)
+	if before := p.effects.Swap(e); before != nil {
 		close(before.changed)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	byNumber := func(a, b *conn) int { return cmp.Compare(a.number, b.number) }
+	for _, c := range slices.SortedFunc(maps.Keys(p.conns), byNumber) {
+		if c.feel(e) {
+			cut = append(cut, c)
+		}
+	}
+	return cut
 }
 
 // newEffects returns nil if nothing acts: then the point costs what it costs without a plan.
@@ -115,9 +136,11 @@ func newEffects(active []*run) *effects {
 			e.rest *= r.fault.Factor
 		case r.fault.Kind == Error:
 			e.fails = append(e.fails, r)
+		default:
+			e.wire = append(e.wire, r)
 		}
 	}
-	if len(e.slow)+len(e.capacity)+len(e.fails) == 0 {
+	if len(e.slow)+len(e.capacity)+len(e.fails)+len(e.wire) == 0 {
 		return nil
 	}
 	e.slowBy, e.rest = min(e.slowBy, mostSlow), max(e.rest, leastOfRest)

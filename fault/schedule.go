@@ -114,7 +114,7 @@ func (i *Injector) applyLocked(changes []change, now time.Duration) {
 		touched[r.point] = true
 	}
 	for p := range touched {
-		p.publish(i.activeLocked(p))
+		i.cuts = append(i.cuts, p.publish(i.activeLocked(p))...)
 	}
 	for _, c := range changes {
 		r := i.runs[c.index]

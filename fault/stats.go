@@ -26,7 +26,7 @@ type Status struct {
 	// Remaining is the time until it ends by itself; 0 unless it is Running.
 	Remaining time.Duration
 	// Hits is how often it was felt: answers of Slow and Capacity that it changed, calls that Do made wait or failed,
-	// and errors of Err.
+	// errors of Err, chunks of bytes that were held back as one, connections that were cut, and dials that were refused.
 	Hits uint64
 }
 

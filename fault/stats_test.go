@@ -55,7 +55,10 @@ func TestSnapshotNamesEveryKindFromTheStart(t *testing.T) {
 		want := func(state string, values ...float64) {
 			t.Helper()
 			s := seawall.Snapshot{Kind: "fault", Name: "shop", State: state}
-			for n, name := range []string{"slow", "capacity", "error"} {
+			for n, name := range []string{
+				"slow", "capacity", "error", "latency", "bandwidth", "stall", "reset_peer", "down",
+			} {
+				values = append(values, 0, 0)
 				s.Values = append(s.Values, seawall.Value{Name: "active." + name, V: values[2*n]},
 					seawall.Value{Name: "injections." + name, V: values[2*n+1]})
 			}

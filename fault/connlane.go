@@ -1,0 +1,199 @@
+package fault
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seawall-go/seawall/internal/mono"
+)
+
+const (
+	// laneBuffer is how many bytes a fault holds back in one direction before those who write have to wait: about what
+	// the buffers of a kernel hold.
+	laneBuffer = 256 << 10
+	// slices of bandwidth: what goes on at a time is what comes in a tenth of a second.
+	slicesPerSecond = 10
+
+	never = time.Duration(math.MaxInt64)
+)
+
+// lane is one direction of a connection. While no fault acts on it bytes go past it. Otherwise they go through its queue,
+// each chunk when all that acts on the lane lets it.
+type lane struct {
+	direction Stream
+	busy      atomic.Bool // whether bytes have to go through the queue. Written under mu
+
+	mu       sync.Mutex // guards the fields below
+	acting   []acting   // in the order of the plan
+	queue    []chunk
+	size     int           // bytes in queue
+	count    uint64        // chunks so far
+	free     time.Duration // when the line has sent what it let through so far, for bandwidth; reading of mono.Now
+	deadline time.Duration // the caller's; reading of mono.Now
+	moving   bool          // a goroutine moves bytes between the queue and the inner connection
+	closing  bool          // that goroutine closes the connection when it is done
+	shut     error         // nothing comes into the queue any more
+	broken   error         // nothing goes out of it any more
+	changed  chan struct{} // closed when any of this changes; nil if nobody waits for that
+}
+
+// acting is a fault that acts on a lane.
+type acting struct {
+	run    *run
+	passed int64 // bytes that went on since it began
+}
+
+// chunk is bytes that came in at once, or the end that comes after them.
+type chunk struct {
+	data   []byte
+	end    error
+	number uint64        // from 1
+	at     time.Duration // when it came in; reading of mono.Now
+}
+
+// act puts faults in force.
+func (l *lane) act(runs []*run) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := make([]acting, 0, len(runs))
+	for _, r := range runs {
+		a := acting{run: r}
+		for _, before := range l.acting {
+			if before.run == r {
+				a = before
+			}
+		}
+		now = append(now, a)
+	}
+	l.acting = now
+	l.changedLocked()
+}
+
+// breakOff ends the lane: what is in the queue is lost. It reports whether the lane was whole.
+func (l *lane) breakOff(err error) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.broken != nil {
+		return false
+	}
+	if l.shut == nil {
+		l.shut = err
+	}
+	l.broken, l.queue, l.size = err, nil, 0
+	l.changedLocked()
+	return true
+}
+
+// failure is why the lane takes nothing any more; nil if it does.
+func (l *lane) failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.shut
+}
+
+// setDeadlineLocked keeps far enough from the ends of the number's range to reckon with it.
+func (l *lane) setDeadlineLocked(t time.Time) {
+	l.deadline = never
+	if !t.IsZero() {
+		l.deadline = mono.Now() + min(max(0, time.Until(t)), math.MaxInt64/4)
+	}
+	l.changedLocked()
+}
+
+func (l *lane) putLocked(c chunk) {
+	l.count++
+	c.number, c.at = l.count, mono.Now()
+	l.queue = append(l.queue, c)
+	l.size += len(c.data)
+	for _, a := range l.acting {
+		if len(c.data) > 0 && a.run.fault.Kind != ResetPeer {
+			a.run.hits.Add(1)
+		}
+	}
+	l.changedLocked()
+}
+
+// nextLocked returns when the next bytes may go on, and how many of at most so many. There is a first chunk.
+func (l *lane) nextLocked(conn uint64, most int) (at time.Duration, n int) {
+	first := l.queue[0]
+	at, n = first.at, min(most, len(first.data))
+	rate := math.Inf(1)
+	for _, a := range l.acting {
+		switch f := a.run.fault; f.Kind {
+		case Stall:
+			return never, 0
+		case Latency:
+			at += a.run.delay(conn, l.seed(first))
+		case Bandwidth:
+			rate = min(rate, f.Rate*1000)
+		case ResetPeer:
+			n = int(min(int64(n), f.Bytes-a.passed))
+		}
+	}
+	if !math.IsInf(rate, 1) && n > 0 {
+		n = min(n, max(1, int(min(rate/slicesPerSecond, laneBuffer))))
+		at = max(at, l.free) + time.Duration(float64(n)/rate*float64(time.Second))
+	}
+	return at, n
+}
+
+// seed keeps the draws of the two directions apart.
+func (l *lane) seed(c chunk) uint64 {
+	if l.direction == Upstream {
+		return 2*c.number + 1
+	}
+	return 2 * c.number
+}
+
+// takeLocked takes what nextLocked has let go at a time. worn is the fault that cuts the connection behind these bytes.
+func (l *lane) takeLocked(at time.Duration, n int) (data []byte, end error, worn *run) {
+	first := &l.queue[0]
+	data, first.data = first.data[:n:n], first.data[n:]
+	l.size -= n
+	l.free = at
+	for i := range l.acting {
+		a := &l.acting[i]
+		a.passed += int64(n)
+		if a.run.fault.Kind == ResetPeer && a.passed >= a.run.fault.Bytes {
+			worn = a.run
+		}
+	}
+	if len(first.data) == 0 {
+		end = first.end
+		l.queue[0] = chunk{}
+		l.queue = l.queue[1:]
+	}
+	l.changedLocked()
+	return data, end, worn
+}
+
+// changedLocked wakes all who wait, and settles how bytes go from now on.
+func (l *lane) changedLocked() {
+	l.busy.Store(len(l.acting)+len(l.queue) > 0 || l.moving || l.shut != nil)
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
+}
+
+// waitLocked lets go of the lock until something changes, at most until a reading of mono.Now.
+func (l *lane) waitLocked(until time.Duration) {
+	if l.changed == nil {
+		l.changed = make(chan struct{})
+	}
+	changed := l.changed
+	l.mu.Unlock()
+	defer l.mu.Lock()
+	if until == never {
+		<-changed
+		return
+	}
+	timer := time.NewTimer(until - mono.Now())
+	defer timer.Stop()
+	select {
+	case <-changed:
+	case <-timer.C:
+	}
+}
