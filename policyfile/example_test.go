@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing/fstest"
+	"time"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
@@ -68,7 +69,7 @@ func ExampleError() {
     - timeout: {limit: 5}
     - breaker:
         failure_rate: 1.5
-    - breaker: {name: psp, window: {tiem: 1s}}
+    - breaker: {name: psp, window: {cals: 5}}
     - retry: {budget: psp}
     - bulkhead: {queue: {limit: 0}}
 `)}}, "policies.yaml", policyfile.Options{Registry: silent()})
@@ -80,7 +81,7 @@ func ExampleError() {
 	// Output:
 	// policies.yaml:3: chains.payments[0].timeout.limit is 5, want a duration such as 500ms, or off
 	// policies.yaml:5: chains.payments[1].breaker.failure_rate is 1.5, want 0.000001 to 1
-	// policies.yaml:6: chains.payments[2].breaker.window.tiem is unknown: did you mean time? (time, calls)
+	// policies.yaml:6: chains.payments[2].breaker.window.cals is unknown: did you mean calls? (time, calls)
 	// policies.yaml:7: chains.payments[3].retry.budget names the budget "psp", which is unknown: there is none
 	// policies.yaml:8: chains.payments[4].bulkhead.queue.limit is 0, want 1 to 1000000, or none; leave it out for the default
 	// 5 problems, the second one is in line 5
@@ -176,4 +177,85 @@ func ExampleSet_Text() {
 	//         budget:
 	//           ratio: 0.1 # default
 	//           burst: 10 # default
+}
+
+func ExampleSet_Watch() {
+	dir, err := os.MkdirTemp("", "policies")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	file := filepath.Join(dir, "policies.yaml")
+	_ = os.WriteFile(file, []byte("chains: {search: [timeout: {limit: 1s}]}"), 0o600)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	set, err := policyfile.Load(file, policyfile.Options{
+		Registry: silent(),
+		OnReload: func(r policyfile.Reloaded) {
+			fmt.Println("updated:", r.Updated, r.Err)
+			cancel()
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = os.WriteFile(file, []byte("chains: {search: [timeout: {limit: 2s}]}"), 0o600)
+	set.Watch(ctx, time.Millisecond) // in a program: go set.Watch(ctx, 5*time.Second)
+	// Output: updated: [timeout "search"] <nil>
+}
+
+func ExampleSet_Update() {
+	set, err := policyfile.Parse([]byte("chains: {search: [timeout: {limit: 1s}]}"), policyfile.Options{Registry: silent()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	search := set.Chain("search")
+
+	fmt.Println(set.Update([]byte("chains: {search: [timeout: {limit: 1s}, bulkhead: {limit: 8}]}")))
+	fmt.Println(search)
+	fmt.Println(set.Update([]byte("chains: {found: [timeout: {limit: 1s}]}")))
+	// Output:
+	// true <nil>
+	// timeout "search" → bulkhead "search"
+	// false policyfile: chains.search is missing, the program uses it as a chain
+}
+
+func ExampleKeyed_For() {
+	set, err := policyfile.Parse([]byte(`
+chains:
+  tenants:
+    per_key: {max_keys: 1000}
+    policies: [breaker: {min_calls: 1}]
+`), policyfile.Options{Registry: silent()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	tenants := set.Keyed("tenants")
+
+	ctx := context.Background()
+	_ = tenants.For("acme").Do(ctx, func(context.Context) error { return errDown }) // opens the breaker of acme
+	for _, tenant := range []string{"acme", "globex"} {
+		_, err := seawall.Call(ctx, tenants.For(tenant), charge)
+		fmt.Println(tenant, errors.Is(err, breaker.ErrOpen))
+	}
+	// Output:
+	// acme true
+	// globex false
+}
+
+func ExampleSet_Findings() {
+	set, err := policyfile.Parse([]byte("chains: {search: [retry: {name: outer}, timeout, retry: {name: inner}]}"),
+		policyfile.Options{Registry: silent()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, f := range set.Findings() {
+		fmt.Println(f.Chain, f.Rule, f.Policies)
+	}
+	// Output: search nested_retry [retry "outer" retry "inner"]
 }

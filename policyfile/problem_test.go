@@ -195,8 +195,10 @@ func TestEveryProblemIsToldWithItsLinePathValueAndRange(t *testing.T) {
 			"two of a name in two chains", "chains:\n  a: [retry]\n  b: [retry: {name: a}]",
 			`line 3: chains.b[0].retry has the same name as chains.a[0].retry, line 2, which is "a": give one of them another by name`,
 		},
-		{"two of a name that are one kind elsewhere", "chains: {a: [bulkhead, adaptive_bulkhead]}",
-			`line 1: chains.a[1].adaptive_bulkhead has the same name as chains.a[0].bulkhead, line 1, which is "a": give one`},
+		{
+			"two of a name that are one kind elsewhere", "chains: {a: [bulkhead, adaptive_bulkhead]}",
+			`line 1: chains.a[1].adaptive_bulkhead has the same name as chains.a[0].bulkhead, line 1, which is "a": give one`,
+		},
 		{"a syntax error", "chains:\n  a: [retry\n  b: x", "line 3: did not find expected ',' or ']' while parsing a flow sequence"},
 		{"an unknown alias", "chains:\n  a: *b", "line 2: unknown anchor 'b' referenced"},
 		{"a tab", "chains:\n\ta: [retry]", "line 2: found character that cannot start any token while scanning for the next token"},
