@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"math"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -184,8 +186,13 @@ func TestConfigEqualComparesTheMeaning(t *testing.T) {
 		t.Error("a ThrottleConfig differs from its defaults filled in")
 	}
 	for _, other := range []ratelimit.ThrottleConfig{
-		{K: 3}, {Window: time.Minute}, {MinRequests: 1}, {MaxReject: 1}, {Evidence: ratelimit.OverloadOnly},
-		{Mode: seawall.Shadow}, {Classify: seawall.Classify},
+		{K: 3},
+		{Window: time.Minute},
+		{MinRequests: 1},
+		{MaxReject: 1},
+		{Evidence: ratelimit.OverloadOnly},
+		{Mode: seawall.Shadow},
+		{Classify: seawall.Classify},
 	} {
 		if throttle.Equal(other) {
 			t.Errorf("%+v equals the default", other)
@@ -249,4 +256,38 @@ level=INFO msg=seawall.config.updated kind=ratelimit name=tenants fields="limite
 	if log.String() != want {
 		t.Errorf("logged:\n%swant:\n%s", &log, want)
 	}
+}
+
+// T46: two configurations that weigh calls differently. By a mix of them a call could never be served, and its rejection
+// would have no retry-after.
+func TestLimiterNeverMixesTwoConfigs(t *testing.T) {
+	heavy := ratelimit.Config{Rate: 0.01, Burst: 100, Weight: func(context.Context) int { return 100 }}
+	light := ratelimit.Config{Rate: 0.01, Burst: 1}
+	l := newLimiter(light)
+	stop := make(chan struct{})
+	var calls, swaps sync.WaitGroup
+	swaps.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_, _ = l.Update(heavy), l.Update(light)
+			}
+		}
+	})
+	for range 4 {
+		calls.Go(func() {
+			for range 5000 {
+				err := l.Do(t.Context(), succeed)
+				if r, ok := errors.AsType[*seawall.RejectedError](err); ok && r.RetryAfter() == 0 {
+					t.Errorf("rejected for ever: %v", err)
+					return
+				}
+			}
+		})
+	}
+	calls.Wait()
+	close(stop)
+	swaps.Wait()
 }

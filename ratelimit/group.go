@@ -142,8 +142,8 @@ func (g *Group[K]) remember(key K) (*entry[K], time.Duration) {
 		return e, 0
 	}
 	now := mono.Now()
-	if key != key { //nolint:staticcheck // a NaN is not equal to itself, so no map would find it again
-		return nil, now + maxAhead
+	if key != key { // a NaN: no map would find it again
+		return nil, untimed
 	}
 	s := g.settings.Load()
 	for len(g.entries) >= s.MaxKeys {

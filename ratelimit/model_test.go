@@ -25,7 +25,8 @@ type reference struct {
 	tokens    int // units
 	now       int // milliseconds
 	queue     []*modelCall
-	rehearsed []int // rate·time + units at which the calls would start that would wait
+	rehearsed []int   // rate·time + units at which the calls would start that would wait
+	changed   float64 // milliseconds at which rate or burst changed
 	want      ratelimit.Stats
 }
 
@@ -166,7 +167,7 @@ func (r *reference) serveSince(surplus func(tokens int) float64) {
 
 func (r *reference) end(c *modelCall, made bool) {
 	c.state = hasEnded
-	if rest := float64(c.taken) - float64(r.rate)*(float64(r.now)-c.start); !made && rest > 0 {
+	if rest := float64(c.taken) - float64(r.rate)*(float64(r.now)-c.start); !made && rest > 0 && c.start >= r.changed {
 		r.tokens = min(r.tokens+int(math.Ceil(rest)), r.cfg.Burst*unit)
 		r.want.Refunded++
 	}
@@ -188,6 +189,9 @@ func (r *reference) pass() {
 }
 
 func (r *reference) update(cfg ratelimit.Config) {
+	if cfg.Rate != r.cfg.Rate || cfg.Burst != r.cfg.Burst {
+		r.changed = float64(r.now)
+	}
 	r.cfg, r.rate, r.rehearsed = cfg, int(cfg.Rate), nil
 	r.tokens = min(r.tokens, cfg.Burst*unit)
 	queue := r.queue

@@ -70,12 +70,9 @@ func TestLimiterKeepsTheLawInEveryInterval(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			for range 600 {
 				time.Sleep(time.Duration(rng.Int64N(int64(40 * time.Millisecond))))
-				for i := len(open) - 1; i >= 0; i-- {
-					if rng.IntN(4) == 0 { // it was not made after all
-						open[i].Done(seawall.ErrRejected)
-						open = slices.Delete(open, i, i+1)
-					}
-				}
+				open = slices.DeleteFunc(open, func(p *seawall.Permit) bool {
+					return rng.IntN(4) == 0 && p.Done(seawall.ErrRejected) // it was not made after all
+				})
 				for range rng.IntN(4) {
 					a := start(ctx, l)
 					waiting = append(waiting, a)

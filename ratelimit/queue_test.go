@@ -151,7 +151,7 @@ func TestLimiterServesALightCallBehindAHeavyOneThatLeft(t *testing.T) {
 		defer cancel()
 		first, second := start(heavy, l), start(t.Context(), l)
 		cancel()
-		if first.settle(t); second.settle(t) != nil || second.took != 0 {
+		if _ = first.settle(t); second.settle(t) != nil || second.took != 0 {
 			t.Errorf("the light call got %v after %v", second.err, second.took)
 		}
 	})

@@ -50,8 +50,11 @@ func (l *Limiter) adopt(s *settings, now time.Duration) {
 }
 
 func (l *Limiter) adoptLocked(s *settings, now time.Duration) {
-	l.settings.Store(s)
+	old := l.settings.Swap(s)
 	l.adjust(now, s.Config)
+	if s.Rate != old.Rate || s.Burst != old.Burst {
+		l.changed = l.latest
+	}
 	l.resettleLocked(s, now)
 }
 

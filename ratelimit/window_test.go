@@ -74,7 +74,11 @@ var lifts = []int64{0, 1<<32 - 3, math.MaxInt64 - 2, math.MinInt64, -1 << 32}
 
 // T9, T8: the window counts what a list of all events counts, at any height of its word.
 func TestWindowDoesNotDifferFromAList(t *testing.T) {
-	for seed := range uint64(100) {
+	seeds := 100
+	if raceEnabled || testing.Short() {
+		seeds = 10
+	}
+	for seed := range uint64(seeds) {
 		rng := rand.New(rand.NewPCG(seed, 9))
 		ops := make([]byte, 600)
 		for i := range ops {
