@@ -88,9 +88,9 @@ func reloads(shape breaker.Window) []breaker.Config {
 	return all
 }
 
-// run makes the steps on a breaker and its model, in a bubble, and returns the first difference. If it does not watch, it
-// reads the state at the end only: whether somebody looks must change nothing.
-func run(shape breaker.Window, watch bool, steps []step) error {
+// run makes the steps on a breaker and its model, in a bubble, and returns what was told and the first difference. If it
+// does not watch, it reads the state at the end only: whether somebody looks must change nothing.
+func run(shape breaker.Window, watch bool, steps []step) ([]breaker.Event, error) {
 	var told events
 	configs := reloads(shape)
 	for i := range configs {
@@ -162,10 +162,10 @@ func run(shape breaker.Window, watch bool, steps []step) error {
 			err = compare()
 		}
 		if err != nil {
-			return fmt.Errorf("step %d of %v: %w", i, steps, err)
+			return nil, fmt.Errorf("step %d of %v: %w", i, steps, err)
 		}
 	}
-	return nil
+	return told.list(), nil
 }
 
 // wait chooses how long to wait. The instants at which something ends are the interesting ones.
@@ -204,16 +204,17 @@ func shortest(fails func([]step) bool, steps []step) []step {
 	return steps
 }
 
-func check(t *testing.T, shape breaker.Window, watch bool, steps []step) {
+func check(t *testing.T, shape breaker.Window, watch bool, steps []step) (told []breaker.Event) {
 	t.Helper()
 	inBubble := func(steps []step) (err error) {
-		synctest.Test(t, func(*testing.T) { err = run(shape, watch, steps) })
+		synctest.Test(t, func(*testing.T) { told, err = run(shape, watch, steps) })
 		return err
 	}
 	if err := inBubble(steps); err != nil {
 		few := shortest(func(s []step) bool { return inBubble(s) != nil }, steps)
 		t.Fatalf("%v\n\nfirst seen as: %v", inBubble(few), err)
 	}
+	return told
 }
 
 // T1, T4, T7, T8, T12, T47, T48, T49, T51, T75, T79
@@ -224,6 +225,7 @@ func TestBreakerDoesWhatItsModelDoes(t *testing.T) {
 	}
 	for name, shape := range shapes {
 		t.Run(name, func(t *testing.T) {
+			seen := map[string]int{}
 			for seed := range seeds {
 				r := rand.New(rand.NewPCG(seed, 99))
 				steps := make([]step, 400)
@@ -240,7 +242,21 @@ func TestBreakerDoesWhatItsModelDoes(t *testing.T) {
 					steps[i] = step{kind, arg}
 				}
 				t.Logf("seed %d", seed)
-				check(t, shape, seed%2 == 0, steps)
+				for _, e := range check(t, shape, seed%2 == 0, steps) {
+					seen[e.Reason]++
+				}
+			}
+			for _, reason := range []string{
+				"failure_rate", "slow_rate", "consecutive_failures", "open_time_over", "probes_failed", "probes_slow",
+				"probes_succeeded", "ramp_stalled", "ramp_completed",
+			} {
+				if seen[reason] == 0 {
+					t.Errorf("nothing happened because of %s, so nothing is proved of it: %v", reason, seen)
+				}
+				delete(seen, reason)
+			}
+			if len(seen) > 0 {
+				t.Errorf("the documentation does not know of %v", seen)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/mono"
 )
 
 // SetRandom replaces the source of the jitter. It is called before the breaker is used.
@@ -114,3 +115,39 @@ func (b *Breaker) Trackings() int { return len(b.era.Load().older) + 1 }
 
 // Values returns the totals in the form of a snapshot.
 func (t Totals) Values() []seawall.Value { return t.values() }
+
+// AskLate does what a call does that asks for admission, after it was held up since a reading of the clock.
+func (b *Breaker) AskLate(since time.Duration) (admitsIt bool) {
+	return b.ask(b.era.Load(), mono.Now()-since) == admitted
+}
+
+// TrackingUnderTest opens a tracking to tests.
+type TrackingUnderTest struct{ t *tracking }
+
+// NewTracking makes a tracking at a reading of the clock.
+func NewTracking(over, now time.Duration) TrackingUnderTest {
+	return TrackingUnderTest{newTracking(over, now, 0)}
+}
+
+// Begin counts a call; it returns false if the reading is of no use.
+func (t TrackingUnderTest) Begin(now time.Duration) bool { return t.t.begin(now) }
+
+// End ends it, and returns whether it was collected.
+func (t TrackingUnderTest) End(start time.Duration) bool { return t.t.end(start) }
+
+// Collect collects the calls of the next slice that is due and has any.
+func (t TrackingUnderTest) Collect(limit time.Duration) (n int64, at time.Duration) {
+	return t.t.collect(limit)
+}
+
+// Width returns how long a slice is.
+func (t TrackingUnderTest) Width() time.Duration { return 1 << t.t.shift }
+
+// Busy reports whether calls are in flight that were not collected.
+func (t TrackingUnderTest) Busy() bool {
+	t.t.hung.Store(0)
+	return t.t.busy()
+}
+
+// Slots is how many slices can be told from each other.
+const Slots = slotCount

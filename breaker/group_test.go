@@ -362,3 +362,23 @@ func TestSumsOfAGroupNeverGoDown(t *testing.T) {
 		t.Errorf("%d calls, %d in the sums", calls.Load(), got)
 	}
 }
+
+// Members that were kept for a while are counted once, however often it is asked whether they must be.
+func TestSumsOfAGroupAreExact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup(breaker.GroupConfig[int]{MaxKeys: 3, Breaker: breaker.Config{MinCalls: 1, FailureRate: 1}})
+		r := rand.New(rand.NewPCG(3, 3))
+		for calls := int64(1); calls <= 5000; calls++ {
+			op := succeed
+			if r.IntN(10) == 0 {
+				op = fail
+			}
+			_ = g.For(r.IntN(8)).Do(t.Context(), op)
+			s := g.Stats()
+			if got := s.Calls.Successes + s.Calls.Failures + s.Rejected.Total(); got != calls {
+				t.Fatalf("%d calls, %d in the sums", calls, got)
+			}
+			time.Sleep(time.Duration(r.IntN(1000)) * time.Millisecond)
+		}
+	})
+}
