@@ -16,10 +16,10 @@ type Binding struct {
 //
 //	policyfile.Bind("payments", func(cfg *breaker.Config) { cfg.Classify = classify })
 //
-// is for the breaker "payments". complete gets the Config as the file has it, a key that is left out still zero, and may
-// set what has no key in files. To change another field is a [Problem]: the file would not be what is in force. In a
-// keyed chain all keys get the same functions. complete runs at each load; it may be called from the goroutine of
-// [Set.Watch].
+// is for the breaker "payments". complete gets the Config as the file has it, a key that is left out still zero, and
+// may set what has no key in files. To change another field is a [Problem]: the file would not be what is in force. In
+// a keyed chain all keys get the same functions. complete runs at each load, and so also on the goroutine of
+// [Set.Watch]; a policy whose keys stay what they are keeps the functions that it has.
 //
 // Bind panics if complete is nil, or C is the Config of no kind that a file can have.
 func Bind[C any](name string, complete func(cfg *C)) Binding {
@@ -31,8 +31,8 @@ func Bind[C any](name string, complete func(cfg *C)) Binding {
 	return b
 }
 
-// BindAll makes a Binding as [Bind] does, for all policies of the kind. Those of a name come after it, wherever they are
-// in the [Options].
+// BindAll makes a Binding as [Bind] does, for all policies of the kind. Those of a name come after it, wherever they
+// are in the [Options].
 func BindAll[C any](complete func(cfg *C)) Binding {
 	if complete == nil {
 		panic("policyfile: Bind: the function is nil")

@@ -129,8 +129,8 @@ func at(config reflect.Value, path string) reflect.Value {
 }
 
 // complaints returns everything that is wrong with settings, and what is left of them without that: nil if they cannot
-// be mended. Validate tells one thing at a time, so what it tells is taken out, and it is asked again; what is wrong only
-// with the default in its place does not count.
+// be mended. Validate tells one thing at a time, so what it tells is taken out, and it is asked again; what is wrong
+// only with the default in its place does not count.
 func complaints(s settings) (all []complaint, mended settings) {
 	s = s.clone()
 	reset := map[string]bool{}

@@ -110,8 +110,8 @@ func (d *decoder) scalar(v reflect.Value, path string, n *yaml.Node) (want strin
 // zero is a key with the value 0.
 type zero struct{ path, text string }
 
-// refuseZeros makes problems of zeros that would not be zeros: they look like a value, and mean the default. It looks at
-// the defaults of valid settings.
+// refuseZeros makes problems of zeros that would not be zeros: they look like a value, and mean the default. It looks
+// at the defaults of valid settings.
 func (d *decoder) refuseZeros(s settings) {
 	if len(d.zeros) == 0 {
 		return

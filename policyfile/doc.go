@@ -23,8 +23,9 @@
 // # The file
 //
 // A policy is its kind with the keys of its Config, which have the ranges and defaults that the Config documents, and
-// are listed by [Reference]. A key that is left out is its default; a 0 is refused, because it would be that as well. What
-// Go has a constant for is a word: off, none, unlimited. Durations are texts such as 500ms and 1m30s.
+// are listed by [Reference]. A key that is left out is its default; a 0 where that is not 0 is refused, because it
+// would mean the default. What Go has a constant for is a word: off, none, unlimited. Durations are texts such as 500ms
+// and 1m30s.
 //
 // A policy has the name of its chain, unless it has a name of its own. Kind and name together are unique in a file: by
 // them a policy is the same one after a reload, in logs and in metrics. In a keyed chain the key is added to it.
@@ -36,6 +37,6 @@
 //
 // # Errors
 //
-// Everything that is wrong is told at once, in an [*Error], each [Problem] with its line, the path of the key, the value
-// and what is wanted. A file with a problem changes nothing.
+// Everything that is wrong is told at once, in an [*Error], each [Problem] with its line, the path of the key, the
+// value and what is wanted. A file with a problem changes nothing.
 package policyfile

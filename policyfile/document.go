@@ -73,7 +73,8 @@ func (d *document) chain(name string) *chainSpec {
 	return d.chains[i]
 }
 
-// keepBudgets takes over the budgets of an earlier document whose numbers are the same, with the tokens that are in them.
+// keepBudgets takes over the budgets of an earlier document whose numbers are the same, with the tokens that are in
+// them.
 func (d *document) keepBudgets(earlier *document) {
 	for _, b := range d.budgets {
 		before := budgetNamed(earlier.budgets, b.name)
@@ -92,7 +93,8 @@ func (d *document) keepBudgets(earlier *document) {
 }
 
 func (c *chainSpec) equal(other *chainSpec) bool {
-	return c.keyed == other.keyed && c.maxKeys == other.maxKeys && slices.EqualFunc(c.policies, other.policies, (*policySpec).equal)
+	return c.keyed == other.keyed && c.maxKeys == other.maxKeys &&
+		slices.EqualFunc(c.policies, other.policies, (*policySpec).equal)
 }
 
 // sameMembers reports whether two chains have the same policies in the same order, whatever their settings.

@@ -81,7 +81,7 @@ func TestAnUpdateThatFailsTakesBackTheOnesBefore(t *testing.T) {
 func TestAPolicyThatCannotBeMadeIsAnErrorBeforeAnythingChanges(t *testing.T) {
 	defer policyfile.AddKind("moody", newMoody)()
 	_, err := policyfile.Parse([]byte("chains: {a: [moody: {size: 13}]}"), policyfile.Options{Registry: quiet()})
-	if err == nil || err.Error() != `policyfile: moody "a" cannot be made: moody: not today` {
+	if err == nil || err.Error() != `line 1: chains.a has a moody "a" that cannot be made: moody: not today` {
 		t.Errorf("error is %v", err)
 	}
 	set := parse(t, "chains: {a: [moody: {size: 1}], k: {per_key: , policies: [moody]}}", policyfile.Options{})

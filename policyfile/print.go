@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Text returns the file as it is in force, in YAML: defaults are filled in, and marked by a comment. It reads back as an
-// equal file. A mode that was set by hand is not in it.
+// Text returns the file as it is in force, in YAML: defaults are filled in, and marked by a comment. It reads back as
+// an equal file. A mode that was set by hand is not in it.
 func (s *Set) Text() string {
 	var p printer
 	p.document(s.current.Load().document)
@@ -38,7 +38,8 @@ func (p *printer) document(d *document) {
 	}
 	for _, b := range d.budgets {
 		p.line(1, quote(b.name)+":")
-		p.settings(2, "", reflect.ValueOf(b.cfg), reflect.ValueOf(b.budget.Config()), &policySpec{settings: budgetKind.blank()})
+		spec := &policySpec{settings: budgetKind.blank()}
+		p.settings(2, "", reflect.ValueOf(b.cfg), reflect.ValueOf(b.budget.Config()), spec)
 	}
 	p.line(0, "chains:")
 	for _, c := range d.chains {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -390,5 +391,16 @@ func TestStrictRefusesFindingsAndUnusedBindings(t *testing.T) {
 	update(t, set, strings.Replace(file, "a: [retry]", "a: [retry: {max_attempts: 5}]", 1))
 	if len(log.named("seawall.config.finding")) > 0 {
 		t.Error("a finding that stays was logged again")
+	}
+}
+
+// T69: what we show does not hurt.
+func TestTheExampleHasNoFindings(t *testing.T) {
+	file, err := os.ReadFile("testdata/policies.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range parse(t, string(file), policyfile.Options{}).Findings() {
+		t.Error(f)
 	}
 }

@@ -24,13 +24,13 @@ type Reloaded struct {
 // anything has changed.
 //
 // Policies are matched by kind and name, wherever they are. One that is still there is updated as by its Update method,
-// and keeps its state: an open breaker stays open, calls stay in a bulkhead, and a mode that was set by hand stays if the
-// file has the same one as before. Others come and go. A budget whose numbers stay keeps its tokens. A call that is under
-// way ends in the chain in which it began; with each policy it meets the settings of one content of the file, which for
-// one that comes later may be the next.
+// and keeps its state: an open breaker stays open, calls stay in a bulkhead, and a mode that was set by hand stays if
+// the file has the same one as before. Others come and go. A budget whose numbers stay keeps its tokens. A call that is
+// under way ends in the chain in which it began; with each policy it meets the settings of one content of the file,
+// which for one that comes later may be the next.
 //
-// The registry knows a policy that has gone until it has been collected: one of its kind and name that comes before that
-// has a number behind its name there.
+// The registry knows a policy that has gone until it has been collected: one of its kind and name that comes before
+// that has a number behind its name there.
 //
 // A file is refused if it lacks a chain that [Set.Chain] or [Set.Keyed] has returned, or that is required. A Set of
 // [Parse] has no file, and so an error. Functions of [Bind] and listeners of policies, which run meanwhile, must not

@@ -19,10 +19,7 @@ func (s *Set) replace(data []byte) (Reloaded, error) {
 	}
 	to := &r.document
 	to.keepBudgets(now.document)
-	findings, err := try(to)
-	if err != nil {
-		return Reloaded{}, err
-	}
+	findings := r.try()
 	unused := r.unused()
 	if s.opts.Strict {
 		r.refuse(findings, unused)
@@ -50,16 +47,17 @@ func (s *Set) replace(data []byte) (Reloaded, error) {
 
 // try makes all chains once for nobody: what cannot be made, though its settings are valid, is found before anything
 // changes, and so is what hurts.
-func try(d *document) (findings []Finding, err error) {
+func (r *documentReader) try() (findings []Finding) {
 	nowhere := (*seawall.Registry)(nil).Detached()
-	for _, c := range d.chains {
+	for _, c := range r.chains {
 		trial := roster{}
 		for _, p := range c.policies {
 			p = &policySpec{name: p.name, settings: p.settings.clone()}
 			setRegistry(p.settings, nowhere)
 			b, err := build(p, "")
 			if err != nil {
-				return nil, err
+				r.add(c.line, join("chains", pathKey(c.name)), "has %s", err)
+				return nil
 			}
 			trial[p.id()] = member{p, b}
 		}
@@ -67,7 +65,7 @@ func try(d *document) (findings []Finding, err error) {
 			findings = append(findings, Finding{c.name, f})
 		}
 	}
-	return findings, nil
+	return findings
 }
 
 // refuse makes problems of what is otherwise logged.
@@ -110,8 +108,8 @@ func (s *Set) commit(r *documentReader, change change) error {
 	return nil
 }
 
-// forget removes the chains that the file lacks, and returns what brings them back. It is an error if the program has one
-// of them.
+// forget removes the chains that the file lacks, and returns what brings them back. It is an error if the program has
+// one of them.
 func (s *Set) forget(r *documentReader) (undo func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

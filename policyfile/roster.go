@@ -56,14 +56,14 @@ func (r roster) changeTo(specs []*policySpec, suffix string) (c change, err erro
 func build(spec *policySpec, suffix string) (b built, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("policyfile: %v cannot be made: %v", spec.id(), v)
+			err = fmt.Errorf("a %v that cannot be made: %v", spec.id(), v)
 		}
 	}()
 	return spec.settings.build(spec.name + suffix), nil
 }
 
-// keepMode returns the new settings with the mode that is in force, if that was set by hand and the file has the same as
-// before: who changes a limit does not mean to close a breaker that somebody has forced open.
+// keepMode returns the new settings with the mode that is in force, if that was set by hand and the file has the same
+// as before: who changes a limit does not mean to close a breaker that somebody has forced open.
 func keepMode(to, from, now settings) settings {
 	to = to.clone()
 	mode, ok := modeOf(to)

@@ -24,7 +24,8 @@ type Options struct {
 	// Strict refuses a file for its [Finding]s. Otherwise they are logged as warnings.
 	Strict bool
 	// OnReload is told of each change of the file that was taken over or refused after the first load. It runs on the
-	// goroutine that reloads, outside of all locks. A panic of it is that goroutine's. nil is off.
+	// goroutine that reloads, outside of all locks; of two reloads at once, either may be told first. A panic of it is
+	// that goroutine's. nil is off.
 	OnReload func(Reloaded)
 	// Label names a key of a keyed chain, for people and logs. Default the key itself; it is cut to 64 characters. A key
 	// that a log must not have needs one.
@@ -57,8 +58,8 @@ type state struct {
 	findings []Finding
 }
 
-// Load reads a policy file and makes its chains. An error that is not the system's is an [*Error] with all that is wrong
-// with the file.
+// Load reads a policy file and makes its chains. The error is the system's if the file cannot be read, and else an
+// [*Error] with all that is wrong with it.
 func Load(path string, opts Options) (*Set, error) {
 	return load(path, func() (fs.File, error) { return os.Open(path) }, opts)
 }
@@ -110,7 +111,8 @@ func (s *Set) read() ([]byte, error) {
 }
 
 // Chain returns a chain of the file. From then on a file that lacks it is refused, so what is returned stays in force.
-// It panics if there is no such chain, as regexp.MustCompile does: name it in [Options.Require] to have an error instead.
+// It panics if there is no such chain, as regexp.MustCompile does: name it in [Options.Require] to have an error
+// instead.
 func (s *Set) Chain(name string) *Chain {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// Watch reads the file again and again, and takes over what has changed, as [Set.Reload] does, until ctx ends. It blocks:
-// the goroutine is the caller's. What becomes of a change is told to [Options.OnReload] and logged, as
+// Watch reads the file again and again, and takes over what has changed, as [Set.Reload] does, until ctx ends. It
+// blocks: the goroutine is the caller's. What becomes of a change is told to [Options.OnReload] and logged, as
 // seawall.config.updated or seawall.config.refused.
 //
-// A new content is taken over when it is found twice in a row, so one that is still being written is not: a change takes
-// up to two times every. The content is compared, not the time of the file, so it does not matter how it got there.
+// A new content is taken over when it is found twice in a row, so one that is still being written is not: a change
+// takes up to two times every. The content is compared, not the time of the file, so it does not matter how it got
+// there.
 //
 // Watch panics if every is not above 0, or the Set was made by [Parse].
 func (s *Set) Watch(ctx context.Context, every time.Duration) {
