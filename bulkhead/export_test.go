@@ -58,3 +58,12 @@ func (b *Bulkhead) Counts() bool { return b.settings.Load().counts }
 
 // Epoch is for how long the users who are turned away are the same ones.
 const Epoch = epoch
+
+// Mark returns below which hash those pass who may get so much of what was asked for in the ranges of the hash.
+func Mark(asked []int64, get int64) int64 {
+	var need int64
+	for _, n := range asked {
+		need += n
+	}
+	return mark((*[buckets]int64)(asked), need, get)
+}

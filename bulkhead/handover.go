@@ -52,7 +52,7 @@ func (b *Bulkhead) admitLocked(s *settings, now time.Duration) (given int) {
 			b.removeLocked(next, departed)
 			continue
 		}
-		if next.left < noDeadline && next.left-(now-next.since) < b.service.expect() {
+		if now-next.since > next.left-b.service.expect() {
 			b.refuseLocked(next, deadline, 0)
 			continue
 		}

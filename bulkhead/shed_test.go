@@ -325,3 +325,54 @@ func TestByUserForgetsNoModeThatWasSetByHand(t *testing.T) {
 		}
 	})
 }
+
+// Where the slots come free all at once, a short queue is empty again and again, and so never a standing one.
+func TestByUserNoticesOverloadOfAShortQueue(t *testing.T) {
+	for load, want := range map[float64]bool{0.5: false, 2: true} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBulkhead(bulkhead.Config{Limit: 10, Shedding: bulkhead.ByUser})
+			var wg sync.WaitGroup
+			poisson(rand.New(rand.NewPCG(7, 10)), steadily(load*1000), 5*time.Second, func(int) {
+				wg.Go(func() {
+					_ = b.Do(t.Context(), func(context.Context) error {
+						time.Sleep(10 * time.Millisecond)
+						return nil
+					})
+				})
+			})
+			wg.Wait()
+			if b.Counts() != want {
+				t.Errorf("load %v: calls are counted: %v, want %v; %+v", load, b.Counts(), want, b.Stats())
+			}
+		})
+	}
+}
+
+func TestByUserPlacesTheMarkAtWhatWasServed(t *testing.T) {
+	const bucket = 1 << 25
+	even := make([]int64, 128)
+	for i := range even {
+		even[i] = 10
+	}
+	uneven := make([]int64, 128)
+	uneven[0], uneven[3], uneven[127] = 50, 40, 10
+	for _, tc := range []struct {
+		asked []int64
+		get   int64
+		want  int64
+	}{
+		{even, 0, 0},
+		{even, 645, 64*bucket + bucket/2},
+		{even, 1279, 128*bucket - bucket/10 - 1},
+		{even, 1280, 128 * bucket},
+		{even, 9999, 128 * bucket},
+		{uneven, 50, 3 * bucket},
+		{uneven, 70, 3*bucket + bucket/2},
+		{uneven, 90, 127 * bucket},
+		{make([]int64, 128), 0, 128 * bucket},
+	} {
+		if got := bulkhead.Mark(tc.asked, tc.get); got != tc.want {
+			t.Errorf("%d of them: the mark is at %d, want %d", tc.get, got, tc.want)
+		}
+	}
+}
