@@ -1,0 +1,150 @@
+package papers_test
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"text/tabwriter"
+
+	"github.com/seawall-go/seawall"
+)
+
+var reportDir = flag.String("report", "", "folder to which the plots and tables of the papers are written")
+
+// experiment is one paper, article or talk.
+type experiment struct {
+	id    string // section of the design's list, such as "3.4"
+	paper string
+	run   func(t *testing.T, b *book)
+}
+
+// experiments are in the order of the table.
+var experiments = []experiment{
+	{"3.4", "Metastable failures (HotOS 2021)", retryStorm},
+	{"3.4", "Hysteresis (HotOS 2021)", stormHysteresis},
+}
+
+// row is one figure.
+type row struct {
+	inputs    string
+	published string // what the source says, or what follows from it; "-" if it says nothing
+	measured  string
+	tolerance string
+	ok        bool
+	note      string // why it deviates, if it does
+}
+
+// book collects the rows of one experiment.
+type book struct {
+	t          *testing.T
+	experiment experiment
+	rows       []row
+}
+
+// add enters a figure, and fails the test if it does not agree.
+func (b *book) add(r row) {
+	b.t.Helper()
+	b.rows = append(b.rows, r)
+	if !r.ok {
+		b.t.Errorf("%s %s: measured %s, want %s ± %s", b.experiment.paper, r.inputs, r.measured, r.published, r.tolerance)
+	}
+}
+
+// near enters a number that is to lie within a share of the published one.
+func (b *book) near(inputs string, published, measured, share float64) {
+	b.t.Helper()
+	b.add(row{
+		inputs: inputs, published: number(published), measured: number(measured),
+		tolerance: fmt.Sprintf("± %.3g %%", 100*share), ok: measured >= published*(1-share) && measured <= published*(1+share),
+	})
+}
+
+// atLeast and atMost enter a number that has a bound.
+func (b *book) atLeast(inputs string, bound, measured float64) {
+	b.t.Helper()
+	b.add(row{inputs: inputs, published: "≥ " + number(bound), measured: number(measured), tolerance: "bound", ok: measured >= bound})
+}
+
+func (b *book) atMost(inputs string, bound, measured float64) {
+	b.t.Helper()
+	b.add(row{inputs: inputs, published: "≤ " + number(bound), measured: number(measured), tolerance: "bound", ok: measured <= bound})
+}
+
+func number(v float64) string { return fmt.Sprintf("%.4g", v) }
+
+// plot writes a picture or a table into the report's folder, if there is one.
+func (b *book) plot(name string, write func(io.Writer) error) {
+	b.t.Helper()
+	if *reportDir == "" {
+		return
+	}
+	if err := os.MkdirAll(*reportDir, 0o755); err != nil {
+		b.t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(*reportDir, name))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := write(f); err != nil {
+		b.t.Error(err)
+	}
+	if err := f.Close(); err != nil {
+		b.t.Error(err)
+	}
+}
+
+// TestPapers runs all experiments and prints one table.
+func TestPapers(t *testing.T) {
+	var books []*book
+	for _, e := range experiments {
+		t.Run(strings.ReplaceAll(e.id+" "+e.paper, " ", "_"), func(t *testing.T) {
+			b := &book{t: t, experiment: e}
+			e.run(t, b)
+			if len(b.rows) == 0 {
+				t.Error("the experiment has measured nothing")
+			}
+			books = append(books, b)
+		})
+	}
+	var out strings.Builder
+	table(&out, books)
+	t.Logf("\n%s", out.String())
+	if *reportDir != "" {
+		(&book{t: t}).plot("papers.txt", func(w io.Writer) error { _, err := io.WriteString(w, out.String()); return err })
+	}
+}
+
+func table(w io.Writer, books []*book) {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "paper\tinputs\tpublished\tmeasured\ttolerance\tverdict\tnote")
+	for _, b := range books {
+		for _, r := range b.rows {
+			verdict := "agrees"
+			if !r.ok {
+				verdict = "DEVIATES"
+			}
+			fmt.Fprintf(tw, "%s %s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+				b.experiment.id, b.experiment.paper, r.inputs, r.published, r.measured, r.tolerance, verdict, r.note)
+		}
+	}
+	_ = tw.Flush()
+}
+
+// brief returns the smaller size under -short and under the race detector.
+func brief[T any](few, many T) T {
+	if testing.Short() || raceEnabled {
+		return few
+	}
+	return many
+}
+
+// silent is a registry for policies that are made by the thousand, whose events nobody reads.
+func silent() *seawall.Registry {
+	r := new(seawall.Registry)
+	r.SetLogger(discard)
+	return r.Detached()
+}

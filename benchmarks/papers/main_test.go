@@ -1,0 +1,5 @@
+package papers_test
+
+import "log/slog"
+
+var discard = slog.New(slog.DiscardHandler)
