@@ -404,3 +404,29 @@ func TestGroupCanBeReadWhileItIsChanged(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// T76: a key is not forgotten while a call is between its lookup and its bucket, which is full still. The weight function
+// runs just there.
+func TestGroupForgetsNoKeyWithACallInside(t *testing.T) {
+	type inner struct{}
+	var g *ratelimit.Group[string]
+	var other error
+	g = newGroup(ratelimit.GroupConfig[string]{
+		MaxKeys: 1,
+		Limiter: ratelimit.Config{Rate: 0.01, Burst: 1, Weight: func(ctx context.Context) int {
+			if ctx.Value(inner{}) == nil {
+				_, other = g.Acquire(context.WithValue(ctx, inner{}, true), "other")
+			}
+			return 1
+		}},
+	})
+	if err := g.Do(t.Context(), "first", succeed); err != nil {
+		t.Error(err)
+	}
+	if !errors.Is(other, ratelimit.ErrLimited) {
+		t.Errorf("another key got %v, want no room for it", other)
+	}
+	if err := g.Do(t.Context(), "first", succeed); !errors.Is(err, ratelimit.ErrLimited) {
+		t.Errorf("the second call of the key got %v, want it to meet the bucket of the first", err)
+	}
+}

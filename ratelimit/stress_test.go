@@ -18,8 +18,8 @@ import (
 // throttle.
 func TestEveryCallIsCountedOnce(t *testing.T) {
 	const callers, calls = 2000, 10
-	l := newLimiter(ratelimit.Config{Rate: 20_000, Burst: 200, MaxWait: 2 * time.Millisecond, MaxWaiting: 30})
-	g := newGroup(ratelimit.GroupConfig[int]{Limiter: ratelimit.Config{Rate: 10_000, Burst: 20}, MaxKeys: 5})
+	l := newLimiter(ratelimit.Config{Rate: 500, Burst: 200, MaxWait: 2 * time.Millisecond, MaxWaiting: 30})
+	g := newGroup(ratelimit.GroupConfig[int]{Limiter: ratelimit.Config{Rate: 50, Burst: 5}, MaxKeys: 5})
 	th := newThrottle(ratelimit.ThrottleConfig{})
 	th.SetRandom(rand.Float64)
 	var in [3]atomic.Int64 // to the limiter, and past it to the group, and past that to the throttle
