@@ -15,8 +15,15 @@ func TestBulkheadFastPathDoesNotAllocate(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	ctx := context.Background()
+	configs := []bulkhead.Config{{
+		Queue: bulkhead.Queue{Order: bulkhead.AdaptiveLIFO}, Shedding: bulkhead.ByUser,
+		Weight: func(context.Context) int { return 3 },
+	}}
 	for mode := seawall.Enforce; mode <= seawall.Off; mode++ {
-		b := newBulkhead(bulkhead.Config{Mode: mode})
+		configs = append(configs, bulkhead.Config{Mode: mode})
+	}
+	for _, cfg := range configs {
+		b := newBulkhead(cfg)
 		chain := seawall.Chain(b, b)
 		for what, run := range map[string]func(){
 			"Do":          func() { _ = b.Do(ctx, succeed) },
@@ -25,7 +32,7 @@ func TestBulkheadFastPathDoesNotAllocate(t *testing.T) {
 			"with a dead": func() { _ = b.Do(canceledContext, succeed) },
 		} {
 			if n := testing.AllocsPerRun(100, run); n != 0 {
-				t.Errorf("%v: %s allocates %v times", mode, what, n)
+				t.Errorf("%v, %v: %s allocates %v times", cfg.Mode, cfg.Shedding, what, n)
 			}
 		}
 	}
