@@ -94,6 +94,7 @@ func ExampleGroup() {
 	tenants := seawall.NewGroup(1000, func(tenant string) *seawall.Pipeline {
 		return seawall.Chain() // policies of the tenant's own, with Registry: seawall.DefaultRegistry().Detached()
 	})
-	fmt.Println(tenants.For("a") == tenants.For("a"), tenants.For("a") == tenants.For("b"))
+	first, other := tenants.For("a"), tenants.For("b")
+	fmt.Println(first == tenants.For("a"), first == other)
 	// Output: true false
 }

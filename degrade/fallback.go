@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/dice"
 )
 
 const fallbackKind = "fallback"
@@ -40,7 +40,7 @@ func NewFallback(name string, cfg FallbackConfig) *Fallback {
 	if err := cfg.Validate(); err != nil {
 		panic(err.Error())
 	}
-	f := &Fallback{name: name, random: rand.Float64}
+	f := &Fallback{name: name, random: dice.Float64}
 	cfg = cfg.withDefaults()
 	f.cfg.Store(&cfg)
 	seawall.Register(cfg.Registry, fallbackKind, &f.name, f)

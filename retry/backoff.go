@@ -3,10 +3,10 @@ package retry
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
+	"github.com/seawall-go/seawall/internal/dice"
 )
 
 // Kind is a law of waits. With v = min(Max, Base·Factorⁿ⁻¹) before the n-th wait and U(a, b) a random time between a
@@ -105,7 +105,7 @@ func (b Backoff) New() backoff.BackOff {
 	if err := b.Validate(); err != nil {
 		panic(err.Error())
 	}
-	s := b.withDefaults().schedule(rand.Uint64N)
+	s := b.withDefaults().schedule(dice.Uint64N)
 	return &s
 }
 

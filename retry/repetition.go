@@ -3,11 +3,11 @@ package retry
 import (
 	"context"
 	"math"
-	"math/rand/v2"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/dice"
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
@@ -93,7 +93,7 @@ func (p *repetition) scheduled() time.Duration {
 			p.schedule = p.settings.Schedule()
 			p.schedule.Reset() // backoff.Retry does so too, and some constructors rely on it
 		} else {
-			p.own = p.settings.Backoff.schedule(rand.Uint64N)
+			p.own = p.settings.Backoff.schedule(dice.Uint64N)
 			p.schedule = &p.own
 		}
 	}
@@ -109,7 +109,7 @@ func (p *repetition) floor(hint time.Duration) time.Duration {
 		return min(hint, p.settings.MaxRetryAfter)
 	}
 	if p.verdict.Outcome == seawall.Overload && p.settings.OverloadDelay > 0 {
-		return time.Duration(rand.Uint64N(uint64(p.settings.OverloadDelay)))
+		return time.Duration(dice.Uint64N(uint64(p.settings.OverloadDelay)))
 	}
 	return 0
 }

@@ -67,7 +67,7 @@ func (s *seawallStyle) status(m *measure.Status) {
 	for _, t := range []*httpx.Transport{s.gateway.Transport(), s.customer} {
 		for _, b := range t.Breakers() {
 			stats := b.Stats()
-			m.Shed += uint64(stats.Rejected)
+			m.Shed += uint64(stats.Rejected.Total())
 			if stats.State != breaker.Closed {
 				m.Open++
 			}
