@@ -24,6 +24,7 @@ func (b *Breaker) Queue(e Event) {
 func (b *Breaker) TripOn(w WindowUnderTest, calls, failures int64) {
 	w.w.word.Add(failures<<32 + calls)
 	b.trip(w.w)
+	b.deliver()
 }
 
 // ClosedWindow returns the window of the closed state.

@@ -28,8 +28,9 @@ type Group[K comparable] struct {
 	cfg     atomic.Pointer[GroupConfig[K]] // with its defaults; written under mu
 	members *keyed.Map[K, *member[K]]
 
-	mu      sync.Mutex // guards retired, and what is retired of each member; taken below the lock of members
+	mu      sync.Mutex // guards the fields below, and what is retired of each member; taken below the lock of members
 	retired Totals     // of members that may have been forgotten
+	told    Totals     // the sums of the latest reading
 }
 
 // member is one of a group's breakers.
@@ -74,9 +75,9 @@ func (g *Group[K]) keep(m *member[K]) bool {
 	if m.Keep() {
 		return true
 	}
-	counted := m.stats().Totals
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	counted := m.stats().Totals
 	g.retired = g.retired.plus(counted.minus(m.retired))
 	m.retired = counted
 	return false

@@ -6,7 +6,8 @@ import "github.com/seawall-go/seawall"
 type GroupStats struct {
 	// Members by their state.
 	Closed, Open, HalfOpen, Ramping int
-	// Totals are the sums over all members, the forgotten ones included. What ends with a forgotten member is not.
+	// Totals are the sums over all members, the forgotten ones included. What ends with a forgotten member is in
+	// none of them.
 	Totals
 }
 
@@ -40,6 +41,9 @@ func (g *Group[K]) stats() (s GroupStats) {
 			s.Ramping++
 		}
 	}
+	// A call may end between the moment in which its breaker is written off and that in which it is forgotten.
+	s.Totals = s.atLeast(g.told)
+	g.told = s.Totals
 	return s
 }
 

@@ -189,6 +189,45 @@ func TestProbeIsNotLostInTheListener(t *testing.T) {
 	})
 }
 
+// T3, T44: an end that finds out that others hang counts, although the listener that is told of it does not return.
+func TestEndIsNotLostInTheListener(t *testing.T) {
+	for _, ramp := range []float64{breaker.NoRamp, 0.5} {
+		synctest.Test(t, func(t *testing.T) {
+			exit := false
+			b := newBreaker(breaker.Config{
+				MinCalls: 4, Ramp: breaker.Ramp{Start: ramp, Step: time.Minute}, OnStateChange: func(breaker.Event) {
+					if exit {
+						runtime.Goexit()
+					}
+				},
+			})
+			bring(t, b, breaker.HalfOpen)
+			for b.State() == breaker.HalfOpen {
+				acquire(t, b).Done(nil)
+			}
+			var all []*seawall.Permit
+			for len(all) < 5 {
+				if p, err := b.Acquire(t.Context()); err == nil {
+					all = append(all, &p)
+				}
+			}
+			before := ended(b.Stats())
+			time.Sleep(6 * time.Second)
+			exit = true
+			if _, _, exited := attempt(func() { all[0].Done(errDown) }); !exited {
+				t.Error("the end has found nothing out")
+			}
+			for _, p := range all[1:] {
+				p.Done(errDown)
+			}
+			if got := ended(b.Stats()) - before; got != 5 {
+				t.Errorf("%d ends are counted of 5", got)
+			}
+			wantState(t, b, breaker.Open)
+		})
+	}
+}
+
 // T3, T44: events are told once each and in order, whoever causes them.
 func TestBreakerTellsItsEventsInOrderUnderLoad(t *testing.T) {
 	var told events

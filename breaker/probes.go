@@ -59,14 +59,14 @@ func (b *Breaker) takeProbe(e *era) bool {
 }
 
 // endProbe counts the end of a probe. It returns false if the era is over.
-func (b *Breaker) endProbe(e *era, v seawall.Verdict, c ending) bool {
+func (b *Breaker) endProbe(e *era, c *ending) bool {
+	c.locked = true
 	b.mu.Lock()
-	defer b.deliver()
 	defer b.mu.Unlock()
 	if b.era.Load() != e {
 		return false
 	}
-	p, now := e.probes, mono.Now()
+	p, now, v := e.probes, mono.Now(), c.verdict
 	if c.collected {
 		p.hung--
 	} else if c.slow {

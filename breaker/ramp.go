@@ -46,12 +46,12 @@ func (st *step) ends(s *settings) (at time.Duration, stalled bool) {
 }
 
 // endInRamp notes that a call has ended, which may be what its step has waited for.
-func (b *Breaker) endInRamp(e *era, ticket uint64, now time.Duration) {
-	if ticket >= e.step.from {
-		e.step.firstEnd.CompareAndSwap(int64(never), int64(now))
+func (b *Breaker) endInRamp(e *era, c *ending) {
+	if c.ticket.Generation >= e.step.from {
+		e.step.firstEnd.CompareAndSwap(int64(never), int64(c.now))
 	}
-	if at, _ := e.step.ends(e.settings); now >= at {
-		b.catchUp(now)
+	if at, _ := e.step.ends(e.settings); c.now >= at {
+		b.catchUpFor(c)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // no state then.
 func (b *Breaker) Release(t seawall.Ticket, err error) bool {
 	if err == nil {
-		return b.settle(t, seawall.Verdict{})
+		return b.succeed(t)
 	}
 	judged := false
 	defer func() {
@@ -34,69 +34,130 @@ func judge(s *settings, err error) seawall.Verdict {
 
 func neutral(o seawall.Outcome) bool { return o != seawall.Success && o != seawall.Failure }
 
-// settle counts the end of a call in the era that admitted it, wherever that has got to meanwhile.
+// settle counts the end of a call in the era that admitted it, wherever that has got to meanwhile. Events are told last: a
+// listener that does not return must not take the end along.
 func (b *Breaker) settle(t seawall.Ticket, v seawall.Verdict) bool {
+	c := ending{ticket: t, verdict: v}
+	return b.settleEnding(&c)
+}
+
+func (b *Breaker) settleEnding(c *ending) bool {
+	counted := b.count(c)
+	if !counted {
+		b.counts.outside(c.ticket, c.verdict.Outcome)
+	}
+	if c.locked {
+		b.deliver()
+	}
+	return counted
+}
+
+// succeed is settle for a success, which in a closed breaker is on the path of almost every call: it does the same with
+// fewer questions.
+func (b *Breaker) succeed(t seawall.Ticket) bool {
 	e := b.era.Load()
-	var c ending
-	for ; t.Generation>>phaseBits == e.generation(); e = b.era.Load() {
-		var now time.Duration
+	if !e.passes || t.Generation != e.ticket {
+		return b.settle(t, seawall.Verdict{})
+	}
+	var now time.Duration
+	if e.timed {
+		now = mono.Now()
+	}
+	if tr := e.tracking; tr != nil {
+		start := time.Duration(t.Start)
+		if now >= tr.due() || now-start >= tr.over {
+			return b.settle(t, seawall.Verdict{})
+		}
+		if tr.end(start) { // collected since
+			tr.hung.Add(-1)
+			return b.settleEnding(&ending{ticket: t, observed: true, collected: true})
+		}
+	}
+	in, ok := e.window.record(now, false, false)
+	if !ok {
+		return b.settleEnding(&ending{ticket: t, observed: true})
+	}
+	if (in.failures() > 0 || in.slow > 0) && e.settings.trips(in, e.minCalls) != "" {
+		b.trip(e.window)
+		b.deliver()
+	}
+	return true
+}
+
+// ending is the end of a call.
+type ending struct {
+	ticket  seawall.Ticket
+	verdict seawall.Verdict
+	now     time.Duration // if the era needs it
+
+	observed  bool
+	collected bool // it was counted as slow while it ran
+	slow      bool
+	locked    bool // it took the lock, so there may be events to tell
+}
+
+// count returns false if the call's era is over.
+func (b *Breaker) count(c *ending) bool {
+	e := b.era.Load()
+	for ; c.ticket.Generation>>phaseBits == e.generation(); e = b.era.Load() {
 		if e.timed {
-			now = mono.Now()
+			c.now = mono.Now()
 		}
 		if e.watched {
-			if now >= e.due() {
-				b.catchUp(now)
+			if c.now >= e.due() {
+				b.catchUpFor(c)
 				continue
 			}
-			c.observe(e, t, now)
+			c.observe(e)
 		}
-		if b.end(e, v, now, c) {
+		if b.end(e, c) {
 			if e.step != nil {
-				b.endInRamp(e, t.Generation, now)
+				b.endInRamp(e, c)
 			}
 			return true
 		}
 	}
-	b.counts.outside(t, v.Outcome)
 	return false
 }
 
-// ending is what its tracking says of a call that ends.
-type ending struct {
-	known     bool
-	collected bool // it was counted as slow while it ran
-	slow      bool
+// catchUpFor is catchUp without telling of it yet.
+func (b *Breaker) catchUpFor(c *ending) {
+	c.locked = true
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.catchUpLocked(c.now)
 }
 
 // observe asks the tracking of a call, once.
-func (c *ending) observe(e *era, t seawall.Ticket, now time.Duration) {
-	tr := e.trackingOf(t.Generation)
-	if tr == nil || c.known {
+func (c *ending) observe(e *era) {
+	tr := e.trackingOf(c.ticket.Generation)
+	if tr == nil || c.observed {
 		return
 	}
-	start := time.Duration(t.Start)
-	*c = ending{known: true, collected: tr.end(start), slow: now-start >= tr.over}
+	start := time.Duration(c.ticket.Start)
+	c.observed, c.collected, c.slow = true, tr.end(start), c.now-start >= tr.over
 	if c.collected {
 		tr.hung.Add(-1)
 	}
 }
 
 // end counts an end in e. It returns false, and nothing is counted, if e is not in force any more.
-func (b *Breaker) end(e *era, v seawall.Verdict, now time.Duration, c ending) bool {
+func (b *Breaker) end(e *era, c *ending) bool {
+	outcome := c.verdict.Outcome
 	switch {
 	case e.probes != nil:
-		return b.endProbe(e, v, c)
-	case c.collected || c.slow && neutral(v.Outcome):
-		return b.endSlow(e, v, c)
-	case neutral(v.Outcome):
-		b.counts.neutral(v.Outcome)
+		return b.endProbe(e, c)
+	case c.collected || c.slow && neutral(outcome):
+		return b.endSlow(e, c)
+	case neutral(outcome):
+		b.counts.neutral(outcome)
 		return true
 	}
-	w, failure := e.window, v.Outcome == seawall.Failure
+	w, failure := e.window, outcome == seawall.Failure
 	if failure {
-		b.noteHint(e, v)
+		b.noteHint(e, c.verdict)
 	}
-	in, ok := w.record(now, failure, c.slow)
+	in, ok := w.record(c.now, failure, c.slow)
 	if !ok {
 		return false // the window was replaced, by a transition or by an update
 	}
@@ -104,6 +165,7 @@ func (b *Breaker) end(e *era, v seawall.Verdict, now time.Duration, c ending) bo
 		b.counts.slow.Add(1)
 	}
 	if (in.failures() > 0 || in.slow > 0) && e.settings.trips(in, e.minCalls) != "" {
+		c.locked = true
 		b.trip(w)
 	}
 	return true
@@ -111,29 +173,29 @@ func (b *Breaker) end(e *era, v seawall.Verdict, now time.Duration, c ending) bo
 
 // endSlow counts, under the lock, the end of a call that is in the window as a slow one already, or is to be there
 // without an outcome: a call that was slow, and whose end says nothing.
-func (b *Breaker) endSlow(e *era, v seawall.Verdict, c ending) bool {
+func (b *Breaker) endSlow(e *era, c *ending) bool {
+	c.locked = true
 	b.mu.Lock()
-	defer b.deliver()
 	defer b.mu.Unlock()
 	if b.era.Load() != e {
 		return false
 	}
-	w, now := e.window, mono.Now()
+	w, now, outcome := e.window, mono.Now(), c.verdict.Outcome
 	if c.collected {
-		w.unhang(now, v.Outcome)
+		w.unhang(now, outcome)
 	} else {
 		b.counts.slow.Add(1)
 		b.unended.entered++
 		w.enter(now)
 	}
-	switch v.Outcome {
+	switch outcome {
 	case seawall.Success:
 		b.unended.succeeded++
 	case seawall.Failure:
 		b.unended.failed++
-		b.noteHint(e, v)
+		b.noteHint(e, c.verdict)
 	case seawall.Overload, seawall.Ignored:
-		b.counts.neutral(v.Outcome)
+		b.counts.neutral(outcome)
 	}
 	b.weighLocked(e, w.in(now), now)
 	return true

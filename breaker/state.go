@@ -149,7 +149,6 @@ func (b *Breaker) foldLocked(w *window) {
 // reaches back too far if it was held up between reading the clock and counting.
 func (b *Breaker) trip(w *window) {
 	b.mu.Lock()
-	defer b.deliver()
 	defer b.mu.Unlock()
 	if e := b.era.Load(); e.window == w {
 		now := mono.Now()
