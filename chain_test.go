@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -186,4 +187,29 @@ func text(err error) string {
 		return "nil"
 	}
 	return err.Error()
+}
+
+// live is a chain that is exchanged.
+type live struct {
+	now atomic.Pointer[seawall.Pipeline]
+}
+
+func (l *live) Current() *seawall.Pipeline { return l.now.Load() }
+func (l *live) Do(context.Context, func(context.Context) error) error {
+	panic("a live chain is walked, not called")
+}
+
+func TestLiveChainIsWalkedAsItIsAtTheBeginningOfACall(t *testing.T) {
+	l, tr := &live{}, &trace{}
+	l.now.Store(seawall.Chain(&gate{name: "old", trace: tr}))
+	for range 2 {
+		v, err := seawall.Call(t.Context(), l, func(context.Context) (int, error) {
+			l.now.Store(seawall.Chain(&gate{name: "new", trace: tr}))
+			return 7, nil
+		})
+		if v != 7 || err != nil {
+			t.Errorf("got %d, %v", v, err)
+		}
+	}
+	tr.want(t, "old acquires", "old releases: <nil>", "new acquires", "new releases: <nil>")
 }

@@ -11,6 +11,15 @@ type Pipeline struct {
 	stages []stage
 }
 
+// Live is a policy that stands for a chain which may be exchanged while calls run, such as one from a policy file. [Call]
+// asks it once for each call, and then walks that chain as if it were called itself. As a member of another chain it is a
+// policy without a role.
+type Live interface {
+	Policy
+	// Current returns the chain in force, never nil.
+	Current() *Pipeline
+}
+
 // stage is a policy with its role looked up once. Exactly the field of its role is set; custom has none.
 type stage struct {
 	role     role

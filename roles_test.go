@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/seawall-go/seawall"
@@ -216,4 +217,51 @@ func (r *replacer) Replace(_ context.Context, err error) (any, error) {
 		return nil, r.err(err)
 	}
 	return r.value, nil
+}
+
+// exerciser is a replacer that tries itself after each success.
+type exerciser struct {
+	replacer
+	refusals []error
+}
+
+func (e *exerciser) Exercise(context.Context) func(func(any) error) {
+	if e.value == nil {
+		return nil
+	}
+	return func(accept func(any) error) { e.refusals = append(e.refusals, accept(e.value)) }
+}
+
+func (e *exerciser) Do(ctx context.Context, op func(context.Context) error) error {
+	return seawall.Do(ctx, e, op)
+}
+
+func TestExerciserIsAskedAfterSuccessOnlyAndChangesNothing(t *testing.T) {
+	e := &exerciser{}
+	call := func(err error) (string, error) {
+		return seawall.Call(t.Context(), seawall.Chain(e), func(context.Context) (string, error) { return "fresh", err })
+	}
+	for _, c := range []struct {
+		value   any
+		err     error
+		want    string
+		refused []bool // of the trials
+	}{
+		{nil, nil, "fresh", nil},
+		{"copy", nil, "fresh", []bool{false}},
+		{7, nil, "fresh", []bool{true}}, // an int is no string
+		{"copy", errDown, "copy", nil},
+	} {
+		e.value, e.refusals = c.value, nil
+		v, err := call(c.err)
+		if v != c.want || err != nil || len(e.refusals) != len(c.refused) {
+			t.Errorf("%v, %v: got %q, %v, and %v", c.value, c.err, v, err, e.refusals)
+			continue
+		}
+		for i, refused := range c.refused {
+			if got := errors.Is(e.refusals[i], seawall.ErrReplacement); got != refused {
+				t.Errorf("%v: refused with %v", c.value, e.refusals[i])
+			}
+		}
+	}
 }

@@ -25,6 +25,8 @@ func run[T any, O operation[T]](ctx context.Context, p Policy, op O) (v T, err e
 		return throughRacer[T](ctx, p, nil, op)
 	case Replacer:
 		return throughReplacer[T](ctx, p, nil, op)
+	case Live:
+		return walk[T](ctx, p.Current().stages, op)
 	}
 	return throughCustom[T](ctx, p, nil, op)
 }
