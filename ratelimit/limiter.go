@@ -25,8 +25,8 @@ var (
 // Limiter lets calls start at a limited rate; it is a [seawall.Gate]. Use [Limiter.Do], or a limiter as a member of
 // [seawall.Chain]; where a call does not begin and end in one function, use [Limiter.Acquire] and the permit's Done.
 //
-// A Limiter is made by [New]; its zero value is not usable. It is safe for concurrent use. A call costs some 80 ns, about
-// what it costs with x/time/rate alone: one reading of the clock and one lock, under which that of x/time/rate is free. All
+// A Limiter is made by [New]; its zero value is not usable. It is safe for concurrent use. A call costs a little
+// more than with x/time/rate alone: one reading of the clock, and one lock under which that of x/time/rate is free. All
 // calls of a limiter share the lock, as they share the bucket: many cores that make millions of calls a second feel it.
 // A call that gets in or is rejected at once allocates nothing, but for one rejection for each token that comes in. A
 // call that waits allocates.

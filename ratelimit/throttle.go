@@ -49,7 +49,7 @@ var (
 //
 // A Throttle is made by [NewThrottle]; its zero value is not usable. It is safe for concurrent use. A call costs a few
 // atomic additions and two readings of the clock, takes no lock but for one call in each step of the window (a
-// twenty-fourth), and allocates nothing; a rejection is cheaper still.
+// twenty-fourth), and allocates nothing.
 type Throttle struct {
 	name     string
 	registry *seawall.Registry
