@@ -68,8 +68,8 @@ func New(name string, cfg Config) *Bulkhead {
 	return b
 }
 
-// newEngine makes a bulkhead that is in no registry: the slots and the queue inside of another gate. Its rejections carry
-// the kind and the field name, so that the gate registers that field. cfg is valid.
+// newEngine makes a bulkhead that is in no registry: the slots and the queue inside of another gate. Its rejections
+// carry the kind and the field name, so that the gate registers that field. cfg is valid.
 func newEngine(kind, name string, registry *seawall.Registry, cfg Config) *Bulkhead {
 	cfg.Registry = registry
 	b := &Bulkhead{kind: kind, name: name, registry: registry}
@@ -132,8 +132,8 @@ func (b *Bulkhead) enterHeavy(ctx context.Context, s *settings) (holding, error)
 	return b.decide(ctx, s, asked)
 }
 
-// decide is Acquire for a call that does not get its slots for the asking. Only Acquire handles permits: they are large,
-// and each function that one goes through copies it.
+// decide is Acquire for a call that does not get its slots for the asking. Only Acquire handles permits: they are
+// large, and each function that one goes through copies it.
 func (b *Bulkhead) decide(ctx context.Context, s *settings, asked int) (holding, error) {
 	switch s.Mode {
 	case seawall.ForcedOpen:
@@ -184,8 +184,8 @@ func (b *Bulkhead) exit(h holding) bool {
 	return b.exited(b.state.add(-n), n)
 }
 
-// exited goes on after n slots were taken out of the state, which is w since. A newcomer does not get them while anybody
-// waits, so there is no hurry to find out who does.
+// exited goes on after n slots were taken out of the state, which is w since. A newcomer does not get them while
+// anybody waits, so there is no hurry to find out who does.
 func (b *Bulkhead) exited(w, n word) bool {
 	switch {
 	case w.short():
@@ -206,8 +206,8 @@ func (b *Bulkhead) String() string { return fmt.Sprintf("%s %q", b.kind, b.name)
 // Traits returns the kind, for [seawall.Pipeline.Lint].
 func (b *Bulkhead) Traits() seawall.Traits { return seawall.Traits{Kind: b.kind} }
 
-// Keep reports whether slots are in use, calls wait, or the mode is not the one that the bulkhead was made with. A family
-// does not forget it then: see [seawall.Keeper].
+// Keep reports whether slots are in use, calls wait, or the mode is not the one that the bulkhead was made with. A
+// family does not forget it then: see [seawall.Keeper].
 func (b *Bulkhead) Keep() bool {
 	w, s := b.state.load(), b.settings.Load()
 	return w.inUse() > 0 || w.waiting() > 0 || s.Mode != s.made

@@ -23,8 +23,8 @@ type Config struct {
 	// Mode is how the bulkhead acts on its judgement. Default [seawall.Enforce]. See [Bulkhead.SetMode].
 	Mode seawall.Mode `json:"mode" yaml:"mode"`
 
-	// Weight says how many slots a call takes, from what its context says of it. Default nil: one each. It is kept within 1
-	// and Limit, so that a call heavier than the whole bulkhead runs alone. A call waits until as many slots are free at
+	// Weight says how many slots a call takes, from what its context says of it. Default nil: one each. It is kept within
+	// 1 and Limit, so that a call heavier than the whole bulkhead runs alone. A call waits until as many slots are free at
 	// once, and nobody goes before it meanwhile who is not more important: a few heavy calls make all others wait. It runs
 	// for each call, and outside of all locks. An Update does not change it.
 	Weight func(context.Context) int `json:"-" yaml:"-"`

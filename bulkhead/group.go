@@ -20,9 +20,9 @@ var _ seawall.Member = (*Group[int])(nil)
 //
 //	err := tenants.For(tenant).Do(ctx, query)
 //
-// A Group is bounded: over its limit it forgets the bulkheads that have not been used for the longest time, never one that
-// must be kept, such as one with slots in use. So do not hold what For returns: who holds a bulkhead that was forgotten
-// while it was idle, and uses it, has slots beside those of the one that the next For makes.
+// A Group is bounded: over its limit it forgets the bulkheads that have not been used for the longest time, never one
+// that must be kept, such as one with slots in use. So do not hold what For returns: who holds a bulkhead that was
+// forgotten while it was idle, and uses it, has slots beside those of the one that the next For makes.
 type Group[K comparable] struct {
 	name    string
 	cfg     atomic.Pointer[GroupConfig[K]] // with its defaults; written under mu
@@ -39,9 +39,9 @@ type member[K comparable] struct {
 	retired Stats                          // what the group's retired holds of it
 }
 
-// NewGroup makes a family without members, and enters it into the registry, as one member. Its name is a constant of the
-// program. The name of a member is that of the group with the label of its key, such as tenants[acme]. NewGroup panics if
-// cfg is not valid; see [GroupConfig.Validate].
+// NewGroup makes a family without members, and enters it into the registry, as one member. Its name is a constant of
+// the program. The name of a member is that of the group with the label of its key, such as tenants[acme]. NewGroup
+// panics if cfg is not valid; see [GroupConfig.Validate].
 func NewGroup[K comparable](name string, cfg GroupConfig[K]) *Group[K] {
 	if err := cfg.Validate(); err != nil {
 		panic(err.Error())
@@ -108,8 +108,8 @@ func (g *Group[K]) All() iter.Seq2[K, *Bulkhead] {
 // Config returns the configuration in force, defaults filled in.
 func (g *Group[K]) Config() GroupConfig[K] { return *g.cfg.Load() }
 
-// Update changes the configuration while calls run: that of each member as [Bulkhead.Update] does, modes that were set by
-// hand included, and that of members to come. It validates first. MaxKeys cannot change, and Label, Weight and the
+// Update changes the configuration while calls run: that of each member as [Bulkhead.Update] does, modes that were set
+// by hand included, and that of members to come. It validates first. MaxKeys cannot change, and Label, Weight and the
 // registry are ignored. A change is logged as seawall.config.updated.
 func (g *Group[K]) Update(cfg GroupConfig[K]) error {
 	if err := cfg.Validate(); err != nil {

@@ -51,8 +51,8 @@ func (s *Stats) count(now, before Stats) {
 // maxMembers is how many keys are in a snapshot.
 const maxMembers = 32
 
-// Snapshot returns the mode, the sums of [Group.Stats], and if there are labels up to 32 members, those first that must be
-// kept, such as those with slots in use.
+// Snapshot returns the mode, the sums of [Group.Stats], and if there are labels up to 32 members, those first that must
+// be kept, such as those with slots in use.
 func (g *Group[K]) Snapshot() seawall.Snapshot {
 	s, cfg := g.Stats(), g.cfg.Load()
 	snapshot := seawall.Snapshot{

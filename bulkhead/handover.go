@@ -44,8 +44,8 @@ func (b *Bulkhead) settleLocked(s *settings, now time.Duration) {
 	b.notePushersLocked(s)
 }
 
-// admitLocked gives slots to those whose turn it is, as long as enough are free for the next one. Nobody goes before one
-// who waits for more of them, or that one might wait for ever. It returns how many slots it gave.
+// admitLocked gives slots to those whose turn it is, as long as enough are free for the next one. Nobody goes before
+// one who waits for more of them, or that one might wait for ever. It returns how many slots it gave.
 func (b *Bulkhead) admitLocked(s *settings, now time.Duration) (given int) {
 	for next := b.nextLocked(s); next != nil; next = b.nextLocked(s) {
 		if now >= next.until { // its own context or timer wakes it
@@ -108,9 +108,9 @@ func (b *Bulkhead) dueLocked(s *settings, w *waiter) bool {
 	return b.dues.cover(w.level, min(w.asked, s.Limit))
 }
 
-// victimLocked returns who has to leave a full queue for a newcomer of a level, or nil: the one who would be served last
-// of the least important level that has more calls in the queue than are due to it. It is a less important level than
-// the newcomer's, or any if a slot is due to the newcomer's.
+// victimLocked returns who has to leave a full queue for a newcomer of a level, or nil: the one who would be served
+// last of the least important level that has more calls in the queue than are due to it. It is a less important level
+// than the newcomer's, or any if a slot is due to the newcomer's.
 func (b *Bulkhead) victimLocked(s *settings, of level) *waiter {
 	for l := range level(levels) {
 		if b.yieldsLocked(s, l, of) {

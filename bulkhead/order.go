@@ -23,7 +23,8 @@ const (
 	//
 	// Each level of importance is judged alone, since the more important one waits less. Where slots come free more slowly
 	// than once in Queue.Target, that time stands in for the target: else nobody could wait at all. CoDel has the same
-	// exception, for a queue of one packet. And the next one of a level is never dropped for its age: a slot could be lost.
+	// exception, for a queue of one packet. And the next one of a level is never dropped for its age: a slot could be
+	// lost.
 	AdaptiveLIFO
 )
 

@@ -6,8 +6,8 @@ import "math"
 // and all that is guaranteed to none, goes to the calls that wait in the order of their importance. So no level is shut
 // out for as long as a more important one takes all, and no slot stays free while anybody waits.
 //
-// The parts add up to at most 1. They are parts of slots handed over, not of time: a level whose calls take longer holds
-// more of the slots. 0 is the default, and [NoShare] guarantees nothing.
+// The parts add up to at most 1. They are parts of slots handed over, not of time: a level whose calls take longer
+// holds more of the slots. 0 is the default, and [NoShare] guarantees nothing.
 type Shares struct {
 	// CriticalPlus is by default not guaranteed anything: it is first in any case.
 	CriticalPlus float64 `json:"critical_plus" yaml:"critical_plus"`
@@ -42,7 +42,10 @@ func (s Shares) validate(bad func(field string, value any, want string) error) e
 		name  string
 		share float64
 	}{
-		{"Sheddable", s.Sheddable}, {"SheddablePlus", s.SheddablePlus}, {"Critical", s.Critical}, {"CriticalPlus", s.CriticalPlus},
+		{"Sheddable", s.Sheddable},
+		{"SheddablePlus", s.SheddablePlus},
+		{"Critical", s.Critical},
+		{"CriticalPlus", s.CriticalPlus},
 	} {
 		if f.share != NoShare && !(f.share >= 0 && f.share <= 1) { // so written, NaN is bad
 			return bad("Shares."+f.name, f.share, "0 to 1, or NoShare")

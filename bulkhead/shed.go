@@ -36,7 +36,8 @@ type drops struct {
 	admitted, rejected int64 // as counted then
 }
 
-// dropsLocked reports whether of those who found no slot free in the latest window more than a twentieth was turned away.
+// dropsLocked reports whether of those who found no slot free in the latest window more than a twentieth was turned
+// away.
 func (b *Bulkhead) dropsLocked(now time.Duration) bool {
 	d := &b.drops
 	if d.begun && now-d.began < shedWindow {
@@ -62,7 +63,8 @@ func (b *Bulkhead) countFrom(now time.Duration) {
 	b.settings.Store(b.settings.Load().counting())
 }
 
-// passDoor counts a newcomer, and gives it its slots if they are free. Else it reports whether the call may wait for them.
+// passDoor counts a newcomer, and gives it its slots if they are free. Else it reports whether the call may wait for
+// them.
 func (b *Bulkhead) passDoor(c newcomer, now time.Duration) (h holding, pass bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -148,8 +150,8 @@ func (d *shedder) adjust(parts *[levels]int64) {
 	}
 }
 
-// mark returns below which hash those are who asked for get of the need. Within a range of the hash they are taken to be
-// spread evenly.
+// mark returns below which hash those are who asked for get of the need. Within a range of the hash they are taken to
+// be spread evenly.
 func mark(asked *[buckets]int64, need, get int64) int64 {
 	if get >= need {
 		return everybody

@@ -10,16 +10,17 @@ const (
 	ByArrival Shedding = iota + 1
 	// ByUser turns calls away at the door by a hash of their user ([seawall.UserOf]), so that a task of several calls is
 	// served whole or not at all: where each call of two comes through by luck, one time in two, only a quarter of the
-	// tasks do, and the other calls were served in vain. It costs nothing while there is no overload.
+	// tasks do, and the other calls were served in vain. While there is no overload it costs a call nothing
+	// that finds a slot free.
 	//
 	// It follows WeChat's DAGOR (Zhou et al., "Overload Control for Scaling WeChat Microservices", SoCC 2018). When the
 	// queue has become a standing one (see [AdaptiveLIFO]), or more than a twentieth of those who came to it in a second
-	// was turned away, the bulkhead begins to count: who asks, by level and by 128
-	// ranges of the hash, and how much is served, in windows of a second or, where fewer than 500 calls come in one, up
-	// to ten. After each window it lets as many of the hash's range in as had asked for what was served, and a
-	// fiftieth more, or less if some had been turned away behind the door. What is guaranteed to a level by [Shares] goes to its
-	// users first. The counting ends with a window in which nobody was turned away. A slot that is free while nobody
-	// waits goes to whoever asks: so what is served is what can be, and the door opens when there is more of it.
+	// was turned away, the bulkhead begins to count: who asks, by level and by 128 ranges of the hash, and how much is
+	// served, in windows of a second or, where fewer than 500 calls come in one, up to ten. After each window it lets as
+	// many of the hash's range in as had asked for what was served, and a fiftieth more, or less if some had been turned
+	// away behind the door. What is guaranteed to a level by [Shares] goes to its users first. The counting ends with a
+	// window in which nobody was turned away. A slot that is free while nobody waits goes to whoever asks: so what is
+	// served is what can be, and the door opens when there is more of it.
 	//
 	// The users who are turned away change every 15 minutes, in all instances at the same time. Calls without a user are
 	// turned away by the dice, in the same proportion. The hash is no secret: whoever may choose a user's name freely may

@@ -17,7 +17,8 @@ func (s *state) swap(old, new word) bool { return s.v.CompareAndSwap(int64(old),
 //	bits 18 to 41   slots in use
 //	bits 42 to 62   calls that wait
 //
-// The calls that wait stand above the slots, so that one comparison tells whether a slot is free and nobody waits for it.
+// The calls that wait stand above the slots, so that one comparison tells whether a slot is free and nobody waits for
+// it.
 //
 // Admissions are counted here because the swap that admits a call then counts it too, for nothing. A separate counter
 // would be a second contended write on the path of every call. When the bits are all set the count is moved out, under

@@ -39,8 +39,8 @@ type Stats struct {
 	// a call is nobody asks as long as there is room for all.
 	Levels Levels
 
-	// ExpectedWait is how long a critical newcomer would wait, by the pace at which the queue moves; 0 if nobody waits or the
-	// pace is not known yet.
+	// ExpectedWait is how long a critical newcomer would wait, by the pace at which the queue moves; 0 if nobody waits or
+	// the pace is not known yet.
 	ExpectedWait time.Duration
 }
 

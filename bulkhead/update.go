@@ -11,8 +11,8 @@ import (
 // Config returns the configuration that is in force, with its defaults filled in.
 func (b *Bulkhead) Config() Config { return b.settings.Load().Config }
 
-// Update changes the configuration while calls run, all of it or, with an error, nothing. Its Registry is ignored, and so is
-// its Weight, which stays as it was.
+// Update changes the configuration while calls run, all of it or, with an error, nothing. Its Registry is ignored, and
+// so is its Weight, which stays as it was.
 //
 // Calls that are in stay in: after the limit has shrunk, the next one gets in when the surplus has drained. After it
 // has grown, as many waiters get in as fit. Calls that wait keep their place, also in a queue that has become shorter,

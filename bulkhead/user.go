@@ -12,10 +12,11 @@ import (
 // hour is long for a task, and short for a user.
 const epoch = 15 * time.Minute
 
-// hashOf returns the hash by which a call is shed, spread over all values. Calls without a user get one by the dice each.
+// hashOf returns the hash by which a call is shed, spread over all values. Calls without a user get one by the dice
+// each.
 //
-// The number of the epoch comes from the clock on the wall, so that all instances of a service, and the services behind it,
-// turn the same users away: a task that they work on together has the same fate at each.
+// The number of the epoch comes from the clock on the wall, so that all instances of a service, and the services behind
+// it, turn the same users away: a task that they work on together has the same fate at each.
 func hashOf(ctx context.Context) uint32 {
 	user, ok := seawall.UserOf(ctx)
 	if !ok {
@@ -27,8 +28,8 @@ func hashOf(ctx context.Context) uint32 {
 // origin has no monotonic reading, so that the time since then is the wall clock's.
 var origin = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// hashUser is FNV-1a over the number and the user, with the last steps of MurmurHash3 behind it: alone, FNV leaves users
-// that differ in the last letter side by side.
+// hashUser is FNV-1a over the number and the user, with the last steps of MurmurHash3 behind it: alone, FNV leaves
+// users that differ in the last letter side by side.
 func hashUser(user string, number int64) uint32 {
 	const offset, prime = 14695981039346656037, 1099511628211
 	h := uint64(offset)
