@@ -14,10 +14,26 @@ type Env struct {
 	Dependency func(ctx context.Context) error
 	// Network is for clients that speak a protocol over connections.
 	Network *Network
+
+	attempted func()                      // counts an attempt
+	request   func(context.Context) error // Dependency without that
+	cleanups  []func()
+}
+
+// Cleanup makes f run at the end of the scenario, when all calls have returned and before the network is closed. The
+// last one comes first. It is where a client ends what it has started, such as a server or a pool. It is to be called by
+// the function that is the [Client], and not by calls.
+func (e *Env) Cleanup(f func()) { e.cleanups = append(e.cleanups, f) }
+
+func (e *Env) cleanup() {
+	for _, f := range e.cleanups {
+		defer f() // all of them, whatever one does
+	}
 }
 
 // Client makes the client under test, inside of the bubble, and returns what one caller does. What it starts there must
-// have ended when the context of env's calls has: a goroutine that is left behind fails the test.
+// have ended when the context of env's calls has, or be ended by an [Env.Cleanup]: a goroutine that is left behind fails
+// the test.
 type Client func(env *Env) (call func(ctx context.Context) error)
 
 // Policy is a client that calls the dependency through a policy, such as a [seawall.Pipeline]. make is called once, in the

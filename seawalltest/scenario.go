@@ -25,6 +25,9 @@ type Scenario struct {
 	Dependency Dependency
 	// Server makes the policy that stands before the dependency, such as an admission limit. Default none.
 	Server func() seawall.Policy
+	// Network is the network between clients that speak a protocol over connections, such as [HTTP], and the dependency,
+	// with its faults. Default one that takes no time and never fails.
+	Network NetworkConfig
 	// Duration is how long calls come. Default 1 minute; at most 24 h. Calls that are under way at its end are canceled, and count as
 	// unfinished.
 	Duration time.Duration
@@ -70,6 +73,9 @@ func (s Scenario) Validate() error {
 	if err := s.Dependency.validate(); err != nil {
 		return fmt.Errorf("seawalltest: Scenario.Dependency: %w", err)
 	}
+	if err := s.Network.Validate(); err != nil {
+		return fmt.Errorf("seawalltest: Scenario.Network: %w", err)
+	}
 	return nil
 }
 
@@ -103,13 +109,14 @@ func play(ctx context.Context, s Scenario) *Report {
 	defer dep.stop()
 	request, gauge := admitted(s, dep)
 	env := &Env{
-		Network: newNetwork(),
+		Network: NewNetwork(s.Network), attempted: r.attempted, request: request,
 		Dependency: func(ctx context.Context) error {
 			r.attempted()
 			return request(ctx)
 		},
 	}
 	defer env.Network.Close()
+	defer env.cleanup()
 	call := s.Client(env)
 
 	var calls sync.WaitGroup
