@@ -28,7 +28,7 @@ type AdaptiveConfig struct {
 	AIMD AIMDConfig `json:"aimd" yaml:"aimd"`
 
 	// Queue is where calls wait when all slots are in use, as in [Config]. By default it has as many places as Initial
-	// says, and serves in the order [AdaptiveLIFO].
+	// says, however the limit moves.
 	Queue Queue `json:"queue" yaml:"queue"`
 	// Shares are guaranteed to the levels of importance of the slots that come free while calls wait.
 	Shares Shares `json:"shares" yaml:"shares"`
@@ -63,9 +63,6 @@ func (c AdaptiveConfig) withDefaults() AdaptiveConfig {
 	}
 	if c.Algorithm == 0 {
 		c.Algorithm = Knee
-	}
-	if c.Queue.Order == 0 {
-		c.Queue.Order = AdaptiveLIFO
 	}
 	c.Knee, c.AIMD = c.Knee.withDefaults(), c.AIMD.withDefaults()
 	e := Config{Limit: c.Initial, Queue: c.Queue, Shares: c.Shares, Shedding: c.Shedding}.withDefaults()
