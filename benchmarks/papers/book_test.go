@@ -24,8 +24,12 @@ type experiment struct {
 
 // experiments are in the order of the table.
 var experiments = []experiment{
+	{"3.1", "Exponential backoff and jitter (AWS Architecture Blog 2015)", backoffJitter},
+	{"3.2", "Peak of a herd", herdPeak},
 	{"3.4", "Metastable failures (HotOS 2021)", retryStorm},
 	{"3.4", "Hysteresis (HotOS 2021)", stormHysteresis},
+	{"3.5", "Retries through layers (SRE book, AWS)", retriesThroughLayers},
+	{"3.6", "Client-side adaptive throttling (SRE book)", adaptiveThrottling},
 }
 
 // row is one figure.
@@ -42,7 +46,13 @@ type row struct {
 type book struct {
 	t          *testing.T
 	experiment experiment
+	inputs     string
 	rows       []row
+}
+
+// given says what all rows have in common.
+func (b *book) given(seed uint64, format string, args ...any) {
+	b.inputs = fmt.Sprintf("seed %d; ", seed) + fmt.Sprintf(format, args...)
 }
 
 // add enters a figure, and fails the test if it does not agree.
@@ -74,6 +84,12 @@ func (b *book) atMost(inputs string, bound, measured float64) {
 	b.add(row{inputs: inputs, published: "≤ " + number(bound), measured: number(measured), tolerance: "bound", ok: measured <= bound})
 }
 
+// beside enters a figure of which nothing was published, such as that of another library. It is not judged.
+func (b *book) beside(inputs, measured, note string) {
+	b.t.Helper()
+	b.add(row{inputs: inputs, published: "-", measured: measured, tolerance: "-", ok: true, note: note})
+}
+
 func number(v float64) string { return fmt.Sprintf("%.4g", v) }
 
 // plot writes a picture or a table into the report's folder, if there is one.
@@ -82,18 +98,23 @@ func (b *book) plot(name string, write func(io.Writer) error) {
 	if *reportDir == "" {
 		return
 	}
-	if err := os.MkdirAll(*reportDir, 0o755); err != nil {
-		b.t.Fatal(err)
+	writeFile(b.t, filepath.Join(*reportDir, name), write)
+}
+
+func writeFile(t *testing.T, name string, write func(io.Writer) error) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
 	}
-	f, err := os.Create(filepath.Join(*reportDir, name))
+	f, err := os.Create(name)
 	if err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if err := write(f); err != nil {
-		b.t.Error(err)
+		t.Error(err)
 	}
 	if err := f.Close(); err != nil {
-		b.t.Error(err)
+		t.Error(err)
 	}
 }
 
@@ -113,25 +134,58 @@ func TestPapers(t *testing.T) {
 	var out strings.Builder
 	table(&out, books)
 	t.Logf("\n%s", out.String())
-	if *reportDir != "" {
-		(&book{t: t}).plot("papers.txt", func(w io.Writer) error { _, err := io.WriteString(w, out.String()); return err })
+	report := &book{t: t}
+	report.plot("papers.txt", func(w io.Writer) error { _, err := io.WriteString(w, out.String()); return err })
+	report.plot("papers.md", func(w io.Writer) error { return markdown(w, books) })
+}
+
+var columns = []string{"paper", "inputs", "published", "measured", "tolerance", "verdict", "note"}
+
+// cells are a row of the table.
+func (r row) cells(e experiment) []string {
+	verdict := "agrees"
+	switch {
+	case !r.ok:
+		verdict = "DEVIATES"
+	case r.published == "-":
+		verdict = "beside"
 	}
+	return []string{e.id + " " + e.paper, r.inputs, r.published, r.measured, r.tolerance, verdict, r.note}
 }
 
 func table(w io.Writer, books []*book) {
+	for _, b := range books {
+		if b.inputs != "" {
+			fmt.Fprintf(w, "%s %s: %s\n", b.experiment.id, b.experiment.paper, b.inputs)
+		}
+	}
+	fmt.Fprintln(w)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "paper\tinputs\tpublished\tmeasured\ttolerance\tverdict\tnote")
+	fmt.Fprintln(tw, strings.Join(columns, "\t"))
 	for _, b := range books {
 		for _, r := range b.rows {
-			verdict := "agrees"
-			if !r.ok {
-				verdict = "DEVIATES"
-			}
-			fmt.Fprintf(tw, "%s %s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-				b.experiment.id, b.experiment.paper, r.inputs, r.published, r.measured, r.tolerance, verdict, r.note)
+			fmt.Fprintln(tw, strings.Join(r.cells(b.experiment), "\t"))
 		}
 	}
 	_ = tw.Flush()
+}
+
+// markdown writes a table for each experiment, without the column that is its title.
+func markdown(w io.Writer, books []*book) error {
+	var out strings.Builder
+	for _, b := range books {
+		fmt.Fprintf(&out, "### %s %s\n\n", b.experiment.id, b.experiment.paper)
+		if b.inputs != "" {
+			fmt.Fprintf(&out, "Inputs: %s.\n\n", b.inputs)
+		}
+		fmt.Fprintf(&out, "| %s |\n|%s\n", strings.Join(columns[1:], " | "), strings.Repeat("---|", len(columns)-1))
+		for _, r := range b.rows {
+			fmt.Fprintf(&out, "| %s |\n", strings.Join(r.cells(b.experiment)[1:], " | "))
+		}
+		out.WriteString("\n")
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
 }
 
 // brief returns the smaller size under -short and under the race detector.
