@@ -13,8 +13,8 @@ import (
 // AdaptiveConfig sets an [Adaptive]. The zero value is a good one for a server; a zero field is its default. It is data,
 // but for the functions: it compares, prints and loads.
 type AdaptiveConfig struct {
-	// Initial is the limit at the start. Default 20, within Min and Max; Min to Max. It hardly matters: a limit that is
-	// used up doubles in some seconds if there is room, and one that is too high falls more quickly.
+	// Initial is the limit at the start. Default 20; 1 to 1,000,000, and kept within Min and Max. It hardly matters: a limit
+	// that is used up doubles in some seconds if there is room, and one that is too high falls more quickly.
 	Initial int `json:"initial" yaml:"initial"`
 	// Min is the lowest limit. Default 1; 1 to Max. A floor above what a sick dependency can carry keeps it sick.
 	Min int `json:"min" yaml:"min"`
@@ -59,8 +59,9 @@ func (c AdaptiveConfig) withDefaults() AdaptiveConfig {
 		c.Max = max(1000, c.Min)
 	}
 	if c.Initial == 0 {
-		c.Initial = min(max(20, c.Min), c.Max)
+		c.Initial = 20
 	}
+	c.Initial = min(max(c.Initial, c.Min), c.Max)
 	if c.Algorithm == 0 {
 		c.Algorithm = Knee
 	}
@@ -81,13 +82,14 @@ func (c AdaptiveConfig) Validate() error {
 		return fmt.Errorf("bulkhead: AdaptiveConfig.%s is %v, want %s", field, value, want)
 	}
 	window := func(d time.Duration) bool { return d >= 10*time.Millisecond && d <= time.Minute }
+	initial := c.Initial
 	switch c = c.withDefaults(); {
+	case initial < 0 || initial > maxLimit:
+		return bad("Initial", initial, "1 to 1000000")
 	case c.Max < 1 || c.Max > maxLimit:
 		return bad("Max", c.Max, "1 to 1000000")
 	case c.Min < 1 || c.Min > c.Max:
 		return bad("Min", c.Min, fmt.Sprintf("1 to Max, which is %d", c.Max))
-	case c.Initial < c.Min || c.Initial > c.Max:
-		return bad("Initial", c.Initial, fmt.Sprintf("Min to Max, which are %d and %d", c.Min, c.Max))
 	case !c.Algorithm.Valid():
 		return bad("Algorithm", c.Algorithm, "knee or aimd")
 	case !(c.Knee.Tolerance >= 0.01 && c.Knee.Tolerance <= 0.5): // so written, NaN is bad
