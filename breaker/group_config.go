@@ -13,7 +13,7 @@ type GroupConfig[K comparable] struct {
 	// Breaker is the configuration of each member. Its Registry is not to be set: it is the group that enters one.
 	Breaker Config `json:"breaker" yaml:"breaker"`
 	// MaxKeys is how many members there are at the most, beside those that must be kept; see [Breaker.Keep]. Default
-	// 1000; 1 to 1,000,000. A member takes some two kilobytes, and four bytes for each of Window.Calls. If it is less
+	// 1000; 1 to 1,000,000. A member takes some four kilobytes, and four bytes for each of Window.Calls. If it is less
 	// than the number of keys in use, breakers are forgotten before they have learned anything.
 	MaxKeys int `json:"max_keys" yaml:"max_keys"`
 

@@ -24,12 +24,14 @@ type tracking struct {
 
 	_ [64]byte // what every call writes stays off the line of what every call reads
 	// slots hold the slices, by number modulo their count. The number is in the word as well, so that a call that was
-	// held up between reading the clock and counting finds out that the slot has another owner now.
-	slots [slotCount]atomic.Uint64
+	// held up between reading the clock and counting finds out that the slot has another owner now. A slice has a slot in
+	// each stripe, so that calls on several processors seldom meet; which one is a call's follows from its start.
+	slots [stripes][slotCount]atomic.Uint64
 	_     [64]byte
 }
 
 const (
+	stripes   = 8
 	slotCount = 32 // calls are not slow for up to 18 slices; the others are for those that are held up
 	countBits = 28
 	countMask = 1<<countBits - 1
@@ -40,8 +42,10 @@ func slotOf(slice uint64) uint64 { return slice << countBits }
 
 func newTracking(over, now time.Duration, from uint64) *tracking {
 	t := &tracking{over: over, start: now, shift: uint(bits.Len64(uint64(over)/8) - 1), from: from}
-	for i := range uint64(slotCount) {
-		t.slots[i].Store(slotOf(i))
+	for stripe := range t.slots {
+		for i := range uint64(slotCount) {
+			t.slots[stripe][i].Store(slotOf(i))
+		}
 	}
 	t.next.Store(int64(t.dueAt(0)))
 	return t
@@ -52,15 +56,22 @@ func (t *tracking) dueAt(slice uint64) time.Duration {
 	return t.start + time.Duration((slice+1)<<t.shift) + t.over
 }
 
+// slot returns where a call is counted that began at a time, and the word of its slice without calls.
+func (t *tracking) slot(start time.Duration) (slot *atomic.Uint64, empty uint64) {
+	slice := uint64(start-t.start) >> t.shift
+	// The multiplication brings the last bits of the clock to the top: Knuth, The Art of Computer Programming, 6.4.
+	stripe := uint64(start) * 0x9e3779b97f4a7c15 >> 61
+	return &t.slots[stripe][slice%slotCount], slotOf(slice)
+}
+
 func (t *tracking) due() time.Duration { return time.Duration(t.next.Load()) }
 
 // begin counts a call that begins at now. It returns false if now is too old, or if what is due was not collected.
 func (t *tracking) begin(now time.Duration) bool {
-	slice := uint64(now-t.start) >> t.shift
-	slot := &t.slots[slice%slotCount]
+	slot, empty := t.slot(now)
 	for {
 		word := slot.Load()
-		if word&^countMask != slotOf(slice) {
+		if word&^countMask != empty {
 			return false
 		}
 		if slot.CompareAndSwap(word, word+1) {
@@ -71,11 +82,10 @@ func (t *tracking) begin(now time.Duration) bool {
 
 // end takes back what begin counted. It returns true if the call was collected before.
 func (t *tracking) end(start time.Duration) (collected bool) {
-	slice := uint64(start-t.start) >> t.shift
-	slot := &t.slots[slice%slotCount]
+	slot, empty := t.slot(start)
 	for {
 		word := slot.Load()
-		if word&^countMask != slotOf(slice) {
+		if word&^countMask != empty {
 			return true
 		}
 		if word&countMask == 0 || slot.CompareAndSwap(word, word-1) { // 0 is a ticket that was told twice, by hand
@@ -119,9 +129,12 @@ func (t *tracking) jump(target uint64) (n int64) {
 	return n
 }
 
-// clear gives the slot of a slice to another one, and returns how many calls were in it.
-func (t *tracking) clear(slice, next uint64) int64 {
-	return int64(t.slots[slice%slotCount].Swap(slotOf(next)) & countMask)
+// clear gives the slots of a slice to another one, and returns how many calls were in it.
+func (t *tracking) clear(slice, next uint64) (n int64) {
+	for stripe := range t.slots {
+		n += int64(t.slots[stripe][slice%slotCount].Swap(slotOf(next)) & countMask)
+	}
+	return n
 }
 
 // busy reports whether a call is in flight.
@@ -129,9 +142,11 @@ func (t *tracking) busy() bool {
 	if t.hung.Load() > 0 {
 		return true
 	}
-	for i := range t.slots {
-		if t.slots[i].Load()&countMask > 0 {
-			return true
+	for stripe := range t.slots {
+		for i := range t.slots[stripe] {
+			if t.slots[stripe][i].Load()&countMask > 0 {
+				return true
+			}
 		}
 	}
 	return false

@@ -25,17 +25,14 @@ func (n *naiveTracking) due(slice int64) time.Duration {
 // collect takes the oldest slice with calls that is due.
 func (n *naiveTracking) collect(limit time.Duration) (count int64, at time.Duration) {
 	slices.Sort(n.running)
-	for len(n.running) > 0 {
+	if len(n.running) > 0 && n.due(n.slice(n.running[0])) <= limit {
 		slice := n.slice(n.running[0])
-		if at = n.due(slice); at > limit {
-			break
-		}
 		for len(n.running) > 0 && n.slice(n.running[0]) == slice {
 			n.running = n.running[1:]
 			count++
 		}
 		n.first = slice + 1
-		return count, at
+		return count, n.due(slice)
 	}
 	n.first = max(n.first, int64((limit-n.over-n.start)/n.width))
 	if limit < n.due(0) {
