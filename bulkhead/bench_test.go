@@ -2,7 +2,9 @@ package bulkhead_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/bulkhead"
@@ -82,6 +84,28 @@ func BenchmarkRejection(b *testing.B) {
 		}
 		return nil
 	})
+
+	q := newBulkhead(bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: 1, MaxWait: time.Hour}})
+	if _, err := q.Acquire(ctx); err != nil {
+		b.Fatal(err)
+	}
+	waiting, cancel := context.WithCancel(ctx)
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		acquireAndEnd(waiting, q)
+	}()
+	for q.Stats().Waiting == 0 {
+		runtime.Gosched()
+	}
+	bench(b, "queue_full", func() error {
+		if _, err := q.Acquire(ctx); err == nil {
+			return bulkhead.ErrFull
+		}
+		return nil
+	})
+	cancel()
+	<-left
 }
 
 // BenchmarkWait is a call that has to wait for its turn: four callers share one slot.
