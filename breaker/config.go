@@ -76,7 +76,9 @@ type SlowCalls struct {
 	// Over is how long a call takes to be slow. It counts as soon as it has taken so long, while it still runs,
 	// whatever its end will be, and once; its end is then counted as well. That is noticed up to an eighth of Over late
 	// and needs no traffic but somebody who asks for a call or for the state. Default 5 s; 1 ms to 24 h, or
-	// [NoSlowCalls], which saves a call one reading of the clock. Streams that live longer than Over are slow calls.
+	// [NoSlowCalls], which saves a call one reading of the clock. Streams and long polls that live longer than Over are
+	// slow calls, and so are calls that wait as long at a gate inside of the breaker. A change of it is for calls that
+	// begin later.
 	Over time.Duration `json:"over" yaml:"over"`
 	// Rate is the share of slow calls at which the breaker opens, in the window or among the probes. Default 0.9;
 	// 0.000001 to 1, rounded to a millionth and compared as FailureRate is. A low rate makes an outage of a slow hour.

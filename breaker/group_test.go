@@ -28,7 +28,7 @@ func newGroup(cfg breaker.GroupConfig[int]) *breaker.Group[int] {
 func TestGroupIsBoundedAndNeverForgetsAnOpenBreaker(t *testing.T) {
 	keys := 1_000_000
 	if testing.Short() || raceEnabled {
-		keys = 5_000
+		keys = 2_000
 	}
 	g := newGroup(breaker.GroupConfig[int]{MaxKeys: 100, Breaker: breaker.Config{MinCalls: 2, OpenFor: time.Hour}})
 	r := rand.New(rand.NewPCG(76, 0))
