@@ -26,10 +26,13 @@ type experiment struct {
 var experiments = []experiment{
 	{"3.1", "Exponential backoff and jitter (AWS Architecture Blog 2015)", backoffJitter},
 	{"3.2", "Peak of a herd", herdPeak},
+	{"3.3", "The Tail at Scale (CACM 2013)", tailAtScale},
+	{"3.3", "Hedges when all is slow", allSlow},
 	{"3.4", "Metastable failures (HotOS 2021)", retryStorm},
 	{"3.4", "Hysteresis (HotOS 2021)", stormHysteresis},
 	{"3.5", "Retries through layers (SRE book, AWS)", retriesThroughLayers},
 	{"3.6", "Client-side adaptive throttling (SRE book)", adaptiveThrottling},
+	{"3.7", "Breaker in a brown-out (dotnet/extensions #7686)", breakersInBrownOut},
 }
 
 // row is one figure.
@@ -60,7 +63,7 @@ func (b *book) add(r row) {
 	b.t.Helper()
 	b.rows = append(b.rows, r)
 	if !r.ok {
-		b.t.Errorf("%s %s: measured %s, want %s ± %s", b.experiment.paper, r.inputs, r.measured, r.published, r.tolerance)
+		b.t.Errorf("%s %s: measured %s, want %s, %s", b.experiment.paper, r.inputs, r.measured, r.published, r.tolerance)
 	}
 }
 
@@ -83,6 +86,9 @@ func (b *book) atMost(inputs string, bound, measured float64) {
 	b.t.Helper()
 	b.add(row{inputs: inputs, published: "≤ " + number(bound), measured: number(measured), tolerance: "bound", ok: measured <= bound})
 }
+
+// note adds to the latest figure why it is what it is.
+func (b *book) note(text string) { b.rows[len(b.rows)-1].note = text }
 
 // beside enters a figure of which nothing was published, such as that of another library. It is not judged.
 func (b *book) beside(inputs, measured, note string) {

@@ -33,7 +33,7 @@ var colours = []string{"#000000", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#
 func (c chart) svg(w io.Writer) error {
 	var b strings.Builder
 	const width, height = chartWidth - marginLeft - marginRight, chartHeight - marginTop - marginBottom
-	farX, farY := 1.0, 1.0
+	farX, farY := math.SmallestNonzeroFloat64, math.SmallestNonzeroFloat64
 	for _, l := range c.curves {
 		for _, p := range l.points {
 			farX, farY = max(farX, p.x), max(farY, p.y)

@@ -82,6 +82,7 @@ func retriesThroughLayers(t *testing.T, b *book) {
 			unfunded := retry.Config{MaxAttempts: c.attempts, Funding: retry.NoBudget}
 			b.near(stack+", no budget, nothing propagated", all, count(c.layers, unfunded, mute, 1), 0)
 			b.near(stack+", no budget, attempt and verdict propagated", all, count(c.layers, unfunded, telling, 1), 0)
+			b.note("by design: NoBudget is the wish for all attempts, and no verdict of it forbids those above")
 			b.near(stack+", budgets, attempt and verdict propagated", float64(c.attempts),
 				count(c.layers, retry.Config{MaxAttempts: c.attempts}, telling, 1), 0)
 			b.beside(stack+": failsafe-go", number(failsafeLayers(t, c.layers, c.attempts)), "nested in one process; it has no word for what was retried below")
