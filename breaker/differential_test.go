@@ -221,7 +221,7 @@ func check(t *testing.T, shape breaker.Window, watch bool, steps []step) (told [
 func TestBreakerDoesWhatItsModelDoes(t *testing.T) {
 	seeds := uint64(300)
 	if testing.Short() || raceEnabled {
-		seeds = 40 // it runs in one goroutine
+		seeds = 80 // it runs in one goroutine
 	}
 	for name, shape := range shapes {
 		t.Run(name, func(t *testing.T) {
