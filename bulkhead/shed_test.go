@@ -286,6 +286,16 @@ func TestHashesOfUsersAreSpreadEvenly(t *testing.T) {
 			}
 		}
 	}
+	// Instances of different versions agree as well.
+	for _, tc := range []struct {
+		user  string
+		epoch int64
+		want  uint32
+	}{{"", 0, 0x7bd3144f}, {"a", 1, 0xdea13a43}, {"customer 4711", 230_000, 0x6840aeda}} {
+		if got := bulkhead.HashUser(tc.user, tc.epoch); got != tc.want {
+			t.Errorf("the hash of %q in epoch %d is %#x, want %#x", tc.user, tc.epoch, got, tc.want)
+		}
+	}
 	if first := bulkhead.HashUser("a", 1); bulkhead.HashUser("a", 1) != first || bulkhead.HashUser("a", 2) == first {
 		t.Error("the hash is that of the user and the epoch")
 	}
@@ -332,14 +342,18 @@ func TestByUserNoticesOverloadOfAShortQueue(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBulkhead(bulkhead.Config{Limit: 10, Shedding: bulkhead.ByUser})
 			var wg sync.WaitGroup
-			poisson(rand.New(rand.NewPCG(7, 10)), steadily(load*1000), 5*time.Second, func(int) {
+			call := func(int) {
 				wg.Go(func() {
 					_ = b.Do(t.Context(), func(context.Context) error {
 						time.Sleep(10 * time.Millisecond)
 						return nil
 					})
 				})
-			})
+			}
+			for i := range 10 {
+				call(i)
+			}
+			poisson(rand.New(rand.NewPCG(7, 10)), steadily(load*1000), 5*time.Second, call)
 			wg.Wait()
 			if b.Counts() != want {
 				t.Errorf("load %v: calls are counted: %v, want %v; %+v", load, b.Counts(), want, b.Stats())
