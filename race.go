@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -43,6 +44,7 @@ type attemptEnd[T any] struct {
 
 func throughRacer[T any, O operation[T]](ctx context.Context, r Racer, inner []stage, op O) (v T, err error) {
 	h := &heat[T, O]{op: op, inner: inner, race: r.Race(ctx), ended: make(chan struct{}, 1)}
+	h.ends = h.one[:0]
 	winner := 0
 	err = ErrAborted // until the race is decided
 	attempts, cancel := context.WithCancelCause(ctx)
@@ -72,6 +74,7 @@ type heat[T any, O operation[T]] struct {
 
 	mu     sync.Mutex // guards the fields below
 	ends   []attemptEnd[T]
+	one    [1]attemptEnd[T] // what ends begins with: most races have one end
 	closed bool
 }
 
@@ -79,9 +82,14 @@ type heat[T any, O operation[T]] struct {
 // all else: one that comes at the instant at which the caller leaves counts, and nothing starts for one that has left.
 func (h *heat[T, O]) run(ctx, attempts context.Context) (last attemptEnd[T]) {
 	started, running := 0, 0
-	var next <-chan time.Time // when the next attempt starts; nil if there is none
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	more := false         // another attempt may start
+	var timer *time.Timer // made when the first attempt is to start by time
+	var next <-chan time.Time
+	defer func() {
+		if timer != nil {
+			timer.Stop()
+		}
+	}()
 	start := func() {
 		started++
 		if h.race.Started(started) {
@@ -93,7 +101,13 @@ func (h *heat[T, O]) run(ctx, attempts context.Context) (last attemptEnd[T]) {
 			go h.attempt(within, started)
 		}
 		next = nil
-		if delay, more := h.race.Next(); more {
+		var delay time.Duration
+		switch delay, more = h.race.Next(); {
+		case !more || delay == math.MaxInt64: // no time comes; a failure may
+		case timer == nil:
+			timer = time.NewTimer(delay)
+			next = timer.C
+		default:
 			timer.Reset(delay)
 			next = timer.C
 		}
@@ -124,12 +138,12 @@ func (h *heat[T, O]) run(ctx, attempts context.Context) (last attemptEnd[T]) {
 			case KeepRunning:
 			}
 		}
-		if ctx.Err() != nil && (running > 0 || next != nil) {
+		if ctx.Err() != nil && (running > 0 || more) {
 			h.op.discard(last.v)
 			return attemptEnd[T]{err: context.Cause(ctx)}
 		}
 		for range max(due, wanted) {
-			if next != nil {
+			if more {
 				start()
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -201,6 +202,100 @@ func TestRacerMayForbidAttempts(t *testing.T) {
 				t.Errorf("%v does not match ErrRejected", err)
 			}
 		})
+	}
+}
+
+// A race once waited 292 years for the time of an attempt that had none.
+func TestAttemptWithoutATimeStartsOnlyByAFailure(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		ended func(int, error) seawall.Finish
+		want  int // attempts
+		err   error
+	}{
+		{"a failure starts it", nil, 2, nil},
+		{"a failure does not", func(int, error) seawall.Finish { return seawall.KeepRunning }, 1, errDown},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			ran := 0
+			r := &racer{attempts: 3, delay: math.MaxInt64, ended: c.ended}
+			err := r.Do(t.Context(), func(ctx context.Context) error {
+				ran++
+				time.Sleep(24 * time.Hour)
+				if seawall.Attempt(ctx) == 1 {
+					return errDown
+				}
+				return nil
+			})
+			if took := time.Since(start); err != c.err || ran != c.want || took != time.Duration(c.want)*24*time.Hour { //nolint:errorlint // the very error
+				t.Errorf("%s: got %v from %d attempts after %v", c.name, err, ran, took)
+			}
+		})
+	}
+}
+
+// T15: the caller leaves at the instant of the failure that would start the next attempt.
+func TestFailureStartsNoAttemptForACallerThatLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ran := 0
+		err := (&racer{attempts: 2, delay: math.MaxInt64, next: func(int) {
+			synctest.Wait() // the first has ended
+			cancel()
+		}}).Do(ctx, func(context.Context) error {
+			ran++
+			return errDown
+		})
+		if !errors.Is(err, context.Canceled) || ran != 1 {
+			t.Errorf("got %v, op ran %d times", err, ran)
+		}
+	})
+}
+
+// A failure at the instant at which the next attempt is due anyway asks for that one.
+func TestFailureThatComesWithTheNextAttemptsTimeStartsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 100 {
+			r := &racer{attempts: 3}
+			r.next = func(started int) {
+				r.delay = time.Hour
+				if started == 1 {
+					synctest.Wait() // the first has failed
+					r.delay = 0
+				}
+			}
+			ran := 0
+			err := r.Do(t.Context(), func(ctx context.Context) error {
+				ran++
+				if seawall.Attempt(ctx) == 1 {
+					return errDown
+				}
+				time.Sleep(time.Second)
+				return nil
+			})
+			if err != nil || ran != 2 {
+				t.Fatalf("got %v, op ran %d times", err, ran)
+			}
+		}
+	})
+}
+
+// T81: a race that starts nothing by time makes no timer, and most races have one end to keep.
+func TestRaceAllocatesATimerOnlyForATime(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	succeed := func(context.Context) error { return nil }
+	count := func(r *racer) float64 {
+		return testing.AllocsPerRun(1000, func() { _ = r.Do(t.Context(), succeed) })
+	}
+	timed := count(&racer{attempts: 2, delay: time.Hour})
+	for name, r := range map[string]*racer{"never": {attempts: 2, delay: math.MaxInt64}, "no more": {attempts: 1, delay: time.Hour}} {
+		if n := count(r); n > timed-3 {
+			t.Errorf("%s: %v allocations, with a time %v", name, n, timed)
+		}
 	}
 }
 

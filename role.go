@@ -57,7 +57,7 @@ type Racer interface {
 // Race is one call under a [Racer]. It is used by one goroutine at a time.
 type Race interface {
 	// Next returns how long after the latest start another attempt is to start, if none has won by then; false if no
-	// more are to start.
+	// more are to start. math.MaxInt64 is no time at all: it starts only if Ended says StartNext.
 	Next() (delay time.Duration, more bool)
 	// Started is told that attempt n, counted from 1, starts. false forbids it: the race goes on without it.
 	Started(n int) bool

@@ -27,7 +27,11 @@ func TestHedgeAddsOneAllocationToARace(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	fixed, _ := newHedge(t, hedge.Config{Delay: time.Minute})
-	followed, _ := newHedge(t, hedge.Config{})
+	followed, _ := newHedge(t, hedge.Config{Latency: hedge.Latency{MinCalls: 1, Min: time.Minute}})
+	_ = followed.Do(seawall.NotIdempotent(t.Context()), succeed) // which does not look the delay up
+	if _, ok := followed.Delay(); !ok {
+		t.Fatal("the latency is not known: there would be no timer")
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
 	count := func(p seawall.Policy) float64 {

@@ -19,8 +19,9 @@ const kind = "hedge"
 // and share it: it is safe for concurrent use.
 //
 // Attempts run in goroutines of their own, so that a call can end before its losers do. That is what a call costs, one
-// that ends in time as well: some two microseconds and ten allocations of 0.8 KB together, one of which is the Hedge's
-// own. The Hedge takes no lock.
+// that ends in time as well: some two microseconds and nine allocations of 0.8 KB together, one of which is the Hedge's
+// own. It is one microsecond and six of 0.5 KB if no attempt is to start by time, so that there is no timer. The Hedge
+// takes no lock.
 type Hedge struct {
 	name     string
 	settings atomic.Pointer[settings]
