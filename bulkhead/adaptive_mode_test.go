@@ -149,8 +149,8 @@ func TestAdaptiveTellsHowTheLimitChanges(t *testing.T) {
 			}
 		}})
 		server := newPool(100, laws[0])
-		load(t, a, 300, 30*time.Second, server.serve)
-		load(t, a, 300, 30*time.Second, func(context.Context) error { time.Sleep(time.Second); return context.DeadlineExceeded })
+		load(t, a, 130, 30*time.Second, server.serve)
+		load(t, a, 40, 30*time.Second, func(context.Context) error { time.Sleep(time.Second); return context.DeadlineExceeded })
 		mu.Lock()
 		defer mu.Unlock()
 		from, high := 20, 0
