@@ -61,7 +61,7 @@ func reloads(shape breaker.Window) []breaker.Config {
 		seawall.Enforce, seawall.Enforce, seawall.Shadow, seawall.ForcedOpen, seawall.ForcedClosed, seawall.Off,
 	} {
 		all = append(all,
-			breaker.Config{Window: shape, MinCalls: 5, Mode: mode, Slow: second},
+			breaker.Config{Window: shape, MinCalls: 5, Mode: mode, Slow: second, Probes: breaker.Probes{Calls: 2}},
 			breaker.Config{
 				Window: shape, MinCalls: 3, FailureRate: 0.33, OpenFor: 100 * time.Millisecond, Mode: mode, Slow: off,
 				ConsecutiveFailures: 2, Ramp: breaker.Ramp{Start: 0.3, Factor: 1.5, Step: 10 * time.Millisecond},
@@ -72,12 +72,13 @@ func reloads(shape breaker.Window) []breaker.Config {
 			},
 			breaker.Config{
 				Window: shape, MinCalls: 4, Probes: breaker.Probes{Calls: 9, Timeout: time.Second}, Mode: mode,
-				Slow: breaker.SlowCalls{Over: 50 * time.Millisecond, Rate: 0.25}, MaxRetryAfter: breaker.NoRetryAfter,
+				Slow: breaker.SlowCalls{Over: 3 * time.Second, Rate: 0.25}, MaxRetryAfter: breaker.NoRetryAfter,
 			},
 			breaker.Config{Window: breaker.Window{Calls: 4}, Mode: mode, Slow: second, ConsecutiveFailures: 3},
 			breaker.Config{
 				Window: breaker.Window{Time: 3 * time.Second}, MinCalls: 2, MaxOpenFor: 2 * time.Second, Mode: mode,
-				Slow: second, Ramp: breaker.Ramp{Start: 0.5, Factor: 1.2}, MaxRetryAfter: 3 * time.Second,
+				Slow: breaker.SlowCalls{Over: 50 * time.Millisecond, Rate: 1}, MaxRetryAfter: 3 * time.Second,
+				Ramp: breaker.Ramp{Start: 0.5, Factor: 1.2},
 			},
 		)
 	}
@@ -232,7 +233,7 @@ func TestBreakerDoesWhatItsModelDoes(t *testing.T) {
 				for i := range steps {
 					// Calls are frequent, reloads rare, and failures come in bad times.
 					kind := [...]stepKind{begin, begin, finish, finish, call, call, call, call, wait, wait}[r.IntN(10)]
-					if r.IntN(40) == 0 {
+					if r.IntN(15) == 0 {
 						kind = reload
 					}
 					arg := r.IntN(1 << 16)

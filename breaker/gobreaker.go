@@ -14,7 +14,7 @@ import (
 // Gobreaker is a breaker of package gobreaker as a [seawall.Gate], for code that keeps the breakers that it has. Make it
 // with [FromGobreaker]. It is safe for concurrent use.
 //
-// A call costs what gobreaker costs, its mutex twice and an allocation or two, and one allocation of ours.
+// A call costs what gobreaker costs: its mutex twice, and an allocation.
 type Gobreaker struct {
 	gobreakerView
 	allow func() (done func(error), err error)

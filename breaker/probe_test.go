@@ -110,7 +110,7 @@ func TestProbeGivesItsSlotBackHoweverItEnds(t *testing.T) {
 	}
 }
 
-// T4: those that have not ended when the time is over are failures, whatever the others were.
+// T4, T51: those that have not ended when the time is over are failures, whatever the others were.
 func TestHungProbesCountAsFailuresAfterTheirTime(t *testing.T) {
 	for _, c := range []struct{ good, hung int }{{0, 5}, {1, 4}, {2, 3}} {
 		t.Run(fmt.Sprintf("%d of %d hang", c.hung, c.good+c.hung), func(t *testing.T) {
@@ -128,6 +128,7 @@ func TestHungProbesCountAsFailuresAfterTheirTime(t *testing.T) {
 					acquire(t, b).Done(nil)
 				}
 				time.Sleep(b.Config().Probes.Timeout)
+				wantState(t, b, breaker.Open) // T51: without a call
 				if r := rejection(t, b); r.Reason != seawall.ReasonOpen {
 					t.Errorf("rejected because %q", r.Reason)
 				}

@@ -340,6 +340,99 @@ func TestUpdateOfSlowCallsLosesNoCall(t *testing.T) {
 	})
 }
 
+// T48, T75: calls that hang under an earlier setting are found by the next call all the same.
+func TestHungCallsOfAnEarlierSettingOpenTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker(breaker.Config{Slow: breaker.SlowCalls{Over: time.Second}})
+		for range 20 {
+			acquire(t, b)
+		}
+		update(t, b, func(c *breaker.Config) { c.Slow.Over = time.Minute })
+		time.Sleep(1125 * time.Millisecond)
+		reject(t, b)
+	})
+}
+
+// T48: what happened before a success ended, happened before it.
+func TestSuccessAfterTheOthersHungIsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker(breaker.Config{})
+		for range 20 {
+			acquire(t, b)
+		}
+		time.Sleep(time.Second)
+		fast := acquire(t, b)
+		time.Sleep(4900 * time.Millisecond)
+		if fast.Done(nil) {
+			t.Error("it counts in the closed state, which was over before it ended")
+		}
+		wantState(t, b, breaker.Open)
+	})
+}
+
+// T4, T48: what is due first happens first, though nobody has looked.
+func TestWhatIsDueFirstHappensFirst(t *testing.T) {
+	for _, c := range []struct {
+		timeout, over time.Duration
+		reason        string
+	}{{time.Second, 5 * time.Second, "probes_failed"}, {5 * time.Second, time.Second, "probes_slow"}} {
+		synctest.Test(t, func(t *testing.T) {
+			var told events
+			b := newBreaker(breaker.Config{
+				MinCalls: 1, Probes: breaker.Probes{Calls: 2, Timeout: c.timeout}, Slow: breaker.SlowCalls{Over: c.over},
+				OnStateChange: told.add,
+			})
+			halfOpen(t, b)
+			acquire(t, b)
+			acquire(t, b)
+			time.Sleep(time.Minute)
+			_ = b.Stats()
+			all := told.list()
+			if last := all[len(all)-1]; last.Reason != c.reason {
+				t.Errorf("told of %+v", last)
+			}
+		})
+	}
+}
+
+// T48, T75: the same for calls that began under different settings. Twenty hang first and open it; the ten that hang later
+// are not among what caused that.
+func TestCallsOfTheEarlierDueSettingHangFirst(t *testing.T) {
+	for name, play := range map[string]func(begin func(n int), over func(d time.Duration)){
+		"the later setting": func(begin func(int), over func(time.Duration)) {
+			begin(10) // slow at 3 s
+			over(200 * time.Millisecond)
+			begin(20) // at 2.2 s
+		},
+		"the earlier setting": func(begin func(int), over func(time.Duration)) {
+			begin(20) // slow at 3 s
+			over(900 * time.Millisecond)
+			time.Sleep(500 * time.Millisecond)
+			begin(10) // at 3.4 s
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var told events
+				b := newBreaker(breaker.Config{Slow: breaker.SlowCalls{Over: time.Second}, OnStateChange: told.add})
+				time.Sleep(2 * time.Second)
+				play(func(n int) {
+					for range n {
+						acquire(t, b)
+					}
+				}, func(d time.Duration) {
+					update(t, b, func(c *breaker.Config) { c.Slow.Over = d })
+				})
+				time.Sleep(time.Minute)
+				_ = b.Stats()
+				if all := told.list(); len(all) != 1 || all[0].Calls != 20 || all[0].Slow != 20 {
+					t.Errorf("told of %+v", all)
+				}
+			})
+		})
+	}
+}
+
 // T48: after a long silence as much as in traffic, and at no cost that grows with the silence.
 func TestTrackingFollowsAfterALongSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
