@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cenkalti/backoff/v4"
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/retry"
 )
@@ -169,6 +170,43 @@ func TestEveryCallHasExactlyOneResult(t *testing.T) {
 			t.Errorf("stats of %d calls are\n%+v, their callers saw\n%+v", callers*each, got, want)
 		}
 	})
+}
+
+// T44: a panic of the classifier at the first attempt was in no count.
+func TestPanicOfAFunctionOfTheConfigIsAResultOfItsCall(t *testing.T) {
+	for name, cfg := range map[string]retry.Config{
+		"Classify, first attempt": {Classify: func(error) seawall.Verdict { panic("mine") }},
+		"Classify, second attempt": {Classify: func(err error) seawall.Verdict {
+			if err != errDown { //nolint:errorlint // bare
+				panic("mine")
+			}
+			return seawall.Classify(err)
+		}},
+		"Schedule": {Schedule: func() backoff.BackOff { panic("mine") }},
+		"OnRetry":  {OnRetry: func(retry.Event) { panic("mine") }},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r, _ := newRetry(t, cfg)
+			attempts := int64(0)
+			func() {
+				defer func() {
+					if value := recover(); value != "mine" {
+						t.Errorf("%s: the caller saw %v", name, value)
+					}
+				}()
+				_ = r.Do(t.Context(), func(context.Context) error {
+					if attempts++; attempts == 2 {
+						return errors.New("another")
+					}
+					return errDown
+				})
+			}()
+			want := retry.Stats{Aborted: 1, Attempts: attempts, Budget: 11 - float64(attempts)}
+			if got := r.Stats(); got != want {
+				t.Errorf("%s: counted as %+v, want %+v", name, got, want)
+			}
+		})
+	}
 }
 
 // mixedCall makes one call that ends in one of many ways, and counts what its caller sees of it. A Goexit ends the

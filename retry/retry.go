@@ -65,12 +65,24 @@ func (r *Retry) Ended(ctx context.Context, err error) seawall.Repetition {
 		r.counts.add(aborted)
 		return nil
 	}
-	v, end := r.judge(ctx, s, err, firstTry)
+	v, end := r.judgeFirst(ctx, s, err)
 	if end != undecided {
-		r.counts.add(end)
 		return nil
 	}
 	return &repetition{retry: r, settings: s, record: seawall.RecordOf(ctx), attempts: 1, verdict: v}
+}
+
+// judgeFirst is judge for the first attempt. It counts a call that ends with that, also if a function of the Config
+// panics: there is no repetition yet whose End would.
+func (r *Retry) judgeFirst(ctx context.Context, s *settings, err error) (v seawall.Verdict, end result) {
+	end = aborted // until judge returns
+	defer func() {
+		if end != undecided {
+			r.counts.add(end)
+		}
+	}()
+	v, end = r.judge(ctx, s, err, firstTry)
+	return v, end
 }
 
 // judge gives the verdict on the end of an attempt with an error. end is undecided if another attempt may follow, and
