@@ -73,7 +73,7 @@ func NewBrownout(name string, cfg BrownoutConfig) *Brownout {
 	for p := range b.works {
 		b.works[p] = Work{b, seawall.Priority(p)}
 	}
-	b.era.Store(&era{settings: newBrownoutSettings(cfg), since: now})
+	b.era.Store(&era{settings: newBrownoutSettings(cfg, cfg.Mode), since: now})
 	seawall.Register(cfg.Registry, brownoutKind, &b.name, b)
 	b.forced = seawall.Reject(brownoutKind, b.name, seawall.ReasonForced, ErrBrownout, 0)
 	return b
@@ -216,8 +216,13 @@ func (b *Brownout) String() string { return fmt.Sprintf("%s %q", brownoutKind, b
 // Traits returns the kind; see [seawall.Describer].
 func (b *Brownout) Traits() seawall.Traits { return seawall.Traits{Kind: brownoutKind} }
 
-// Keep reports whether something is switched off, or was set by hand; see [seawall.Keeper].
+// Keep reports whether something is switched off, or was set by hand; see [seawall.Keeper]. One whose signal nobody has
+// read for as long as it takes to get from its level to [Full] need not be kept: by now a new one is as good.
 func (b *Brownout) Keep() bool {
 	e := b.era.Load()
-	return e.level != Full || e.pinned || e.settings.Mode != seawall.Enforce
+	if e.pinned || e.settings.Mode != e.settings.configured {
+		return true
+	}
+	forgotten := time.Duration(b.next.Load()) + time.Duration(e.level)*e.settings.Recover
+	return e.level != Full && (!e.automatic() || mono.Now() < forgotten)
 }

@@ -54,7 +54,8 @@ type Threshold struct {
 	// or [Never].
 	Enter float64 `json:"enter" yaml:"enter"`
 	// Leave is the signal at which the level ends: at it or below. Default 3/4 of Enter; above 0, and below Enter. Too
-	// near to Enter it lets the level flap, because switching work off lowers the load.
+	// near to Enter it lets the level flap, because switching work off lowers the load. If Enter is Never it is not to
+	// be set.
 	Leave float64 `json:"leave" yaml:"leave"`
 }
 
@@ -98,10 +99,7 @@ func (c BrownoutConfig) withDefaults() BrownoutConfig {
 
 // withDefaults fills in Leave, for which the level before gives a floor. One that is never entered has none.
 func (t Threshold) withDefaults(floor float64) Threshold {
-	switch {
-	case t.Enter == Never:
-		t.Leave = 0
-	case t.Leave == 0:
+	if t.Enter != Never && t.Leave == 0 {
 		t.Leave = max(t.Enter*3/4, floor)
 	}
 	return t
@@ -119,6 +117,8 @@ func (c BrownoutConfig) Validate() error {
 		Threshold
 	}{{"Sheddable", c.Sheddable}, {"SheddablePlus", c.SheddablePlus}, {"Critical", c.Critical}} {
 		switch {
+		case t.Enter == Never && t.Leave != 0:
+			return bad(t.name+".Leave", t.Leave, "above 0, and below Enter, which is Never")
 		case t.Enter == Never:
 		case !(t.Enter > 0 && t.Enter <= maxSignal): // also refuses NaN
 			return bad(t.name+".Enter", t.Enter, "above 0, to 1e9, or Never")
@@ -176,11 +176,12 @@ func (c BrownoutConfig) changes(other BrownoutConfig) (fields []string) {
 // brownoutSettings is a BrownoutConfig made ready for the path of a call.
 type brownoutSettings struct {
 	BrownoutConfig
+	configured   seawall.Mode // that of NewBrownout or Update: another one was set by hand
 	enter, leave [levelCount]float64
 }
 
-func newBrownoutSettings(cfg BrownoutConfig) *brownoutSettings {
-	s := &brownoutSettings{BrownoutConfig: cfg.withDefaults()}
+func newBrownoutSettings(cfg BrownoutConfig, configured seawall.Mode) *brownoutSettings {
+	s := &brownoutSettings{BrownoutConfig: cfg.withDefaults(), configured: configured}
 	for i, t := range []Threshold{s.Sheddable, s.SheddablePlus, s.Critical} {
 		s.enter[i+1], s.leave[i+1] = t.Enter, t.Leave
 		if t.Enter == Never { // no signal leads into it, not even +Inf, and any one out of it, if it was set by hand
@@ -213,7 +214,10 @@ func (b *Brownout) Update(cfg BrownoutConfig) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	b.change(func(BrownoutConfig) BrownoutConfig { return cfg })
+	b.change(func(old *brownoutSettings) *brownoutSettings {
+		cfg.Registry = old.Registry
+		return newBrownoutSettings(cfg, cfg.Mode)
+	})
 	return nil
 }
 
@@ -230,23 +234,23 @@ func (b *Brownout) SetMode(m seawall.Mode) error {
 	if !m.Valid() {
 		return fmt.Errorf("degrade: no such mode: %v", m)
 	}
-	b.change(func(cfg BrownoutConfig) BrownoutConfig {
-		cfg.Mode = m
-		return cfg
+	b.change(func(old *brownoutSettings) *brownoutSettings {
+		next := *old
+		next.Mode = m
+		return &next
 	})
 	return nil
 }
 
 // change swaps the settings and then logs what has changed.
-func (b *Brownout) change(edit func(BrownoutConfig) BrownoutConfig) {
+func (b *Brownout) change(edit func(old *brownoutSettings) *brownoutSettings) {
 	b.mu.Lock()
 	next := *b.era.Load()
 	old := next.settings
-	cfg := edit(old.BrownoutConfig)
-	cfg.Registry = old.Registry
-	next.settings = newBrownoutSettings(cfg)
+	next.settings = edit(old)
 	b.era.Store(&next)
 	b.mu.Unlock()
+	cfg := next.settings.BrownoutConfig
 	if cfg.Mode != old.Mode {
 		cfg.Registry.Log(context.Background(), slog.LevelWarn, "seawall.gate.mode_changed",
 			slog.String("kind", brownoutKind), slog.String("name", b.name),

@@ -373,6 +373,42 @@ func TestBrownoutByHandStaysUntilAuto(t *testing.T) {
 	})
 }
 
+// T76: a family of brownouts is bounded: one is kept for what it knows, not for the mode that its file gives it, and not
+// for the load of an hour ago.
+func TestBrownoutIsKeptOnlyAsLongAsItKnowsSomething(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l load
+		wantKeep := func(b *degrade.Brownout, want bool) {
+			t.Helper()
+			if b.Keep() != want {
+				t.Errorf("keep: %t, want %t; %+v", b.Keep(), want, b.Snapshot())
+			}
+		}
+		for m := range seawall.Off + 1 {
+			b := newBrownout(degrade.BrownoutConfig{Signal: l.signal, Mode: m})
+			wantKeep(b, false)
+			other := (m + 1) % (seawall.Off + 1)
+			_ = b.SetMode(other)
+			wantKeep(b, true)
+			_ = b.Update(degrade.BrownoutConfig{Signal: l.signal, Mode: other})
+			wantKeep(b, false)
+		}
+		b := newBrownout(degrade.BrownoutConfig{Signal: l.signal})
+		l.set(1)
+		time.Sleep(time.Second)
+		wantLevel(t, b, degrade.WithoutSheddable)
+		time.Sleep(time.Second)
+		wantLevel(t, b, degrade.WithoutSheddablePlus)
+		time.Sleep(10 * time.Second)
+		wantKeep(b, true)
+		wantLevel(t, b, degrade.WithoutSheddablePlus) // a call: it is in use
+		time.Sleep(10 * time.Second)
+		wantKeep(b, true)
+		time.Sleep(100 * time.Millisecond)
+		wantKeep(b, false)
+	})
+}
+
 // T79
 func TestBrownoutModes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

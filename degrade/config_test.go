@@ -61,7 +61,7 @@ func TestBrownoutDefaultsFollowWhatIsGiven(t *testing.T) {
 		},
 		{
 			"by hand",
-			degrade.BrownoutConfig{Sheddable: degrade.Threshold{Enter: degrade.Never, Leave: 5}},
+			degrade.BrownoutConfig{Sheddable: degrade.Threshold{Enter: degrade.Never}},
 			degrade.Threshold{Enter: degrade.Never},
 			degrade.Threshold{Enter: degrade.Never},
 			degrade.Threshold{Enter: degrade.Never},
@@ -124,6 +124,13 @@ func TestConfigsRefuseWhatCannotBe(t *testing.T) {
 		}},
 		{"BrownoutConfig.Critical.Enter", degrade.BrownoutConfig{Critical: degrade.Threshold{Enter: 0.85}}},
 		{"BrownoutConfig.Critical.Leave", degrade.BrownoutConfig{Critical: degrade.Threshold{Enter: 1, Leave: 0.6}}},
+		{"BrownoutConfig.Critical.Leave", degrade.BrownoutConfig{Critical: degrade.Threshold{Leave: -77}}},
+		{"BrownoutConfig.Critical.Leave", degrade.BrownoutConfig{Critical: degrade.Threshold{Leave: math.NaN()}}},
+		{"BrownoutConfig.Critical.Leave", degrade.BrownoutConfig{Critical: degrade.Threshold{Enter: degrade.Never, Leave: 0.5}}},
+		{"BrownoutConfig.Sheddable.Leave", degrade.BrownoutConfig{Sheddable: degrade.Threshold{Enter: degrade.Never, Leave: 0.5}}},
+		{"BrownoutConfig.SheddablePlus.Leave", degrade.BrownoutConfig{
+			Sheddable: degrade.Threshold{Enter: degrade.Never}, SheddablePlus: degrade.Threshold{Leave: 0.5},
+		}},
 		{"BrownoutConfig.Interval", degrade.BrownoutConfig{Interval: -1}},
 		{"BrownoutConfig.Interval", degrade.BrownoutConfig{Interval: time.Minute + 1}},
 		{"BrownoutConfig.Hold", degrade.BrownoutConfig{Hold: 1}},

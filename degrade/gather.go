@@ -135,7 +135,7 @@ func (m *meeting) run(ctx context.Context, parallel int) {
 			}
 			panic(m.panic)
 		}
-		if m.goexit {
+		if m.goexit && returned { // it would swallow a panic of this goroutine
 			runtime.Goexit()
 		}
 	}()

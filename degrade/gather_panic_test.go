@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -160,6 +161,31 @@ func TestGatherPassesAGoexitOn(t *testing.T) {
 		}
 		if s := g.Stats(); s.Calls != (degrade.GatherCalls{Failed: 1}) {
 			t.Errorf("stats %+v", s)
+		}
+	}
+}
+
+// T2: runtime.Goexit in one section swallowed the panic of another, if that was on the caller's own goroutine.
+func TestGatherPassesAPanicOnBesideAGoexit(t *testing.T) {
+	g := newGather(degrade.GatherConfig{})
+	for i := range 50 { // who runs which section is not said
+		var v string
+		var begun sync.WaitGroup
+		begun.Add(2)
+		end := func(load func(context.Context) (string, error)) func(context.Context) (string, error) {
+			return func(ctx context.Context) (string, error) {
+				begun.Done()
+				begun.Wait()
+				return load(ctx)
+			}
+		}
+		parts := []degrade.Part{degrade.Section("exits", nil, &v, end(leave)), degrade.Section("panics", nil, &v, end(explode))}
+		if i%2 == 0 {
+			slices.Reverse(parts)
+		}
+		value, returned := doAside(func() { _, _ = g.Do(t.Context(), parts...) })
+		if err, ok := value.(error); !ok || !errors.Is(err, errDown) || returned {
+			t.Fatalf("recovered %v, returned: %t", value, returned)
 		}
 	}
 }
