@@ -2,6 +2,7 @@ package seawall_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -139,7 +140,7 @@ func TestLintIsSilentOnOrdersThatAreRight(t *testing.T) {
 		{lintKind("bulkhead"), lintTimeout(2 * time.Second), lintRetry(3, nil), lintTimeout(500 * time.Millisecond)},
 		{&gate{}, &scope{}, &repeater{}, &racer{}},           // they tell no traits
 		{lintTimeout(0), lintRetry(0, nil), lintTimeout(-1)}, // without limits
-		{lintTimeout(time.Second), lintRetry(1<<62, nil), lintTimeout(time.Millisecond)},
+		{lintTimeout(time.Second), lintRetry(math.MaxInt, nil), lintTimeout(time.Millisecond)},
 	} {
 		if found := seawall.Chain(chain...).Lint(); found != nil {
 			t.Errorf("%v: %v", seawall.Chain(chain...), found)
