@@ -38,6 +38,7 @@ func (q *Queue[E]) one(tell func(E)) bool {
 		return false
 	}
 	e := q.waiting[0]
+	q.waiting[0] = *new(E) // the array lives on until the next Put: it must not keep what was told alive
 	q.waiting = q.waiting[1:]
 	q.telling = true
 	q.mu.Unlock()

@@ -2,12 +2,14 @@ package events_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"weak"
 
 	"github.com/seawall-go/seawall/internal/events"
 	"github.com/seawall-go/seawall/internal/leaktest"
@@ -75,6 +77,64 @@ func TestEventBehindAGoexitIsNotLost(t *testing.T) {
 		t.Errorf("told %v, want %v", told, want)
 	}
 }
+
+func TestPanicOfTellIsTheCallersAndTheEventsBehindItAreTold(t *testing.T) {
+	var q events.Queue[int]
+	var told []int
+	q.Put(1)
+	q.Put(2)
+	func() {
+		defer func() {
+			if value := recover(); value != 1 {
+				t.Errorf("the caller saw %v", value)
+			}
+		}()
+		q.Tell(func(e int) {
+			told = append(told, e)
+			if e == 1 {
+				panic(e)
+			}
+		})
+	}()
+	q.Put(3)
+	q.Tell(func(e int) { told = append(told, e) })
+	if want := []int{1, 2, 3}; !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
+	}
+}
+
+// A queue that has told all once kept the last event, with its errors, until the next one came.
+func TestQueueDoesNotKeepWhatItHasTold(t *testing.T) {
+	var q events.Queue[*[1 << 10]byte]
+	var kept []weak.Pointer[[1 << 10]byte]
+	for range 5 {
+		e := new([1 << 10]byte)
+		kept = append(kept, weak.Make(e))
+		q.Put(e)
+	}
+	q.Tell(func(*[1 << 10]byte) {})
+	runtime.GC()
+	for i, e := range kept {
+		if e.Value() != nil {
+			t.Errorf("event %d is kept", i)
+		}
+	}
+	runtime.KeepAlive(&q)
+}
+
+func TestShieldSurvivesALogThatPanics(t *testing.T) {
+	ran := false
+	events.Shield(slog.New(panicking{slog.DiscardHandler}), "breaker", "payments", func() { ran = true; panic("ouch") })
+	if !ran {
+		t.Error("nothing ran")
+	}
+}
+
+// panicking is the handler of a log.
+type panicking struct{ slog.Handler }
+
+func (panicking) Enabled(context.Context, slog.Level) bool  { panic("log") }
+func (panicking) Handle(context.Context, slog.Record) error { panic("log") }
 
 func TestShieldLetsNoPanicThroughButLogsIt(t *testing.T) {
 	var log bytes.Buffer
