@@ -3,7 +3,6 @@ package papers_test
 import (
 	"flag"
 	"fmt"
-	"io"
 	"math"
 	"testing"
 
@@ -42,12 +41,12 @@ func backoffJitter(t *testing.T, b *book) {
 		}
 	}
 	at := func(law string) effort { return ours[law][100] }
-	b.atMost("N = 100: writes, full jitter by no jitter", 0.50, at(full).writes/at(expo).writes)
-	b.atMost("N = 100: writes, full jitter by decorrelated", 1, at(full).writes/at(decorrelated).writes)
-	b.atLeast("N = 100: writes, equal jitter by full", 1, at(equal).writes/at(full).writes)
-	b.atLeast("N = 100: time, equal jitter by full", 1, at(equal).seconds/at(full).seconds)
-	b.atMost("N = 100: time, decorrelated by full jitter", 1.15, at(decorrelated).seconds/at(full).seconds)
-	b.atLeast("N = 100: time, no jitter by the slowest jitter", 1,
+	b.atMost("N = 100: writes of full jitter by those of the exponential law", 0.50, at(full).writes/at(expo).writes)
+	b.atMost("N = 100: writes of full jitter by those of decorrelated", 1, at(full).writes/at(decorrelated).writes)
+	b.atLeast("N = 100: writes of equal jitter by those of full", 1, at(equal).writes/at(full).writes)
+	b.atLeast("N = 100: time of equal jitter by that of full", 1, at(equal).seconds/at(full).seconds)
+	b.atMost("N = 100: time of decorrelated by that of full", 1.15, at(decorrelated).seconds/at(full).seconds)
+	b.atLeast("N = 100: time of the exponential law by the longest with jitter", 1,
 		at(expo).seconds/max(at(equal).seconds, at(full).seconds, at(decorrelated).seconds))
 	for _, law := range []string{none, expo, equal, full, decorrelated} {
 		var furthest, want, got float64
@@ -90,7 +89,7 @@ func growth(b *book, reference, ours fixture) {
 			b.note("expected is the fixture's: the article says about N², but its own model gives that to no law")
 		}
 	}
-	b.beside("N = 190: writes, equal jitter by full", number(ours[equal][190].writes/ours[full][190].writes),
+	b.beside("N = 190: writes of equal jitter by those of full", number(ours[equal][190].writes/ours[full][190].writes),
 		"that equal jitter does more work does not hold for so many clients")
 }
 
@@ -125,17 +124,32 @@ func backoffPlots(b *book, ours fixture) {
 	b.plot("backoff.csv", ours.write)
 }
 
-// TestRecordBackoff writes the fixture, with -record: the article's formulas, in more runs than they are compared in, and
-// with another seed.
-func TestRecordBackoff(t *testing.T) {
-	if !*record {
-		t.Skip("without -record")
+// TestFixtureIsWhatTheArticlesFormulasGive records it anew with -record: in more runs than it is compared in, and with
+// another seed.
+func TestFixtureIsWhatTheArticlesFormulasGive(t *testing.T) {
+	recorded := fixture{}
+	if *record {
+		for law, of := range formulas {
+			for _, n := range occClients {
+				recorded.put(law, n, occEffort(n, 1000, 2015, of))
+			}
+		}
+		writeFile(t, backoffFixture, recorded.write)
 	}
-	f := fixture{}
+	recorded, err := readFixture(backoffFixture)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for law, of := range formulas {
+		const clients = 50
+		got, want := occEffort(clients, 40, 1, of), recorded[law][clients]
+		if math.Abs(got.writes/want.writes-1) > 0.05 {
+			t.Errorf("%s: the fixture has %.0f writes for %d clients, and the formula gives %.0f", law, want.writes, clients, got.writes)
+		}
 		for _, n := range occClients {
-			f.put(law, n, occEffort(n, 1000, 2015, of))
+			if recorded[law][n] == (effort{}) {
+				t.Errorf("%s: the fixture has nothing for %d clients", law, n)
+			}
 		}
 	}
-	writeFile(t, backoffFixture, func(w io.Writer) error { return f.write(w) })
 }

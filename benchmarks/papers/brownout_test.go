@@ -2,6 +2,7 @@ package papers_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
@@ -134,6 +135,14 @@ func breakersInBrownOut(t *testing.T, b *book) {
 		b.atMost("f = 1: Seawall's default: sent by demand", 0.02, got.sent)
 		got = brownOut(seed, 1, long, (&microsoft{}).ask)
 		b.beside("f = 1: Microsoft's default, a model: sent by demand", number(got.sent), "")
+		for _, failing := range []float64{0.15, 0.45} {
+			ask := seawallAsk(t, breaker.Config{})
+			brownOut(seed, 1, time.Minute, ask)
+			soon := brownOut(seed, failing, 30*time.Second, ask).availability
+			later := brownOut(seed, failing, 10*time.Minute, ask).availability
+			b.beside(fmt.Sprintf("f = 1 for 1 min, then f = %.2f: Seawall's default: availability of the first 30 s; of 10 min from then on", failing),
+				fmt.Sprintf("%.2f; %.2f", soon, later), "the open time has grown to half a minute by then; close to the threshold, probes and ramp fail often")
+		}
 		brownoutPlot(t, b, seed)
 	})
 }
@@ -181,6 +190,7 @@ func firstTrips(t *testing.T, b *book, seed uint64) {
 	breakers := brief(1000, 10_000)
 	random := rand.New(rand.NewPCG(seed, 38))
 	for _, c := range []struct{ failing, published float64 }{{0.10, 0.549}, {0.15, 0.945}, {0.20, 0.998}} {
+		threeErrors := 3 * math.Sqrt((1-c.published)/c.published/float64(breakers))
 		tripped := 0.0
 		for range breakers {
 			ask := seawallAsk(t, likeMicrosoft)
@@ -196,6 +206,6 @@ func firstTrips(t *testing.T, b *book, seed uint64) {
 			}
 		}
 		b.near(fmt.Sprintf("f = %.2f: P(10 %% of 100 trips at the 100th call)", c.failing), c.published,
-			tripped/float64(breakers), brief(0.06, 0.02))
+			tripped/float64(breakers), threeErrors)
 	}
 }

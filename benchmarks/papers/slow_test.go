@@ -48,6 +48,10 @@ func allSlow(t *testing.T, b *book) {
 		return hedge.New("slow", hedge.Config{Delay: hedgeAfter, Registry: silent()})
 	}), slow...)
 	b.atMost("Seawall, 10 ms fixed, default cap and budget: extra, %", within(sum), extra(sum))
+	sum = play(policy(func() seawall.Policy {
+		return hedge.New("slow", hedge.Config{Delay: hedgeAfter, Funding: hedge.NoBudget, Registry: silent()})
+	}), slow...)
+	b.atMost("Seawall, 10 ms fixed, the default cap alone: extra, %", within(sum), extra(sum))
 	sum = play(policy(func() seawall.Policy { return hedge.New("slow", hedge.Config{Registry: silent()}) }), slow...)
 	b.atMost("Seawall's default: extra, %", within(sum), extra(sum))
 

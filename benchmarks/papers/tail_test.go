@@ -140,7 +140,8 @@ func tailAtScale(t *testing.T, b *book) {
 
 func nines(name string, latencies []time.Duration) curve {
 	c := curve{name: name}
-	for n := 0.0; n <= 3; n += 0.1 {
+	for i := range 31 {
+		n := float64(i) / 10
 		c.points = append(c.points, point{n, p(latencies, 1-math.Pow(10, -n))})
 	}
 	return c
