@@ -20,7 +20,6 @@ func BenchmarkCall(b *testing.B) {
 		call func()
 	}{
 		{"Pipeline", func() { _, _ = seawall.Call(ctx, fixed, answer) }},
-		{"Current", func() { _, _ = seawall.Call(ctx, a.Current(), answer) }},
 		{"Chain", func() { _, _ = seawall.Call(ctx, a, answer) }},
 		{"For", func() { _, _ = seawall.Call(ctx, k.For(tenant), answer) }},
 	} {

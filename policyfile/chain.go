@@ -7,12 +7,14 @@ import (
 	"github.com/seawall-go/seawall"
 )
 
+var _ seawall.Live = (*Chain)(nil)
+
 // Chain is a chain of a [Set], a [seawall.Policy] that stays the same while the file changes. Get it from [Set.Chain]
 // once, and keep it. It is safe for concurrent use.
 //
-// For a call with a result, and wherever the nanoseconds count, give [Chain.Current] to [seawall.Call]. A Chain itself
-// serves there as well, and as a member of another chain, but those see it as a policy of an unknown kind: it costs a
-// closure, and [seawall.Pipeline.Lint] does not look into it.
+// It is a [seawall.Live]: [seawall.Call] walks the policies that it has at that moment, for one atomic load and no
+// allocation. As a member of another chain it is a policy of an unknown kind, which costs a closure for each call, and
+// [seawall.Pipeline.Lint] does not look into it.
 type Chain struct {
 	name    string
 	used    atomic.Bool // the program has it, so the file must
@@ -24,11 +26,8 @@ func (c *Chain) Do(ctx context.Context, op func(context.Context) error) error {
 	return c.Current().Do(ctx, op)
 }
 
-// Current returns the chain as it is now. It costs one atomic load, so ask for each call anew:
-//
-//	receipt, err := seawall.Call(ctx, payments.Current(), charge)
-//
-// Who keeps the Pipeline gets new settings of its policies, and misses policies that come, go or change places.
+// Current returns the chain as it is now, to look at: its policies, or what Lint finds. Who keeps it gets new settings of
+// its policies, and misses policies that come, go or change places.
 func (c *Chain) Current() *seawall.Pipeline { return c.current.Load() }
 
 // Name returns the name that the chain has in the file.

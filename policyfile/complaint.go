@@ -48,7 +48,7 @@ func complaintOf(err error, s settings) complaint {
 			}
 		}
 		for _, w := range s.kind().words() {
-			if w.constant == name && w.key == c.path {
+			if w.constant == name && (w.key == c.path || slices.Contains(c.mentions, w.key)) {
 				return w.text
 			}
 		}

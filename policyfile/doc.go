@@ -17,7 +17,7 @@
 //	set, err := policyfile.Load("policies.yaml", policyfile.Options{})
 //	payments, tenants := set.Chain("payments"), set.Keyed("tenants")
 //	go set.Watch(ctx, 5*time.Second)
-//	receipt, err := seawall.Call(ctx, payments.Current(), charge)
+//	receipt, err := seawall.Call(ctx, payments, charge)
 //	page, err := seawall.Call(ctx, tenants.For(tenant), render)
 //
 // # The file

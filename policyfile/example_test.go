@@ -38,7 +38,7 @@ func ExampleLoad() {
 	payments, tenants := set.Chain("payments"), set.Keyed("tenants")
 
 	ctx := context.Background()
-	receipt, err := seawall.Call(ctx, payments.Current(), charge)
+	receipt, err := seawall.Call(ctx, payments, charge)
 	fmt.Println(receipt, err)
 	receipt, err = seawall.Call(ctx, tenants.For("acme"), charge)
 	fmt.Println(receipt, err)
@@ -103,7 +103,7 @@ chains:
 		fmt.Println(err)
 		return
 	}
-	plan, err := seawall.Call(context.Background(), set.Chain("seats").Current(), func(context.Context) (string, error) {
+	plan, err := seawall.Call(context.Background(), set.Chain("seats"), func(context.Context) (string, error) {
 		return "", errDown
 	})
 	fmt.Println(plan, err)

@@ -55,9 +55,9 @@ func (k *Keyed) suffix(key string) string {
 	return fmt.Sprintf("[%.64s]", key)
 }
 
-// For returns the chain of a key, and makes it if there is none. Ask for each call anew, as for [Chain.Current]: a
-// chain that is kept misses policies that come and go, and may be forgotten while it is in use. For a key that is there
-// For costs one lookup in a sync.Map and three atomic loads, and allocates nothing.
+// For returns the chain of a key, and makes it if there is none. Ask for each call anew: a chain that is kept misses
+// policies that come and go, and may be forgotten while it is in use. For a key that is there For costs one lookup in a
+// sync.Map and three atomic loads, and allocates nothing.
 func (k *Keyed) For(key string) *seawall.Pipeline {
 	f := k.state.Load()
 	c := f.members.Get(key)

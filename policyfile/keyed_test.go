@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -175,5 +176,45 @@ func TestKeyedChainsEnterTheRegistryOnce(t *testing.T) {
 	}
 	if kinds["timeout k"] != 32 || kinds["retry k"] != 1 {
 		t.Errorf("the registry has %v", kinds)
+	}
+}
+
+// A ratio of 0.6 in three keys was shown as 1.8. A value that is not known here is a new one: say whether it makes a sum.
+func TestOnlyWhatAddsUpIsSummedOverTheKeys(t *testing.T) {
+	adds := strings.Fields("active attempts calls contended denied drains exercises failed hung keys late_results left " +
+		"limit outcomes pending readings rejections served shadow_rejections slow_calls tokens transitions window")
+	for policy, noSums := range map[string]string{
+		"fallback":                               "",
+		"timeout":                                "",
+		"timeout: {adaptive: {percentile: 0.9}}": "limit",
+		"retry":                                  "budget.available",
+		"hedge: {delay: 5ms}":                    "delay",
+		"brownout":                               "level level.manual signal",
+		"breaker":                                "failure.ratio share slow.ratio",
+		"throttle":                               "reject.ratio",
+		"ratelimit: {rate: 5}":                   "burst rate",
+		"bulkhead":                               "expected_wait",
+		"adaptive_bulkhead":                      "expected_wait latency.baseline",
+	} {
+		registry := quiet()
+		set := parse(t, "chains: {k: {per_key: , policies: ["+policy+"]}}", policyfile.Options{Bind: bindings, Registry: registry})
+		set.Keyed("k").For("x")
+		all := registry.Snapshots()[0]
+		summed := map[string]bool{}
+		for _, v := range all.Values {
+			summed[v.Name] = true
+			if first, _, _ := strings.Cut(v.Name, "."); !slices.Contains(adds, first) {
+				t.Errorf("%s: the sum of %s means nothing", policy, v.Name)
+			}
+		}
+		var others []string
+		for _, v := range all.Members[0].Values {
+			if !summed[v.Name] {
+				others = append(others, v.Name)
+			}
+		}
+		if slices.Sort(others); strings.Join(others, " ") != noSums {
+			t.Errorf("%s: no sum of %v, want %s", policy, others, noSums)
+		}
 	}
 }

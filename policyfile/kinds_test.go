@@ -159,9 +159,6 @@ func wantSurvival(t *testing.T, k policyfile.Kind, s policyfile.Settings, path s
 	}
 }
 
-// withoutMeaning are keys whose value does not matter while others have their defaults, so it is not looked at.
-var withoutMeaning = []string{"brownout.critical.leave"} // as long as critical.enter is never
-
 // T78: what means off is a word in a file, so -1 may not mean anything there that has none.
 func TestEveryNamedOffValueHasAWord(t *testing.T) {
 	for _, k := range policyfile.Kinds() {
@@ -169,7 +166,7 @@ func TestEveryNamedOffValueHasAWord(t *testing.T) {
 			s := k.Sample()
 			v := s.At(path)
 			switch {
-			case policyfile.MarshalsText(v.Type()), slices.Contains(withoutMeaning, k.Key()+"."+path):
+			case policyfile.MarshalsText(v.Type()):
 				continue
 			case v.CanInt():
 				v.SetInt(-1)
@@ -229,7 +226,7 @@ func TestEveryRefusedNumberIsFoundInTheFile(t *testing.T) {
 			}
 			v := s.At(path)
 			switch {
-			case policyfile.MarshalsText(v.Type()), slices.Contains(withoutMeaning, k.Key()+"."+path):
+			case policyfile.MarshalsText(v.Type()):
 				continue
 			case v.CanInt():
 				v.SetInt(-77)

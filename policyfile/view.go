@@ -32,11 +32,21 @@ func (k *Keyed) show(spec *chainSpec) {
 
 const mostMembers = 32
 
-// averages are values that make no sum.
-var averages = []string{"delay", "expected_wait", "signal", "level", "level.manual", "baseline"}
+// noSums are values of one policy, by its kind, that mean nothing when they are added up: ratios, lengths of time, levels,
+// settings, and what is in a budget that keys may share.
+var noSums = map[string][]string{
+	"breaker":   {"failure.ratio", "slow.ratio", "share"},
+	"brownout":  {"signal", "level", "level.manual"},
+	"bulkhead":  {"expected_wait", "latency.baseline"},
+	"hedge":     {"delay"},
+	"ratelimit": {"rate", "burst"},
+	"retry":     {"budget.available"},
+	"throttle":  {"reject.ratio"},
+	"timeout":   {"limit"},
+}
 
-// Snapshot returns the sums over the keys, and up to 32 of them, those that must be kept first. Keys that have been
-// forgotten are no longer in the sums.
+// Snapshot returns the sums over the keys, of what adds up, and up to 32 of them, those that must be kept first. Keys that
+// have been forgotten are no longer in the sums.
 func (v *view) Snapshot() seawall.Snapshot {
 	s := seawall.Snapshot{Kind: v.kind, Name: v.name, Mode: v.mode()}
 	var others []seawall.Snapshot
@@ -48,7 +58,7 @@ func (v *view) Snapshot() seawall.Snapshot {
 		}
 		keys++
 		of := m.Snapshot()
-		s.Values = sum(s.Values, of.Values)
+		s.Values = sum(s.Values, of.Values, noSums[v.kind])
 		switch k, ok := p.(seawall.Keeper); {
 		case ok && k.Keep() && len(s.Members) < mostMembers:
 			s.Members = append(s.Members, of)
@@ -82,10 +92,10 @@ func (v *view) policies() iter.Seq[seawall.Policy] {
 	}
 }
 
-// sum adds values to those of the same name.
-func sum(to, values []seawall.Value) []seawall.Value {
+// sum adds values to those of the same name, but for some.
+func sum(to, values []seawall.Value, without []string) []seawall.Value {
 	for _, v := range values {
-		if slices.Contains(averages, v.Name) {
+		if slices.Contains(without, v.Name) {
 			continue
 		}
 		i := slices.IndexFunc(to, func(t seawall.Value) bool { return t.Name == v.Name })
