@@ -35,8 +35,8 @@ type Adaptive struct {
 	settings atomic.Pointer[adaptiveSettings]
 	plan     atomic.Pointer[plan]
 
-	_    [128]byte // written once in a period at the most: off the lines of what is not
-	full atomic.Bool
+	_    [128]byte   // written once in a period at the most: off the lines of what is not
+	full atomic.Bool // the limit was reached
 	_    [128]byte
 
 	ends ends
@@ -101,17 +101,10 @@ func (a *Adaptive) Acquire(ctx context.Context) (seawall.Permit, error) {
 	if err != nil || h == nothing {
 		return seawall.Permit{}, err
 	}
-	if h&hasWaited != 0 || a.engine.state.load().inUse() >= a.plan.Load().limit {
-		a.reached()
-	}
-	return seawall.NewPermit(a, seawall.Ticket{Generation: uint64(h), Start: int64(mono.Now())}), nil
-}
-
-// reached takes note of the limit having been reached.
-func (a *Adaptive) reached() {
-	if !a.full.Load() {
+	if a.engine.state.load().inUse() >= a.plan.Load().limit && !a.full.Load() {
 		a.full.Store(true)
 	}
+	return seawall.NewPermit(a, seawall.Ticket{Generation: uint64(h), Start: int64(mono.Now())}), nil
 }
 
 // Release is called by the permit: call its Done instead. No end is late: Release returns false only for a ticket that

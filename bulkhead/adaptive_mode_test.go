@@ -122,6 +122,7 @@ func TestAdaptiveKeepsWhatItHasLearnedThroughAnUpdate(t *testing.T) {
 			t.Errorf("logged:\n%swant:\n%s", log, want)
 		}
 		cfg.Max, cfg.Initial, cfg.Mode, cfg.Algorithm = 4, 4, seawall.Enforce, bulkhead.AIMD
+		cfg.Registry = nil
 		if err := a.Update(cfg); err != nil {
 			t.Fatal(err)
 		}
@@ -138,11 +139,12 @@ func TestAdaptiveKeepsWhatItHasLearnedThroughAnUpdate(t *testing.T) {
 func TestAdaptiveTellsHowTheLimitChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		registry, log := loggedRegistry()
-		var mu sync.Mutex // guards told
+		var mu sync.Mutex // guards told and at
 		var told []bulkhead.LimitEvent
+		var at []time.Time
 		a := newAdaptive(bulkhead.AdaptiveConfig{Registry: registry, OnLimitChange: func(e bulkhead.LimitEvent) {
 			mu.Lock()
-			told = append(told, e)
+			told, at = append(told, e), append(at, time.Now())
 			mu.Unlock()
 			if e.To == 1 {
 				panic("listener")
@@ -150,18 +152,28 @@ func TestAdaptiveTellsHowTheLimitChanges(t *testing.T) {
 		}})
 		server := newPool(100, laws[0])
 		load(t, a, 130, 30*time.Second, server.serve)
-		load(t, a, 40, 30*time.Second, func(context.Context) error { time.Sleep(time.Second); return context.DeadlineExceeded })
+		late := func(context.Context) error { time.Sleep(100 * time.Millisecond); return context.DeadlineExceeded }
+		load(t, a, 40, 20*time.Second, late)
+		load(t, a, 40, 10*time.Second, server.serve)
+		load(t, a, 40, 20*time.Second, late) // at the floor again
 		mu.Lock()
 		defer mu.Unlock()
 		from, high := 20, 0
+		floors := 0
 		for i, e := range told {
+			if i > 0 && at[i].Sub(at[i-1]) < time.Second {
+				t.Errorf("event %d was told %v after the one before, want a second", i, at[i].Sub(at[i-1]))
+			}
+			if e.To == 1 {
+				floors++
+			}
 			if e.From != from || e.From == e.To || e.Name != "inventory" {
 				t.Errorf("event %d is %+v, want one from %d", i, e, from)
 			}
 			from, high = e.To, max(high, e.To)
 		}
-		if from != 1 || high < 90 || len(told) > 60 {
-			t.Errorf("in a minute %d events, up to %d, the last one to %d; want some, up to 100 and down to 1", len(told), high, from)
+		if from != 1 || high < 90 || floors < 2 {
+			t.Errorf("%d events, up to %d, %d times to 1, the last one to %d; want up to 100 and twice down to 1", len(told), high, floors, from)
 		}
 		text := log.String()
 		if n := strings.Count(text, "level=WARN msg=seawall.bulkhead.limit_changed"); n != 1 {

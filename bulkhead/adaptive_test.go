@@ -103,6 +103,8 @@ func TestAdaptiveAsksTheClassifier(t *testing.T) {
 			t.Errorf("%d slots are in use while the end is judged, want none", n)
 		}
 		switch {
+		case errors.Is(err, seawall.ErrCanceled), errors.Is(err, context.Canceled):
+			t.Error("the classifier was asked about the caller's own cancellation")
 		case errors.Is(err, io.EOF):
 			return seawall.Verdict{Outcome: seawall.Success}
 		case errors.Is(err, errBroken):
@@ -112,6 +114,8 @@ func TestAdaptiveAsksTheClassifier(t *testing.T) {
 	}})
 	_ = a.Do(t.Context(), func(context.Context) error { return io.EOF })
 	_ = a.Do(t.Context(), func(context.Context) error { return io.ErrClosedPipe })
+	ctx, cancel := context.WithCancel(t.Context())
+	_ = a.Do(ctx, func(context.Context) error { cancel(); return context.Canceled })
 	func() {
 		defer func() {
 			if recover() != "classifier" {
@@ -120,7 +124,7 @@ func TestAdaptiveAsksTheClassifier(t *testing.T) {
 		}()
 		_ = a.Do(t.Context(), func(context.Context) error { return errBroken })
 	}()
-	wantOutcomes(t, a, bulkhead.Outcomes{Successes: 1, Overloads: 1, Failures: 1, Dropped: 1})
+	wantOutcomes(t, a, bulkhead.Outcomes{Successes: 1, Overloads: 1, Failures: 1, Ignored: 1, Dropped: 1})
 }
 
 // A failure that took as long as two calls do is as much a sign of overload as a timeout.

@@ -163,12 +163,16 @@ func TestLimitDoesNotGrowOnFastFailures(t *testing.T) {
 	}
 }
 
-// T29, (f): an hour with one call in flight, and an hour of low load in which latency doubles.
+// T29, (f): an hour with one call in flight, one with a burst in each second that hits the limit and leaves it idle else, and
+// one of low load in which latency doubles.
 func TestLimitDoesNotGrowWhileIdle(t *testing.T) {
 	doubling := func(now time.Duration, _ *rand.Rand) time.Duration { return 100*time.Millisecond + now/36_000 }
 	for name, s := range map[string]scenario{
 		"one in flight": {length: time.Hour, rate: always(9.0), workers: always(1000), service: laws[0].work},
-		"slow ramp":     {length: time.Hour, rate: always(25.0), poisson: true, workers: always(1000), service: doubling},
+		"rare bursts": {length: time.Hour, workers: always(1000), service: laws[0].work, rate: func(now time.Duration) float64 {
+			return 3000 * max(0, 1-float64(now%time.Second/(10*time.Millisecond))) // for ten milliseconds in a second
+		}},
+		"slow ramp": {length: time.Hour, rate: always(25.0), poisson: true, workers: always(1000), service: doubling},
 	} {
 		for algorithm := bulkhead.Knee; algorithm <= bulkhead.AIMD; algorithm++ {
 			m := bulkhead.NewModel(bulkhead.AdaptiveConfig{Algorithm: algorithm}, origin)
