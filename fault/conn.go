@@ -16,7 +16,7 @@ import (
 // of a server. The connection must be closed, because the point holds it until then.
 //
 // While nothing acts a Write costs one atomic load and a Read two, and neither allocates. While something does, what is
-// written is held back in memory, 256 KiB at the most, and sent by a goroutine that ends with the fault; what is read is
+// written is held back in memory, 4 MiB at the most, and sent by a goroutine that ends with the fault; what is read is
 // read ahead by another one. Deadlines mean the same as without the point. Close does not wait: what was written and is
 // held back is still sent, as by a kernel, and then inner is closed. If inner has CloseWrite, the connection has it too.
 //
@@ -44,14 +44,16 @@ type conn struct {
 func (p *Point) wrap(inner net.Conn, writes Stream, number uint64) *conn {
 	c := &conn{inner: inner, point: p, number: number}
 	c.in.deadline, c.out.deadline = never, never
-	c.in.free, c.out.free = mono.Now(), mono.Now()
+	now := mono.Now()
+	c.in.free, c.out.free, c.in.felt, c.out.felt = now, now, now, now
+	c.in.lag, c.out.lag = lagOf(number), lagOf(number)
 	c.in.direction, c.out.direction = Upstream, Downstream
 	if writes == Upstream {
 		c.in.direction, c.out.direction = Downstream, Upstream
 	}
 	p.mu.Lock()
 	p.conns[c] = struct{}{}
-	cut := c.feel(p.effects.Load())
+	cut := c.feel(p.effects.Load(), atOnce)
 	p.mu.Unlock()
 	if cut {
 		c.cut()
@@ -69,7 +71,7 @@ func (c *conn) outside() net.Conn {
 
 // feel puts what acts at the point in force on the connection. It reports whether that has ended it; then the caller cuts
 // it, outside of all locks.
-func (c *conn) feel(e *effects) (cut bool) {
+func (c *conn) feel(e *effects, p pace) (cut bool) {
 	var in, out []*run
 	if e != nil {
 		for _, r := range e.wire {
@@ -87,8 +89,8 @@ func (c *conn) feel(e *effects) (cut bool) {
 			}
 		}
 	}
-	c.in.act(in)
-	c.out.act(out)
+	c.in.act(in, p)
+	c.out.act(out, p)
 	return false
 }
 
@@ -98,8 +100,8 @@ func (c *conn) end(r *run) bool {
 		return false
 	}
 	r.hits.Add(1)
-	c.in.breakOff(c.errorOf("read", &wireError{r.injected, syscall.ECONNRESET, false}))
-	c.out.breakOff(c.errorOf("write", &wireError{r.injected, syscall.ECONNRESET, false}))
+	c.in.breakOff(c.errorOf("read", &wireError{r.injected, syscall.ECONNRESET, false}), c.in.lag+1)
+	c.out.breakOff(c.errorOf("write", &wireError{r.injected, syscall.ECONNRESET, false}), 0)
 	return true
 }
 
@@ -135,12 +137,13 @@ func (c *conn) Close() error {
 	if !c.closed.CompareAndSwap(false, true) {
 		return c.errorOf("close", net.ErrClosed)
 	}
-	c.in.breakOff(c.errorOf("read", net.ErrClosed))
+	c.in.breakOff(c.errorOf("read", net.ErrClosed), 0)
 	l := &c.out
 	l.mu.Lock()
 	if l.broken == nil {
 		l.shut = c.errorOf("write", net.ErrClosed)
 	}
+	l.felt = min(l.felt, mono.Now())
 	l.closing = l.moving
 	lingers := l.moving
 	l.changedLocked()

@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	// laneBuffer is how many bytes a fault holds back in one direction before those who write have to wait: about what
-	// the buffers of a kernel hold.
-	laneBuffer = 256 << 10
+	// laneBuffer is how many bytes a fault holds back in one direction before those who write have to wait: what the
+	// buffers of a kernel grow to, and more than a client of HTTP/2 sends unasked. Its writers hold a mutex, so in a
+	// bubble of testing/synctest time would stand still while they wait.
+	laneBuffer = 4 << 20
 	// slices of bandwidth: what goes on at a time is what comes in a tenth of a second.
 	slicesPerSecond = 10
 
@@ -23,7 +24,8 @@ const (
 // each chunk when all that acts on the lane lets it.
 type lane struct {
 	direction Stream
-	busy      atomic.Bool // whether bytes have to go through the queue. Written under mu
+	lag       time.Duration // see lagOf
+	busy      atomic.Bool   // whether bytes have to go through the queue. Written under mu
 
 	mu       sync.Mutex // guards the fields below
 	acting   []acting   // in the order of the plan
@@ -33,6 +35,7 @@ type lane struct {
 	free     time.Duration // when the line has sent what it let through so far, for bandwidth; reading of mono.Now
 	deadline time.Duration // the caller's; reading of mono.Now
 	moving   bool          // a goroutine moves bytes between the queue and the inner connection
+	felt     time.Duration // when the lane feels the last change of faults; reading of mono.Now
 	closing  bool          // that goroutine closes the connection when it is done
 	shut     error         // nothing comes into the queue any more
 	broken   error         // nothing goes out of it any more
@@ -53,8 +56,24 @@ type chunk struct {
 	at     time.Duration // when it came in; reading of mono.Now
 }
 
+// lagOf is how many nanoseconds after its time a connection feels a change of faults: a number of its own, up to a
+// microsecond. What a change does to many connections does not happen in one instant then, and so in virtual time it
+// happens in the same order in every run.
+//
+// A Write does not wait for that. It may hold a mutex of its caller, and in a bubble no time passes while others wait for
+// that.
+func lagOf(number uint64) time.Duration { return time.Duration((number - 1) % 1000) }
+
+// pace is when many connections feel one change.
+type pace uint8
+
+const (
+	scattered pace = iota // by their lags
+	atOnce                // in one instant, for a Stop, after which nobody may wait for more time to pass
+)
+
 // act puts faults in force.
-func (l *lane) act(runs []*run) {
+func (l *lane) act(runs []*run, p pace) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := make([]acting, 0, len(runs))
@@ -67,30 +86,37 @@ func (l *lane) act(runs []*run) {
 		}
 		now = append(now, a)
 	}
+	if len(now)+len(l.acting) > 0 {
+		l.felt = mono.Now()
+		if p == scattered && !l.closing {
+			l.felt += l.lag
+		}
+	}
 	l.acting = now
 	l.changedLocked()
 }
 
-// breakOff ends the lane: what is in the queue is lost. It reports whether the lane was whole.
-func (l *lane) breakOff(err error) bool {
+// breakOff ends the lane, for those who use it after a lag: what is in the queue is lost.
+func (l *lane) breakOff(err error, lag time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.felt = mono.Now() + lag
 	if l.broken != nil {
-		return false
+		l.changedLocked()
+		return
 	}
 	if l.shut == nil {
 		l.shut = err
 	}
 	l.broken, l.queue, l.size = err, nil, 0
 	l.changedLocked()
-	return true
 }
 
-// failure is why the lane takes nothing any more; nil if it does.
-func (l *lane) failure() error {
+// isShut reports whether the lane takes nothing any more.
+func (l *lane) isShut() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.shut
+	return l.shut != nil
 }
 
 // setDeadlineLocked keeps far enough from the ends of the number's range to reckon with it.
@@ -118,20 +144,21 @@ func (l *lane) putLocked(c chunk) {
 // nextLocked returns when the next bytes may go on, and how many of at most so many. There is a first chunk.
 func (l *lane) nextLocked(conn uint64, most int) (at time.Duration, n int) {
 	first := l.queue[0]
-	at, n = first.at, min(most, len(first.data))
-	rate := math.Inf(1)
+	at, n = max(first.at, l.felt), min(most, len(first.data))
+	rate, late := math.Inf(1), time.Duration(0)
 	for _, a := range l.acting {
 		switch f := a.run.fault; f.Kind {
 		case Stall:
 			return never, 0
 		case Latency:
-			at += a.run.delay(conn, l.seed(first))
+			late += a.run.delay(conn, l.seed(first))
 		case Bandwidth:
 			rate = min(rate, f.Rate*1000)
 		case ResetPeer:
 			n = int(min(int64(n), f.Bytes-a.passed))
 		}
 	}
+	at = max(at, first.at+late)
 	if !math.IsInf(rate, 1) && n > 0 {
 		n = min(n, max(1, int(min(rate/slicesPerSecond, laneBuffer))))
 		at = max(at, l.free) + time.Duration(float64(n)/rate*float64(time.Second))

@@ -43,9 +43,12 @@ func (c *conn) receive(b []byte) (int, error) {
 		}
 		now := mono.Now()
 		switch {
-		case l.broken != nil:
+		case l.broken != nil && l.felt <= now:
 			defer l.mu.Unlock()
 			return 0, l.broken
+		case l.broken != nil:
+			l.waitLocked(l.felt)
+			continue
 		case l.deadline <= now:
 			defer l.mu.Unlock()
 			return 0, c.errorOf("read", os.ErrDeadlineExceeded)

@@ -18,10 +18,8 @@ func (c *conn) Write(b []byte) (int, error) {
 		return c.send(b)
 	}
 	n, err := c.inner.Write(b)
-	if err != nil {
-		if ended := c.out.failure(); ended != nil { // the inner one was closed for it
-			err = ended
-		}
+	if err != nil && c.out.isShut() { // the inner one was closed for that
+		_, err = c.send(b[n:])
 	}
 	return n, err
 }
@@ -86,7 +84,7 @@ func (c *conn) move() {
 			c.cut()
 		}
 		if err != nil {
-			l.breakOff(err)
+			l.breakOff(err, 0)
 		}
 		l.mu.Lock()
 	}

@@ -105,7 +105,7 @@ func count(runs []*run) {
 
 // publish puts what is active now in force, also on the connections that are open, and returns those that it has cut.
 // The caller holds the injector's lock, so that the latest one wins.
-func (p *Point) publish(active []*run) (cut []*conn) {
+func (p *Point) publish(active []*run, pace pace) (cut []*conn) {
 	e := newEffects(active)
 	if before := p.effects.Swap(e); before != nil {
 		close(before.changed)
@@ -114,7 +114,7 @@ func (p *Point) publish(active []*run) (cut []*conn) {
 	defer p.mu.Unlock()
 	byNumber := func(a, b *conn) int { return cmp.Compare(a.number, b.number) }
 	for _, c := range slices.SortedFunc(maps.Keys(p.conns), byNumber) {
-		if c.feel(e) {
+		if c.feel(e, pace) {
 			cut = append(cut, c)
 		}
 	}

@@ -72,7 +72,7 @@ func (i *Injector) advanceLocked() {
 	}
 	changes := i.due[:n]
 	i.due = i.due[n:]
-	i.applyLocked(changes, now)
+	i.applyLocked(changes, now, scattered)
 	switch {
 	case len(i.due) == 0:
 		i.state = Ended
@@ -96,12 +96,12 @@ func (i *Injector) stopLocked() {
 		}
 	}
 	i.state = Ended
-	i.applyLocked(changes, now)
+	i.applyLocked(changes, now, atOnce)
 }
 
 // applyLocked changes the runs, lets the points feel it, and only then takes the events: so a hit count is final but
 // for calls that are at the point in this very moment.
-func (i *Injector) applyLocked(changes []change, now time.Duration) {
+func (i *Injector) applyLocked(changes []change, now time.Duration, p pace) {
 	touched := map[*Point]bool{}
 	for _, c := range changes {
 		r := i.runs[c.index]
@@ -113,8 +113,8 @@ func (i *Injector) applyLocked(changes []change, now time.Duration) {
 		}
 		touched[r.point] = true
 	}
-	for p := range touched {
-		i.cuts = append(i.cuts, p.publish(i.activeLocked(p))...)
+	for point := range touched {
+		i.cuts = append(i.cuts, point.publish(i.activeLocked(point), p)...)
 	}
 	for _, c := range changes {
 		r := i.runs[c.index]
