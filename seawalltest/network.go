@@ -41,8 +41,9 @@ func (c NetworkConfig) Validate() error {
 // Network is a network in memory, for the bubbles of testing/synctest: who waits in it is durably blocked, so that time
 // goes on. It is safe for concurrent use.
 //
-// Its connections are like those of TCP. They are buffered, 256 KiB in each direction: a write waits only while the buffer
-// is full, which HTTP/2 relies on. They have deadlines, and CloseWrite and SetLinger, and their errors are those of
+// Its connections are like those of TCP. They are buffered, 4 MiB in each direction: a write waits only while the buffer
+// is full, which HTTP/2 relies on. Who waits in a write must not hold a mutex that others wait for, because in a bubble no
+// time passes then. They have deadlines, and CloseWrite and SetLinger, and their errors are those of
 // package net. Dial fits http.Transport.DialContext, and so gRPC:
 //
 //	grpc.NewClient("passthrough:///payments", grpc.WithContextDialer(

@@ -77,7 +77,7 @@ func isOp(t *testing.T, op string, err, want error) {
 func TestNetworkWritesDoNotWaitForReaders(t *testing.T) {
 	eachEnd(t, seawalltest.NetworkConfig{}, func(t *testing.T, a, b net.Conn) {
 		start := time.Now()
-		if n, err := a.Write(make([]byte, 256<<10)); n != 256<<10 || err != nil {
+		if n, err := a.Write(make([]byte, 4<<20)); n != 4<<20 || err != nil {
 			t.Fatal(n, err)
 		}
 		_ = a.SetWriteDeadline(start.Add(time.Second))
@@ -101,7 +101,7 @@ func TestNetworkWritesDoNotWaitForReaders(t *testing.T) {
 func TestNetworkCarriesEveryByteInOrder(t *testing.T) {
 	for _, cfg := range []seawalltest.NetworkConfig{{}, {Latency: 3 * time.Millisecond}} {
 		eachEnd(t, cfg, func(t *testing.T, a, b net.Conn) {
-			want := make([]byte, 4<<20)
+			want := make([]byte, 9<<20)
 			rng := rand.New(rand.NewPCG(1, 1))
 			for i := range want {
 				want[i] = byte(rng.Uint32())
@@ -141,7 +141,7 @@ func TestNetworkDeadlines(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEnd(t, seawalltest.NetworkConfig{}, func(t *testing.T, a, b net.Conn) {
-				_, _ = a.Write(make([]byte, 256<<10))
+				_, _ = a.Write(make([]byte, 4<<20))
 				_, _ = b.Write([]byte("there"))
 				for round := range 2 { // it can be set anew
 					start := time.Now()
@@ -190,7 +190,7 @@ func TestNetworkDeadlineCanBeMovedWhileACallWaits(t *testing.T) {
 
 func TestNetworkCloseUnblocksBothEnds(t *testing.T) {
 	eachEnd(t, seawalltest.NetworkConfig{}, func(t *testing.T, a, b net.Conn) {
-		_, _ = a.Write(make([]byte, 256<<10))
+		_, _ = a.Write(make([]byte, 4<<20))
 		errs := map[string]chan error{"read": make(chan error, 1), "write": make(chan error, 1), "peer": make(chan error, 1)}
 		go func() { _, err := a.Read(make([]byte, 1)); errs["read"] <- err }()
 		go func() { _, err := a.Write(make([]byte, 1)); errs["write"] <- err }()

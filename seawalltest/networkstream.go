@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// streamBuffer is how many bytes a connection takes before a write waits: about what the buffers of a kernel hold.
-	streamBuffer = 256 << 10
+	// streamBuffer is how many bytes a connection takes before a write waits: what the buffers of a kernel grow to, and
+	// more than a client of HTTP/2 sends unasked; see Network.
+	streamBuffer = 4 << 20
 
 	forEver = time.Duration(math.MaxInt64)
 )
