@@ -73,8 +73,8 @@ func newLintMember(s *stage) lintMember {
 func (m lintMember) repeats() bool { return m.role == repeaterRole || m.role == racerRole }
 func (m lintMember) breaker() bool { return m.Kind == "breaker" }
 
-// queues reports whether calls may wait in it.
-func (m lintMember) queues() bool { return m.Kind == "bulkhead" || m.Kind == "ratelimit" }
+// queues reports whether calls may wait in it. A bulkhead does not tell for how long.
+func (m lintMember) queues() bool { return m.Kind == "bulkhead" || m.Wait > 0 }
 
 // lintRules look at each pair of policies, and at what lies between them. An empty problem is none.
 var lintRules = []struct {
@@ -191,7 +191,7 @@ func product(outer, inner lintMember) string {
 	return fmt.Sprintf(", up to %d × %d = %d", outer.Attempts, inner.Attempts, outer.Attempts*inner.Attempts)
 }
 
-// same reports whether two policies are one. Those of types that do not compare are taken for two.
+// same reports whether two policies are one. What does not compare, or holds something that does not, is taken for two.
 func same(a, b Policy) bool {
-	return reflect.TypeOf(a).Comparable() && reflect.TypeOf(b).Comparable() && a == b
+	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }

@@ -1,6 +1,7 @@
 package seawall_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -45,6 +46,10 @@ func lintBreaker(window time.Duration) seawall.Policy {
 }
 
 func lintKind(kind string) seawall.Policy { return lintGate{&gate{}, seawall.Traits{Kind: kind}} }
+
+func lintRate(wait time.Duration) seawall.Policy {
+	return lintGate{&gate{}, seawall.Traits{Kind: "ratelimit", Wait: wait}}
+}
 
 func lintTimeout(limit time.Duration) seawall.Policy {
 	return lintScope{&scope{}, seawall.Traits{Kind: "timeout", Limit: limit}}
@@ -106,6 +111,11 @@ func TestLintNamesTheOrdersThatHurt(t *testing.T) {
 			[]seawall.Policy{lintBreaker(0), lintTimeout(time.Second), lintKind("bulkhead")},
 			[]string{"queue_inside_limit"},
 		},
+		{
+			"tokens in a limit",
+			[]seawall.Policy{lintBreaker(0), lintTimeout(time.Second), lintRate(time.Second)},
+			[]string{"queue_inside_limit"},
+		},
 		{"two budgets", []seawall.Policy{lintRetry(3, budget), lintHedge(1, other)}, []string{"two_budgets"}},
 		{
 			"all at once",
@@ -135,16 +145,34 @@ func TestLintIsSilentOnOrdersThatAreRight(t *testing.T) {
 		{policy(nil), policy(nil)},
 		{
 			&replacer{}, lintTimeout(2 * time.Second), lintRetry(3, budget), lintHedge(10*time.Millisecond, budget),
-			lintBreaker(10 * time.Second), lintKind("bulkhead"), lintKind("ratelimit"), lintTimeout(500 * time.Millisecond),
+			lintBreaker(10 * time.Second), lintKind("bulkhead"), lintRate(time.Second), lintTimeout(500 * time.Millisecond),
 		},
 		{lintKind("bulkhead"), lintTimeout(2 * time.Second), lintRetry(3, nil), lintTimeout(500 * time.Millisecond)},
-		{&gate{}, &scope{}, &repeater{}, &racer{}},           // they tell no traits
-		{lintTimeout(0), lintRetry(0, nil), lintTimeout(-1)}, // without limits
+		{lintBreaker(0), lintTimeout(time.Second), lintRate(0)}, // nobody waits
+		{&gate{}, &scope{}, &repeater{}, &racer{}},              // they tell no traits
+		{lintTimeout(0), lintRetry(0, nil), lintTimeout(-1)},    // without limits
 		{lintTimeout(time.Second), lintRetry(math.MaxInt, nil), lintTimeout(time.Millisecond)},
 	} {
 		if found := seawall.Chain(chain...).Lint(); found != nil {
 			t.Errorf("%v: %v", seawall.Chain(chain...), found)
 		}
+	}
+}
+
+// holder is a user's policy whose type compares, though what it holds may not.
+type holder struct{ what any }
+
+func (holder) Do(ctx context.Context, op func(context.Context) error) error { return op(ctx) }
+
+// The comparison of two such policies panicked.
+func TestLintTakesPoliciesThatDoNotCompareForTwo(t *testing.T) {
+	p := holder{map[string]int{}}
+	if found := seawall.Chain(p, p).Lint(); found != nil {
+		t.Errorf("found %v", found)
+	}
+	p = holder{"a text"}
+	if found := seawall.Chain(p, p).Lint(); len(found) != 1 || found[0].Rule != "same_policy_twice" {
+		t.Errorf("found %v", found)
 	}
 }
 

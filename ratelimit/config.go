@@ -108,6 +108,11 @@ func (c Config) changes(other Config) (fields []string) {
 	return fields
 }
 
+// traits is with the defaults filled in.
+func (c *Config) traits() seawall.Traits {
+	return seawall.Traits{Kind: kind, Wait: max(0, c.MaxWait)} // NoWait is below 0
+}
+
 // weigh returns the tokens that a call takes.
 func (c *Config) weigh(ctx context.Context) int {
 	if c.Weight == nil {

@@ -71,8 +71,8 @@ func (e *entry[K]) Acquire(ctx context.Context) (seawall.Permit, error) {
 // String returns such as: ratelimit "tenants".
 func (e *entry[K]) String() string { return e.group.String() }
 
-// Traits returns the kind.
-func (e *entry[K]) Traits() seawall.Traits { return seawall.Traits{Kind: kind} }
+// Traits returns the kind, and how long a call may wait.
+func (e *entry[K]) Traits() seawall.Traits { return e.group.settings.Load().member.traits() }
 
 // entryHeap has the entry first whose idleAt is the earliest.
 type entryHeap[K comparable] []*entry[K]

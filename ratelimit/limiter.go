@@ -197,8 +197,8 @@ func (l *Limiter) Name() string { return l.name }
 // String returns such as: ratelimit "geocoder".
 func (l *Limiter) String() string { return fmt.Sprintf("%s %q", kind, l.name) }
 
-// Traits returns the kind.
-func (l *Limiter) Traits() seawall.Traits { return seawall.Traits{Kind: kind} }
+// Traits returns the kind, and how long a call may wait.
+func (l *Limiter) Traits() seawall.Traits { return l.settings.Load().traits() }
 
 // Keep reports whether a limiter made anew would let through what this one does not: its bucket is not full, calls wait
 // for it, or its mode was set by hand.

@@ -38,15 +38,26 @@ func TestPoliciesHaveTheNameThatTheRegistryGaveThem(t *testing.T) {
 		if err := c.policy.Do(t.Context(), succeed); err == nil || err.Error() != c.text+": forced" {
 			t.Errorf("%s: error is %v", c.text, err)
 		}
-		kind := c.policy.(seawall.Describer).Traits().Kind
-		if want := c.text[:len(kind)]; kind != want {
-			t.Errorf("%s: kind is %s", c.text, kind)
+		traits := c.policy.(seawall.Describer).Traits()
+		if want := c.text[:len(traits.Kind)]; traits.Kind != want || traits.Wait != 0 {
+			t.Errorf("%s: traits are %+v", c.text, traits)
 		}
 	}
 	if n := len(registry.Members()); n != 4 {
 		t.Errorf("the registry has %d members, want 4: a group is one", n)
 	}
 	runtime.KeepAlive(throttles)
+}
+
+// T69: Lint warns of a queue only where there is one.
+func TestTraitsSayHowLongACallMayWait(t *testing.T) {
+	l := newLimiter(ratelimit.Config{Rate: 1, MaxWait: time.Minute})
+	g := ratelimit.NewGroup("tenants", ratelimit.GroupConfig[int]{Limiter: ratelimit.Config{Rate: 1, MaxWait: time.Minute}, Registry: quietRegistry()})
+	for _, p := range []seawall.Policy{l, g.For(1)} {
+		if got := p.(seawall.Describer).Traits().Wait; got != time.Minute {
+			t.Errorf("%v: wait is %v", p, got)
+		}
+	}
 }
 
 // T77

@@ -165,7 +165,7 @@ func (t *Throttle) Release(ticket seawall.Ticket, err error) bool {
 	switch {
 	case outcome == seawall.Success, outcome == seawall.Failure && s.Evidence == OverloadOnly:
 		s.window.accept(now)
-	case outcome == seawall.Ignored && now-time.Duration(ticket.Start) < s.Window:
+	case outcome == seawall.Ignored && s.window.holds(time.Duration(ticket.Start), now):
 		s.window.retract(now)
 	}
 	return true

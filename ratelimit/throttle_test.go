@@ -308,6 +308,26 @@ func TestThrottleIsNeutralToCancellation(t *testing.T) {
 	}
 }
 
+// A request that had left the window already, by less than a step, was taken back from those of others.
+func TestThrottleTakesNothingBackThatHasLeftTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const step = time.Second
+		th := newThrottle(ratelimit.ThrottleConfig{Window: ratelimit.Steps * step})
+		for range 3 {
+			time.Sleep(step * 9 / 10)
+			permit := take(t, th, 1)[0]
+			time.Sleep((ratelimit.Steps - 1) * step)
+			_ = th.Do(t.Context(), succeed)
+			time.Sleep(step / 2) // the step in which the call came is over, but it is younger than the window is long
+			permit.Done(rejection())
+			if s := th.Stats(); s.Requests != 1 || s.Accepts != 1 {
+				t.Errorf("stats are %+v", s)
+			}
+			time.Sleep(time.Hour - (ratelimit.Steps-1)*step - step/2 - step*9/10)
+		}
+	})
+}
+
 // T1, T75: a new window starts empty, and what began before is late. Other changes keep what is in it.
 func TestThrottleKeepsItsWindowThroughAnUpdate(t *testing.T) {
 	th := newThrottle(ratelimit.ThrottleConfig{})

@@ -62,7 +62,11 @@ func (w *window) accept(now time.Duration) {
 	w.word.Add(int64(oneAccept))
 }
 
-// retract takes back a request.
+// holds reports whether what came at then is in the window for certain. The oldest step leaves it as a whole, so the last
+// step of its length is in doubt.
+func (w *window) holds(then, now time.Duration) bool { return now-then < (steps-1)*w.step }
+
+// retract takes back a request that the window holds: else it would be missing among the others.
 func (w *window) retract(now time.Duration) {
 	w.paceAt(now)
 	w.word.Add(-int64(oneRequest))
