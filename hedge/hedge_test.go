@@ -20,6 +20,7 @@ func TestFastErrorDoesNotBeatASlowSuccess(t *testing.T) {
 	busy := verdict(seawall.Overload, seawall.RepeatAlways, 0)
 	hint := verdict(seawall.Failure, seawall.RepeatAlways, time.Nanosecond)
 	rejected := seawall.Reject("bulkhead", "b", seawall.ReasonFull, errDown, 0)
+	ignored := verdict(seawall.Ignored, seawall.RepeatAlways, 0)
 	for _, c := range []struct {
 		name   string
 		ends   []end
@@ -41,6 +42,7 @@ func TestFastErrorDoesNotBeatASlowSuccess(t *testing.T) {
 		{"and does not win", []end{{50 * ms, nil}, {5 * ms, busy}}, []time.Duration{0, 10 * ms}, 50 * ms, nil},
 		{"a time to stay away is kept", []end{{ms, hint}}, []time.Duration{0}, ms, hint},
 		{"a rejection ends the hedging", []end{{0, rejected}}, []time.Duration{0}, 0, rejected},
+		{"and whatever else says nothing of the dependency", []end{{ms, ignored}}, []time.Duration{0}, ms, ignored},
 		{"and does not win", []end{{50 * ms, nil}, {0, rejected}}, []time.Duration{0, 10 * ms}, 50 * ms, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
