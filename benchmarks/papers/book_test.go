@@ -33,6 +33,7 @@ var experiments = []experiment{
 	{"3.5", "Retries through layers (SRE book, AWS)", retriesThroughLayers},
 	{"3.6", "Client-side adaptive throttling (SRE book)", adaptiveThrottling},
 	{"3.7", "Breaker in a brown-out (dotnet/extensions #7686)", breakersInBrownOut},
+	{"3.8", "Adaptive concurrency (Netflix, Envoy)", adaptiveConcurrency},
 }
 
 // row is one figure.
