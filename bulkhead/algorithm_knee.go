@@ -28,7 +28,7 @@ import (
 //
 // A drain comes when the limit is reached, and the latest is longer ago than Remeasure, or the limit has grown by half.
 // When latency departs from the baseline for two windows, so far that it cannot be chance, or the limit has fallen by a
-// quarter, the baseline itself is in doubt: then the limit is halved for the measurement, and the baseline replaced. A
+// quarter, the baseline itself is in doubt: then the limit is lowered to a half or less for the measurement, and the baseline replaced. A
 // service that has become slower keeps its limit this way, and one that has lost workers gets another.
 //
 // Latency is learned from successes alone. Of a window with drops, which are overload outcomes, timeouts and slow
@@ -68,7 +68,7 @@ func (c KneeConfig) withDefaults() KneeConfig {
 const (
 	// mostDoubt bounds the allowance for the error of the baseline, so that a limit does not overshoot while little is known.
 	mostDoubt = 0.1
-	// smoothing is by the number of calls: a window of so many moves the limit half of the way, if latencies are
+	// halfWay is the number of calls in a window that moves the limit half of the way to its target, if latencies are
 	// exponential. At 300 calls a mean is right to six percent.
 	halfWay = 300
 	// leastStep keeps a small service, whose windows are small, from learning too slowly.
