@@ -23,11 +23,15 @@ type Config struct {
 	// good nor bad do not interrupt them. Default 0, which is no such rule; up to 1,000,000. A small number opens the
 	// breaker by chance: at 10 % failures five in a row come about once in 100,000 calls, and two in 100.
 	ConsecutiveFailures int `json:"consecutive_failures" yaml:"consecutive_failures"`
-	// OpenFor is how long the breaker stays open after it trips the first time, before a jitter of ±20 %. It doubles
-	// with each further opening, up to MaxOpenFor, and starts over after a healthy time: a closed period as long as
-	// OpenFor, and as Window.Time if that is longer. Default 2 s; 1 ms to 24 h. Longer values delay recovery by up to
-	// this much after the dependency has healed.
+	// OpenFor is how long the breaker stays open after it trips the first time, before a jitter of ±20 %. It grows with
+	// each further opening, and starts over after a healthy time: a closed period as long as OpenFor, and as Window.Time
+	// if that is longer. Default 1 s; 1 ms to 24 h. Longer values delay recovery by up to this much after the dependency
+	// has healed.
 	OpenFor time.Duration `json:"open_for" yaml:"open_for"`
+	// OpenGrowth is the factor by which the open time grows with each further opening, up to MaxOpenFor. Default 1.5; 1,
+	// which is a constant time, to 10. After an outage the breaker stays open for up to about OpenGrowth − 1 times as
+	// long as that has lasted, half of it at the default. A small factor probes a dead dependency more often instead.
+	OpenGrowth float64 `json:"open_growth" yaml:"open_growth"`
 	// MaxOpenFor is the longest time that the breaker stays open of its own accord, jitter included. Default 30 s, or
 	// OpenFor if that is longer; OpenFor to 24 h.
 	MaxOpenFor time.Duration `json:"max_open_for" yaml:"max_open_for"`
@@ -141,7 +145,10 @@ func (c Config) withDefaults() Config {
 		c.Slow.Rate = 0.9
 	}
 	if c.OpenFor == 0 {
-		c.OpenFor = 2 * time.Second
+		c.OpenFor = time.Second
+	}
+	if c.OpenGrowth == 0 {
+		c.OpenGrowth = 1.5
 	}
 	if c.MaxOpenFor == 0 {
 		c.MaxOpenFor = max(30*time.Second, c.OpenFor)
@@ -175,22 +182,24 @@ func (c Config) Equal(other Config) bool {
 
 // configData is what compares in a Config.
 type configData struct {
-	rate                      float64
-	minCalls                  int
-	window                    Window
-	slow                      SlowCalls
-	inARow                    int
-	openFor, maxOpen, maxHint time.Duration
-	probes                    Probes
-	ramp                      Ramp
-	mode                      seawall.Mode
+	rate             float64
+	minCalls         int
+	window           Window
+	slow             SlowCalls
+	inARow           int
+	openFor          time.Duration
+	growth           float64
+	maxOpen, maxHint time.Duration
+	probes           Probes
+	ramp             Ramp
+	mode             seawall.Mode
 }
 
 func (c Config) data() configData {
 	c = c.withDefaults()
 	return configData{
-		c.FailureRate, c.MinCalls, c.Window, c.Slow, c.ConsecutiveFailures, c.OpenFor, c.MaxOpenFor, c.MaxRetryAfter,
-		c.Probes, c.Ramp, c.Mode,
+		c.FailureRate, c.MinCalls, c.Window, c.Slow, c.ConsecutiveFailures, c.OpenFor, c.OpenGrowth, c.MaxOpenFor,
+		c.MaxRetryAfter, c.Probes, c.Ramp, c.Mode,
 	}
 }
 
@@ -206,6 +215,7 @@ func (c Config) changes(to Config) (fields []string) {
 		{"slow", c.Slow != to.Slow},
 		{"consecutive_failures", c.ConsecutiveFailures != to.ConsecutiveFailures},
 		{"open_for", c.OpenFor != to.OpenFor},
+		{"open_growth", c.OpenGrowth != to.OpenGrowth},
 		{"max_open_for", c.MaxOpenFor != to.MaxOpenFor},
 		{"max_retry_after", c.MaxRetryAfter != to.MaxRetryAfter},
 		{"probes", c.Probes != to.Probes},

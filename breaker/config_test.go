@@ -18,7 +18,7 @@ func TestZeroConfigIsTheDocumentedOne(t *testing.T) {
 	want := breaker.Config{
 		FailureRate: 0.5, MinCalls: 20, Window: breaker.Window{Time: 10 * time.Second},
 		Slow:    breaker.SlowCalls{Over: 5 * time.Second, Rate: 0.9},
-		OpenFor: 2 * time.Second, MaxOpenFor: 30 * time.Second, MaxRetryAfter: time.Minute,
+		OpenFor: time.Second, OpenGrowth: 1.5, MaxOpenFor: 30 * time.Second, MaxRetryAfter: time.Minute,
 		Probes: breaker.Probes{Calls: 5, Timeout: 10 * time.Second},
 		Ramp:   breaker.Ramp{Start: 0.05, Factor: 5, Step: time.Second}, Mode: seawall.Enforce,
 	}
@@ -89,7 +89,12 @@ func TestConfigRefusesWhatCannotBe(t *testing.T) {
 		{"OpenFor", breaker.Config{OpenFor: 24*time.Hour + 1}},
 		{"OpenFor", breaker.Config{OpenFor: huge}},
 		{"MaxOpenFor", breaker.Config{MaxOpenFor: -1}},
-		{"MaxOpenFor", breaker.Config{MaxOpenFor: 2*time.Second - 1}},
+		{"OpenGrowth", breaker.Config{OpenGrowth: -1}},
+		{"OpenGrowth", breaker.Config{OpenGrowth: math.Nextafter(1, 0)}},
+		{"OpenGrowth", breaker.Config{OpenGrowth: math.Nextafter(10, 11)}},
+		{"OpenGrowth", breaker.Config{OpenGrowth: math.NaN()}},
+		{"OpenGrowth", breaker.Config{OpenGrowth: math.Inf(1)}},
+		{"MaxOpenFor", breaker.Config{MaxOpenFor: time.Second - 1}},
 		{"MaxOpenFor", breaker.Config{MaxOpenFor: 24*time.Hour + 1}},
 		{"MaxOpenFor", breaker.Config{MaxOpenFor: huge}},
 		{"Probes.Calls", breaker.Config{Probes: breaker.Probes{Calls: -1}}},
@@ -153,6 +158,8 @@ func TestConfigAcceptsTheEndsOfItsRanges(t *testing.T) {
 		{Window: breaker.Window{Time: time.Hour}},
 		{OpenFor: time.Millisecond, MaxOpenFor: time.Millisecond},
 		{OpenFor: 24 * time.Hour},
+		{OpenGrowth: 1},
+		{OpenGrowth: 10},
 		{Probes: breaker.Probes{Calls: 1, Timeout: time.Millisecond}},
 		{Probes: breaker.Probes{Calls: 10_000, Timeout: math.MaxInt64}},
 		{Slow: breaker.SlowCalls{Over: time.Millisecond, Rate: 0.000001}},
@@ -183,8 +190,9 @@ func TestConfigGoesThroughJSONAndBack(t *testing.T) {
 		{},
 		newBreaker(breaker.Config{}).Config(),
 		{
-			FailureRate: 0.25, MinCalls: 3, Window: breaker.Window{Calls: 9}, OpenFor: time.Second, MaxOpenFor: time.Minute,
-			Probes: breaker.Probes{Calls: 2, Timeout: time.Hour}, Mode: seawall.Shadow,
+			FailureRate: 0.25, MinCalls: 3, Window: breaker.Window{Calls: 9}, OpenFor: time.Second, OpenGrowth: 3,
+			MaxOpenFor: time.Minute,
+			Probes:     breaker.Probes{Calls: 2, Timeout: time.Hour}, Mode: seawall.Shadow,
 			Slow: breaker.SlowCalls{Over: breaker.NoSlowCalls, Rate: 0.5}, ConsecutiveFailures: 7,
 			MaxRetryAfter: breaker.NoRetryAfter, Ramp: breaker.Ramp{Start: 0.5, Factor: 2, Step: time.Minute},
 		},
@@ -203,7 +211,7 @@ func TestConfigGoesThroughJSONAndBack(t *testing.T) {
 	}
 	text, _ := json.Marshal(breaker.Config{})
 	want := `{"failure_rate":0,"min_calls":0,"window":{"time":0,"calls":0},"slow":{"over":0,"rate":0},` +
-		`"consecutive_failures":0,"open_for":0,"max_open_for":0,"max_retry_after":0,"probes":{"calls":0,"timeout":0},` +
+		`"consecutive_failures":0,"open_for":0,"open_growth":0,"max_open_for":0,"max_retry_after":0,"probes":{"calls":0,"timeout":0},` +
 		`"ramp":{"start":0,"factor":0,"step":0},"mode":"enforce"}`
 	if string(text) != want {
 		t.Errorf("a Config is written as\n%s, want\n%s", text, want)
@@ -217,7 +225,8 @@ func TestConfigsThatDifferAreNotEqual(t *testing.T) {
 		{MinCalls: 21},
 		{Window: breaker.Window{Time: time.Second}},
 		{Window: breaker.Window{Calls: 20}},
-		{OpenFor: time.Second},
+		{OpenFor: 2 * time.Second},
+		{OpenGrowth: 2},
 		{MaxOpenFor: time.Minute},
 		{Probes: breaker.Probes{Calls: 6}},
 		{Probes: breaker.Probes{Timeout: time.Second}},
@@ -245,7 +254,7 @@ func FuzzConfig(f *testing.F) {
 	for _, seed := range []string{
 		`{}`,
 		`{"failure_rate":0.5,"min_calls":20,"window":{"time":1000000000},"open_for":1000000000,"mode":"shadow"}`,
-		`{"failure_rate":1e-6,"min_calls":1,"window":{"calls":1},"open_for":1000000,"max_open_for":86400000000000}`,
+		`{"failure_rate":1e-6,"min_calls":1,"window":{"calls":1},"open_for":1000000,"open_growth":10,"max_open_for":86400000000000}`,
 		`{"slow":{"over":-1,"rate":1},"consecutive_failures":3,"max_retry_after":-1,"ramp":{"start":1}}`,
 		`{"slow":{"over":1000000,"rate":1e-6},"ramp":{"start":0.001,"factor":1.1,"step":1000000},"mode":"forced_closed"}`,
 		`{"probes":{"calls":10000,"timeout":9223372036854775807},"max_retry_after":86400000000000}`,

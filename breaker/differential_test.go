@@ -63,15 +63,16 @@ func reloads(shape breaker.Window) []breaker.Config {
 		all = append(all,
 			breaker.Config{Window: shape, MinCalls: 5, Mode: mode, Slow: second, Probes: breaker.Probes{Calls: 2}},
 			breaker.Config{
-				Window: shape, MinCalls: 3, FailureRate: 0.33, OpenFor: 100 * time.Millisecond, Mode: mode, Slow: off,
-				ConsecutiveFailures: 2, Ramp: breaker.Ramp{Start: 0.3, Factor: 1.5, Step: 10 * time.Millisecond},
+				Window: shape, MinCalls: 3, FailureRate: 0.33, OpenFor: 100 * time.Millisecond, OpenGrowth: 10,
+				Mode: mode, Slow: off, ConsecutiveFailures: 2, Ramp: breaker.Ramp{Start: 0.3, Factor: 1.5, Step: 10 * time.Millisecond},
 			},
 			breaker.Config{
 				Window: shape, MinCalls: 1, FailureRate: 1, Probes: breaker.Probes{Calls: 1}, Mode: mode,
-				Ramp: breaker.Ramp{Start: breaker.NoRamp},
+				OpenGrowth: 1, Ramp: breaker.Ramp{Start: breaker.NoRamp},
 			},
 			breaker.Config{
 				Window: shape, MinCalls: 4, Probes: breaker.Probes{Calls: 9, Timeout: time.Second}, Mode: mode,
+				OpenFor: 2 * time.Second, OpenGrowth: 2,
 				Slow: breaker.SlowCalls{Over: 3 * time.Second, Rate: 0.25}, MaxRetryAfter: breaker.NoRetryAfter,
 			},
 			breaker.Config{Window: breaker.Window{Calls: 4}, Mode: mode, Slow: second, ConsecutiveFailures: 3},

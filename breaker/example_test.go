@@ -31,7 +31,7 @@ func ExampleNew() {
 	fmt.Println("opens at", cfg.FailureRate, "after", cfg.MinCalls, "calls, for", cfg.OpenFor)
 	// Output:
 	// breaker "payments" is closed
-	// opens at 0.25 after 20 calls, for 2s
+	// opens at 0.25 after 20 calls, for 1s
 }
 
 func ExampleBreaker_Do() {

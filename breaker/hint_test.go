@@ -24,10 +24,10 @@ func TestOpenTimeNeverEndsBeforeTheServersRetryAfter(t *testing.T) {
 		{"capped by default", 0, []error{errDown, errDown, errDown, downFor(24 * time.Hour)}, 60 * s},
 		{"capped", 7 * s, []error{errDown, errDown, errDown, downFor(24 * time.Hour)}, 7 * s},
 		{"a far one that has come near", 30 * s, []error{downFor(time.Hour), errDown, errDown, errDown}, 27 * s},
-		{"shorter than the own time", 0, []error{errDown, errDown, errDown, downFor(s)}, 2 * s},
-		{"off", breaker.NoRetryAfter, []error{errDown, errDown, errDown, downFor(20 * s)}, 2 * s},
-		{"an overload is no failure", 0, []error{errOverload, errDown, errDown, errDown, errDown}, 2 * s},
-		{"negative", 0, []error{errDown, errDown, errDown, downFor(-20 * s)}, 2 * s},
+		{"shorter than the own time", 0, []error{errDown, errDown, errDown, downFor(s / 2)}, s},
+		{"off", breaker.NoRetryAfter, []error{errDown, errDown, errDown, downFor(20 * s)}, s},
+		{"an overload is no failure", 0, []error{errOverload, errDown, errDown, errDown, errDown}, s},
+		{"negative", 0, []error{errDown, errDown, errDown, downFor(-20 * s)}, s},
 	} {
 		for _, u := range []float64{0, 0.5, 1} {
 			t.Run(c.name, func(t *testing.T) {
@@ -41,8 +41,8 @@ func TestOpenTimeNeverEndsBeforeTheServersRetryAfter(t *testing.T) {
 						acquire(t, b).Done(err)
 					}
 					least := c.least + time.Duration(u*float64(c.least/5))
-					if c.least == 2*s { // of its own accord: ±20 %
-						least = 1600*time.Millisecond + time.Duration(u*float64(800*time.Millisecond))
+					if c.least == s { // of its own accord: ±20 %
+						least = 800*time.Millisecond + time.Duration(u*float64(400*time.Millisecond))
 					}
 					r := rejection(t, b)
 					if got := b.Stats().Reopen; got != least || r.RetryAfter() != got {
@@ -66,7 +66,7 @@ func TestProbesHintKeepsTheBreakerOpen(t *testing.T) {
 		}
 		waitOpen(t, b)
 		acquire(t, b).Done(errDown)
-		if got := b.Stats().Reopen; got != 6400*time.Millisecond { // the third time: 8 s less 20 %
+		if got := b.Stats().Reopen; got != 1800*time.Millisecond { // the third time: 2.25 s less 20 %
 			t.Errorf("open for %v", got)
 		}
 	})

@@ -375,10 +375,11 @@ func (m *model) open(reason string, in breaker.WindowCounts) {
 	if m.state == breaker.Closed && m.at-m.since >= max(m.cfg.Window.Time, m.cfg.OpenFor) {
 		m.openings = 1
 	}
-	base := m.cfg.OpenFor
-	for range m.openings - 1 {
-		base = min(2*base, m.cfg.MaxOpenFor)
+	grown := float64(m.cfg.OpenFor)
+	for range m.openings - 1 { // no rounding, by the factors of the test
+		grown = min(grown*m.cfg.OpenGrowth, float64(m.cfg.MaxOpenFor))
 	}
+	base := time.Duration(grown)
 	low, high := base-base/5, min(base+base/5, m.cfg.MaxOpenFor)
 	m.openFor = low + (high-low)/2 // the test's random source says 0.5
 	if m.hint > m.at {

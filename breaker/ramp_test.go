@@ -167,7 +167,7 @@ func TestBadStepGoesBackToOpen(t *testing.T) {
 				if last.Reason != c.reason || last.From != breaker.Ramping || last.Calls != int64(calls) {
 					t.Errorf("told of %+v", last)
 				}
-				if last.OpenFor != 4*time.Second { // the second time in a row, without jitter
+				if last.OpenFor != 1500*time.Millisecond { // the second time in a row, without jitter
 					t.Errorf("open for %v", last.OpenFor)
 				}
 			})
@@ -210,7 +210,7 @@ func TestStepThatNeverEndsReopensTheBreaker(t *testing.T) {
 			t.Error("a late end counted, or something waits")
 		}
 		all := told.list()
-		if last := all[len(all)-1]; last.Reason != "ramp_stalled" || last.OpenFor != 4*time.Second {
+		if last := all[len(all)-1]; last.Reason != "ramp_stalled" || last.OpenFor != 1500*time.Millisecond {
 			t.Errorf("told of %+v", last)
 		}
 	})

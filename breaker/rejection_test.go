@@ -18,7 +18,7 @@ func TestBreakerRejectionsExplainThemselves(t *testing.T) {
 		bring  func(t *testing.T, b *breaker.Breaker)
 		text   string
 	}{
-		{seawall.ReasonOpen, func(t *testing.T, b *breaker.Breaker) { trip(t, b) }, `breaker "payments": open, retry in 2s`},
+		{seawall.ReasonOpen, func(t *testing.T, b *breaker.Breaker) { trip(t, b) }, `breaker "payments": open, retry in 1s`},
 		{seawall.ReasonProbing, func(t *testing.T, b *breaker.Breaker) {
 			halfOpen(t, b)
 			for range b.Config().Probes.Calls {

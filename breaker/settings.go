@@ -59,11 +59,8 @@ func (s *settings) trips(in evidence, minCalls int64) string {
 // openFor returns how long the breaker stays open the n-th time in a row; u is uniform in [0, 1). The jitter's range is
 // cut at the maximum, not its result: else every other breaker would probe at exactly the maximum, together.
 func (s *settings) openFor(n int, u float64) time.Duration {
-	d := s.OpenFor
-	for i := 1; i < n && d < s.MaxOpenFor; i++ {
-		d *= 2
-	}
-	d = min(d, s.MaxOpenFor)
+	grown := float64(s.OpenFor) * math.Pow(s.OpenGrowth, float64(n-1))
+	d := time.Duration(min(grown, float64(s.MaxOpenFor))) // compared as floats: grown may be infinite
 	low, high := d-d/5, min(d+d/5, s.MaxOpenFor)
 	return low + time.Duration(u*float64(high-low))
 }

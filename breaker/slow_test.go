@@ -98,16 +98,16 @@ func TestHungCallsAreSeenWithoutTraffic(t *testing.T) {
 				if got := look(b); got != "closed" {
 					t.Errorf("before its time it is %s", got)
 				}
-				time.Sleep(1001 * time.Millisecond)
+				time.Sleep(501 * time.Millisecond)
 				if got := look(b); got != "open" {
 					t.Errorf("it is %s", got)
 				}
-				if got, want := b.Stats().Since, 1001*time.Millisecond-1; got != want {
+				if got, want := b.Stats().Since, 501*time.Millisecond-1; got != want {
 					t.Errorf("open for %v, and the calls were slow %v ago", got, want)
 				}
-				time.Sleep(999*time.Millisecond + 1)
+				time.Sleep(499*time.Millisecond + 1)
 				if got := look(b); got != "half_open" {
-					t.Errorf("after 2 s it is %s", got)
+					t.Errorf("after 1 s it is %s", got)
 				}
 				if got := runtime.NumGoroutine(); got != goroutines {
 					t.Errorf("%d goroutines more", got-goroutines)

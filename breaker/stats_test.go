@@ -126,9 +126,9 @@ func TestEventHoldsTheNumbersThatCausedIt(t *testing.T) {
 		ends(false, false, true, false)
 		const s = time.Second
 		want := []breaker.Event{
-			{Reason: "failure_rate", From: breaker.Closed, To: breaker.Open, Calls: 5, Failures: 3, OpenFor: 2 * s},
+			{Reason: "failure_rate", From: breaker.Closed, To: breaker.Open, Calls: 5, Failures: 3, OpenFor: s},
 			{Reason: "open_time_over", From: breaker.Open, To: breaker.HalfOpen},
-			{Reason: "probes_failed", From: breaker.HalfOpen, To: breaker.Open, Calls: 4, Failures: 3, OpenFor: 4 * s},
+			{Reason: "probes_failed", From: breaker.HalfOpen, To: breaker.Open, Calls: 4, Failures: 3, OpenFor: 3 * s / 2},
 			{Reason: "open_time_over", From: breaker.Open, To: breaker.HalfOpen},
 			{Reason: "probes_succeeded", From: breaker.HalfOpen, To: breaker.Closed, Calls: 4, Failures: 1},
 		}

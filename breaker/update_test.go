@@ -236,13 +236,13 @@ func TestBreakerTellsOfEveryChangeOfItsConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := b.Config()
-	cfg.FailureRate, cfg.OpenFor = 0.25, time.Second
+	cfg.FailureRate, cfg.OpenGrowth = 0.25, 2
 	if err := b.Update(cfg); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
 		`level=WARN msg=seawall.gate.mode_changed kind=breaker name=payments from=enforce to=shadow`,
-		`level=INFO msg=seawall.config.updated kind=breaker name=payments fields="failure_rate open_for"`,
+		`level=INFO msg=seawall.config.updated kind=breaker name=payments fields="failure_rate open_growth"`,
 	} {
 		if strings.Count(text.String(), want) != 1 {
 			t.Errorf("want once %q in\n%s", want, text.String())

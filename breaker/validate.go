@@ -30,6 +30,8 @@ func (c Config) Validate() error {
 		return bad("ConsecutiveFailures", c.ConsecutiveFailures, "0 to 1000000")
 	case c.OpenFor < time.Millisecond || c.OpenFor > longest:
 		return bad("OpenFor", c.OpenFor, "1ms to 24h")
+	case !within(c.OpenGrowth, 1, 10):
+		return bad("OpenGrowth", c.OpenGrowth, "1 to 10")
 	case c.MaxOpenFor < c.OpenFor || c.MaxOpenFor > longest:
 		return bad("MaxOpenFor", given.MaxOpenFor, fmt.Sprintf("OpenFor, which is %v, to 24h", c.OpenFor))
 	case c.MaxRetryAfter != NoRetryAfter && (c.MaxRetryAfter < time.Millisecond || c.MaxRetryAfter > longest):
