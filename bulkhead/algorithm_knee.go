@@ -21,15 +21,15 @@ import (
 //
 // What goes wrong elsewhere is the baseline: measured under load it contains the wait, the limit rises, and the wait with
 // it, without end. Here it is measured only in drains: for some round trips the limit is lowered by a quarter or by two
-// allowances, whichever is more. A baseline that was measured while even that was too much is at most that lowered
-// limit, divided by X, and so lets the limit rest at L − 2a + a: one allowance lower than before. It cannot
-// drift up. Where latency rises gently with concurrency, the rule finds about the point at which a percent more of
-// concurrency still brings more than half a percent of throughput: Kleinrock's point of maximal power.
+// allowances, whichever is more. A baseline that was measured while even that was too much is at most the lowered limit
+// divided by X, and so brings the limit down, by one allowance at least: it cannot drift up. Where latency rises gently
+// with concurrency, the limit comes to rest about where a percent more of concurrency still brings three quarters of a
+// percent of throughput. That is a little below Kleinrock's point of maximal power, where it brings half a percent.
 //
 // A drain comes when the limit is reached, and the latest is longer ago than Remeasure, or the limit has grown by half.
 // When latency departs from the baseline for two windows, so far that it cannot be chance, or the limit has fallen by a
-// quarter, the baseline itself is in doubt: then the limit is lowered to a half or less for the measurement, and the baseline replaced. A
-// service that has become slower keeps its limit this way, and one that has lost workers gets another.
+// quarter, the baseline itself is in doubt: then the limit is lowered to a half or less for the measurement, and the
+// baseline replaced. A service that has become slower keeps its limit this way, and one that has lost workers gets another.
 //
 // Latency is learned from successes alone. Of a window with drops, which are overload outcomes, timeouts and slow
 // failures, the limit falls by their share, though not much below what was served, and at most by half. Where a tenth of
