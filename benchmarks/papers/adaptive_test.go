@@ -205,12 +205,14 @@ func adaptiveQueue(t *testing.T, b *book) {
 		float64(r.LatencyBetween(10*time.Second, length, 0.99))/float64(meanWork))
 }
 
-// settled is how long it takes from a time on until the limit is within bounds on the average of five seconds; the rest
-// of the course if it never is. A limit that is lowered for a moment, for a measurement, is none that has been found.
+// settled is how long it takes from a time on until the limit is within bounds, and then is so on the average of five
+// seconds; the rest of the course if it never is. A limit that is lowered for a moment, for a measurement, is none that
+// has been found.
 func (c *course) settled(from time.Duration, low, high float64) time.Duration {
 	const steady = 5 * time.Second
 	for at := from; at+steady <= c.length; at += courseStep {
-		if mean := average(c.between(at, at+steady)); mean >= low && mean <= high {
+		now, mean := c.between(at, at+courseStep), average(c.between(at, at+steady))
+		if share(now, low, high) == 1 && mean >= low && mean <= high {
 			return at - from
 		}
 	}

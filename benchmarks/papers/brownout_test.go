@@ -121,7 +121,7 @@ func breakersInBrownOut(t *testing.T, b *book) {
 			got := brownOut(seed, c.failing, long, (&microsoft{}).ask)
 			f := fmt.Sprintf("f = %.2f: ", c.failing)
 			b.near(f+"Microsoft's default, a model: availability", microsoftAvailability(c.failing), got.availability, near)
-			b.note(fmt.Sprintf("expected exactly; about %.2f if it always tripped at the 100th call, but it waits for a failure from then on",
+			b.note(fmt.Sprintf("about %.2f if it always tripped at the 100th call, but it waits for a failure from then on",
 				c.published))
 			b.near(f+"Microsoft's default, a model: outage, s", microsoftBreak.Seconds()/(1-c.failing), got.outage, near)
 			b.beside(f+"gobreaker with these numbers: availability", number(brownOut(seed, c.failing, long, gobreakerAsk()).availability), "")
