@@ -100,8 +100,9 @@ func (c *conn) end(r *run) bool {
 		return false
 	}
 	r.hits.Add(1)
+	// Who has read that it is over does not write any more, so what is read comes last.
+	c.out.breakOff(c.errorOf("write", &wireError{r.injected, syscall.ECONNRESET, false}), c.out.lag+1)
 	c.in.breakOff(c.errorOf("read", &wireError{r.injected, syscall.ECONNRESET, false}), c.in.lag+1)
-	c.out.breakOff(c.errorOf("write", &wireError{r.injected, syscall.ECONNRESET, false}), 0)
 	return true
 }
 

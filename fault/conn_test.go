@@ -329,7 +329,8 @@ func TestResetComesExactlyAfterItsBytes(t *testing.T) {
 // isReset checks the errors of a connection that was cut.
 func isReset(t *testing.T, c net.Conn) {
 	t.Helper()
-	for op, do := range map[string]func([]byte) (int, error){"read": c.Read, "write": c.Write} {
+	for i, do := range []func([]byte) (int, error){c.Read, c.Write} {
+		op := []string{"read", "write"}[i]
 		n, err := do(make([]byte, 1))
 		netErr, ok := errors.AsType[*net.OpError](err)
 		if n != 0 || !ok || netErr.Op != op || netErr.Timeout() ||

@@ -60,8 +60,8 @@ type chunk struct {
 // microsecond. What a change does to many connections does not happen in one instant then, and so in virtual time it
 // happens in the same order in every run.
 //
-// A Write does not wait for that. It may hold a mutex of its caller, and in a bubble no time passes while others wait for
-// that.
+// A Write does not wait for that: it may hold a mutex of its caller, and in a bubble no time passes while others wait for
+// that. Until then what it writes is lost, as what is sent to a peer that has crashed.
 func lagOf(number uint64) time.Duration { return time.Duration((number - 1) % 1000) }
 
 // pace is when many connections feel one change.

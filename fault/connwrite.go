@@ -31,6 +31,9 @@ func (c *conn) send(b []byte) (n int, err error) {
 	for {
 		now := mono.Now()
 		switch {
+		case l.broken != nil && l.felt > now:
+			l.mu.Unlock()
+			return n + len(b), nil // into the void
 		case l.shut != nil:
 			defer l.mu.Unlock()
 			return n, l.shut

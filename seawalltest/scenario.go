@@ -126,11 +126,13 @@ func play(ctx context.Context, s Scenario) *Report {
 		r.sample(dep, gauge)
 	}()
 	next := s.Arrivals(rand.New(rand.NewPCG(s.Seed, 2)))
+	last := time.Duration(-1)
 	for i := 0; ; i++ {
 		at, ok := next()
-		if at = unlike(at, i); !ok || at >= s.Duration {
+		if at = max(unlike(at, i), last+1); !ok || at >= s.Duration { // never two in the same instant
 			break
 		}
+		last = at
 		time.Sleep(at - r.now())
 		calls.Go(func() { one(ctx, r, call, s.Patience) })
 	}
