@@ -110,6 +110,72 @@ func TestRefusedAttemptGivesBackWhatItTook(t *testing.T) {
 	})
 }
 
+// T76: a family that forgets a Hedge gives its key a full Cap and a full budget.
+func TestHedgeIsKeptForAMinuteAfterABucketOfItsOwnRefused(t *testing.T) {
+	little, few := seawall.BudgetConfig{Burst: 1, Ratio: 0.000001}, hedge.Cap{Burst: 1, Ratio: 0.000001}
+	shared := func() *seawall.Budget {
+		b := seawall.NewBudget(little)
+		b.Take()
+		return b
+	}
+	for _, c := range []struct {
+		name string
+		cfg  hedge.Config
+		keep bool
+	}{
+		{"the cap", hedge.Config{Cap: few, Funding: hedge.NoBudget}, true},
+		{"its own budget", hedge.Config{BudgetConfig: little}, true},
+		{"a shared budget", hedge.Config{Budget: shared()}, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c.cfg.Delay = 10 * ms
+			h, _ := newHedge(t, c.cfg)
+			expect := func(when string, want bool) {
+				t.Helper()
+				if got := h.Keep(); got != want {
+					t.Errorf("%s: %s Keep is %v", c.name, when, got)
+				}
+			}
+			if c.cfg.Budget == nil {
+				slowly(t, h)
+			}
+			expect("before", false)
+			_ = h.Do(t.Context(), newEnds(end{10*ms + 1, nil}).op)
+			if s := h.Stats(); s.DeniedByCap+s.DeniedByBudget != 1 {
+				t.Fatalf("%s: counted as %+v", c.name, s)
+			}
+			time.Sleep(time.Minute - 2)
+			expect("almost a minute later", c.keep)
+			time.Sleep(time.Nanosecond)
+			expect("a minute later", false)
+			_ = h.Do(t.Context(), newEnds(end{50 * ms, nil}).op)
+			expect("refused again", c.keep)
+		})
+	}
+}
+
+// T76
+func TestFamilyDoesNotFillAnEmptyCapByForgettingIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hosts := seawall.NewGroup(2, func(string) *seawall.Pipeline {
+			h, _ := newHedge(t, hedge.Config{Delay: hedge.OnFailure})
+			return seawall.Chain(h)
+		})
+		attempts := 0
+		for range 30 {
+			_ = hosts.For("down").Do(t.Context(), func(context.Context) error { attempts++; return errDown })
+			if attempts >= 30 {
+				for _, other := range []string{"a", "b", "c", "d"} {
+					_ = hosts.For(other).Do(t.Context(), succeed)
+				}
+			}
+		}
+		if attempts != 40 {
+			t.Errorf("30 calls of a host that is down took %d attempts, want the calls and a burst of 10", attempts)
+		}
+	})
+}
+
 // A listener that panics is logged; one that ends the goroutine ends the call before the attempt.
 func TestListenerThatDoesNotReturnCostsNoToken(t *testing.T) {
 	for _, exit := range []bool{false, true} {

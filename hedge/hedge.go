@@ -109,19 +109,6 @@ func (h *Hedge) Delay() (delay time.Duration, ok bool) {
 	return delay, true
 }
 
-// Traits returns what [seawall.Pipeline.Lint] looks at. The delay of a Hedge that follows latencies is their Min.
-func (h *Hedge) Traits() seawall.Traits {
-	s := h.settings.Load()
-	t := seawall.Traits{Kind: kind, Attempts: s.MaxAttempts, Budget: s.budget}
-	switch {
-	case s.latencies != nil:
-		t.Delay = s.Latency.Min
-	case s.Delay != OnFailure:
-		t.Delay = s.Delay
-	}
-	return t
-}
-
 // Name returns the name, as the registry has it.
 func (h *Hedge) Name() string { return h.name }
 

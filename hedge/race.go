@@ -71,11 +71,15 @@ func (r *race) Started(n int) bool {
 	case !s.cap.Take():
 		r.stopped = true
 		r.hedge.counts.deniedByCap.Add(1)
+		r.hedge.counts.refuse()
 		return false
 	case s.budget != nil && !s.budget.Take():
 		s.cap.Refund()
 		r.stopped = true
 		r.hedge.counts.deniedByBudget.Add(1)
+		if s.Budget == nil {
+			r.hedge.counts.refuse()
+		}
 		return false
 	}
 	r.granted = true

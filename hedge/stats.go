@@ -52,6 +52,8 @@ type counts struct {
 	hedges         atomic.Int64
 	deniedByCap    atomic.Int64
 	deniedByBudget atomic.Int64
+	refusedAt      atomic.Int64 // reading of mono.Now when a bucket of the Hedge's own was last empty; only if refused
+	refused        atomic.Bool
 }
 
 func (c *counts) add(r result) {
