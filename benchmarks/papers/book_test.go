@@ -34,6 +34,8 @@ var experiments = []experiment{
 	{"3.6", "Client-side adaptive throttling (SRE book)", adaptiveThrottling},
 	{"3.7", "Breaker in a brown-out (dotnet/extensions #7686)", breakersInBrownOut},
 	{"3.8", "Adaptive concurrency (Netflix, Envoy)", adaptiveConcurrency},
+	{"3.9", "Consistent shedding (DAGOR, SoCC 2018)", consistentShedding},
+	{"3.9", "Shedding by priority (Netflix 2024)", priorityShedding},
 }
 
 // row is one figure.
