@@ -2,7 +2,7 @@
 // published, what the same model measures here, and whether the two agree. It has tests only.
 //
 //	go test ./benchmarks/papers -v -run Papers                       # one table
-//	go test ./benchmarks/papers -v -run Papers -args -report out     # and the plots, in the folder out
+//	go test ./benchmarks/papers -v -run Papers -args -report "$PWD/out"   # and the plots, in the folder out
 //
 // The laws of waits are held against a fixture, testdata/backoff.csv, which is recorded from the article's formulas and not
 // from our code; -record writes it anew:
