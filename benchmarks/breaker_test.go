@@ -31,6 +31,7 @@ var breakers = []subject{
 			FailureRate: failureRate,
 			MinCalls:    minCalls,
 			Window:      breaker.Window{Time: windowTime},
+			Slow:        breaker.SlowCalls{Over: breaker.NoSlowCalls}, // of which the peers know nothing
 			Registry:    registry(),
 		})
 	}},

@@ -46,6 +46,7 @@ var pipelines = []struct {
 			FailureRate: failureRate,
 			MinCalls:    minCalls,
 			Window:      breaker.Window{Time: windowTime},
+			Slow:        breaker.SlowCalls{Over: breaker.NoSlowCalls}, // of which the peers know nothing
 			Registry:    registry(),
 		}, bulkhead.Config{
 			Limit:    slots,
