@@ -1,13 +1,12 @@
 package degrade
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"math"
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/reconfig"
 )
 
 // BrownoutConfig sets a [Brownout]. A zero field is its default.
@@ -148,28 +147,18 @@ func (c BrownoutConfig) Validate() error {
 
 // Equal reports whether two configurations mean the same: their defaults filled in, their functions and registry left
 // aside.
-func (c BrownoutConfig) Equal(other BrownoutConfig) bool {
-	return c.withDefaults().Mode == other.withDefaults().Mode && len(c.changes(other)) == 0
-}
+func (c BrownoutConfig) Equal(other BrownoutConfig) bool { return len(c.changes(other)) == 0 }
 
-// changes returns the names, as in a file, of the fields, but for the mode, that differ in meaning.
-func (c BrownoutConfig) changes(other BrownoutConfig) (fields []string) {
+// changes returns the names, as in a file, of the fields that differ in meaning.
+func (c BrownoutConfig) changes(other BrownoutConfig) (fields reconfig.Fields) {
 	c, other = c.withDefaults(), other.withDefaults()
-	for _, f := range []struct {
-		name    string
-		differs bool
-	}{
-		{"sheddable", c.Sheddable != other.Sheddable},
-		{"sheddable_plus", c.SheddablePlus != other.SheddablePlus},
-		{"critical", c.Critical != other.Critical},
-		{"interval", c.Interval != other.Interval},
-		{"hold", c.Hold != other.Hold},
-		{"recover", c.Recover != other.Recover},
-	} {
-		if f.differs {
-			fields = append(fields, f.name)
-		}
-	}
+	fields.Add("sheddable", c.Sheddable != other.Sheddable)
+	fields.Add("sheddable_plus", c.SheddablePlus != other.SheddablePlus)
+	fields.Add("critical", c.Critical != other.Critical)
+	fields.Add("interval", c.Interval != other.Interval)
+	fields.Add("hold", c.Hold != other.Hold)
+	fields.Add("recover", c.Recover != other.Recover)
+	fields.Add("mode", c.Mode != other.Mode)
 	return fields
 }
 
@@ -251,10 +240,6 @@ func (b *Brownout) change(edit func(old *brownoutSettings) *brownoutSettings) {
 	b.era.Store(&next)
 	b.mu.Unlock()
 	cfg := next.settings.BrownoutConfig
-	if cfg.Mode != old.Mode {
-		cfg.Registry.Log(context.Background(), slog.LevelWarn, "seawall.gate.mode_changed",
-			slog.String("kind", brownoutKind), slog.String("name", b.name),
-			slog.String("from", old.Mode.String()), slog.String("to", cfg.Mode.String()))
-	}
-	logUpdate(cfg.Registry, brownoutKind, b.name, old.changes(cfg))
+	reconfig.ModeChanged(cfg.Registry, brownoutKind, b.name, old.Mode, cfg.Mode)
+	reconfig.Updated(cfg.Registry, brownoutKind, b.name, old.changes(cfg))
 }

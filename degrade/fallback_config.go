@@ -1,13 +1,11 @@
 package degrade
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/reconfig"
 )
 
 // FallbackConfig sets a [Fallback].
@@ -60,14 +58,10 @@ func (c FallbackConfig) Validate() error {
 func (c FallbackConfig) Equal(other FallbackConfig) bool { return len(c.changes(other)) == 0 }
 
 // changes returns the names, as in a file, of the fields that differ in meaning.
-func (c FallbackConfig) changes(other FallbackConfig) (fields []string) {
+func (c FallbackConfig) changes(other FallbackConfig) (fields reconfig.Fields) {
 	c, other = c.withDefaults(), other.withDefaults()
-	if c.AlwaysExercise != other.AlwaysExercise {
-		fields = append(fields, "always_exercise")
-	}
-	if c.ExerciseLimit != other.ExerciseLimit {
-		fields = append(fields, "exercise_limit")
-	}
+	fields.Add("always_exercise", c.AlwaysExercise != other.AlwaysExercise)
+	fields.Add("exercise_limit", c.ExerciseLimit != other.ExerciseLimit)
 	return fields
 }
 
@@ -87,15 +81,6 @@ func (f *Fallback) Update(cfg FallbackConfig) error {
 	cfg.Registry = old.Registry
 	f.cfg.Store(&cfg)
 	f.mu.Unlock()
-	logUpdate(cfg.Registry, fallbackKind, f.name, old.changes(cfg))
+	reconfig.Updated(cfg.Registry, fallbackKind, f.name, old.changes(cfg))
 	return nil
-}
-
-// logUpdate tells which fields have changed, if any.
-func logUpdate(r *seawall.Registry, kind, name string, fields []string) {
-	if len(fields) == 0 {
-		return
-	}
-	r.Log(context.Background(), slog.LevelInfo, "seawall.config.updated",
-		slog.String("kind", kind), slog.String("name", name), slog.String("fields", strings.Join(fields, " ")))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/reconfig"
 )
 
 // GatherConfig sets a [Gather]. A zero field is its default.
@@ -36,8 +37,12 @@ func (c GatherConfig) Validate() error {
 }
 
 // Equal reports whether two configurations mean the same: their defaults filled in, the registry left aside.
-func (c GatherConfig) Equal(other GatherConfig) bool {
-	return c.withDefaults().Parallel == other.withDefaults().Parallel
+func (c GatherConfig) Equal(other GatherConfig) bool { return len(c.changes(other)) == 0 }
+
+// changes returns the names, as in a file, of the fields that differ in meaning.
+func (c GatherConfig) changes(other GatherConfig) (fields reconfig.Fields) {
+	fields.Add("parallel", c.withDefaults().Parallel != other.withDefaults().Parallel)
+	return fields
 }
 
 // Config returns the configuration in force, defaults filled in.
@@ -55,8 +60,6 @@ func (g *Gather) Update(cfg GatherConfig) error {
 	cfg.Registry = old.Registry
 	g.cfg.Store(&cfg)
 	g.mu.Unlock()
-	if !cfg.Equal(*old) {
-		logUpdate(cfg.Registry, gatherKind, g.name, []string{"parallel"})
-	}
+	reconfig.Updated(cfg.Registry, gatherKind, g.name, old.changes(cfg))
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/keyed"
 )
 
 // view is a policy of a keyed chain in the registry, where those of the keys are not: there may be thousands.
@@ -49,26 +50,21 @@ var noSums = map[string][]string{
 // have been forgotten are no longer in the sums.
 func (v *view) Snapshot() seawall.Snapshot {
 	s := seawall.Snapshot{Kind: v.kind, Name: v.name, Mode: v.mode()}
-	var others []seawall.Snapshot
 	keys := 0
-	for p := range v.policies() {
-		m, ok := p.(seawall.Member)
-		if !ok {
-			continue
-		}
+	for m := range v.members() {
 		keys++
-		of := m.Snapshot()
-		s.Values = sum(s.Values, of.Values, noSums[v.kind])
-		switch k, ok := p.(seawall.Keeper); {
-		case ok && k.Keep() && len(s.Members) < mostMembers:
-			s.Members = append(s.Members, of)
-		case len(others) < mostMembers:
-			others = append(others, of)
-		}
+		s.Values = sum(s.Values, m.Snapshot().Values, noSums[v.kind])
 	}
-	s.Members = append(s.Members, others[:min(len(others), mostMembers-len(s.Members))]...)
 	s.Values = append(s.Values, seawall.Value{Name: "keys", V: float64(keys)})
+	for _, m := range keyed.Foremost(v.members(), mostMembers, mustKeep) {
+		s.Members = append(s.Members, m.Snapshot())
+	}
 	return s
+}
+
+func mustKeep(m seawall.Member) bool {
+	k, ok := m.(seawall.Keeper)
+	return ok && k.Keep()
 }
 
 // mode is the one in the file.
@@ -81,12 +77,14 @@ func (v *view) mode() (mode seawall.Mode) {
 	return mode
 }
 
-// policies returns the policy of each key.
-func (v *view) policies() iter.Seq[seawall.Policy] {
-	return func(yield func(seawall.Policy) bool) {
+// members returns the policy of each key.
+func (v *view) members() iter.Seq[seawall.Member] {
+	return func(yield func(seawall.Member) bool) {
 		for _, c := range v.of.state.Load().members.All() {
-			if m, ok := c.current.Load().roster[v.id]; ok && !yield(m.built.policy()) {
-				return
+			if found, ok := c.current.Load().roster[v.id]; ok {
+				if m, ok := found.built.policy().(seawall.Member); ok && !yield(m) {
+					return
+				}
 			}
 		}
 	}

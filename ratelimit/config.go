@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/reconfig"
 )
 
 // Config sets a [Limiter]. A zero field is its default, but for Rate, which has none. It is data, but for Weight.
@@ -92,19 +93,14 @@ func (c Config) Validate() error {
 func (c Config) Equal(other Config) bool { return len(c.changes(other)) == 0 }
 
 // changes returns the names, as in a file, of the fields that differ in meaning.
-func (c Config) changes(other Config) (fields []string) {
+func (c Config) changes(other Config) (fields reconfig.Fields) {
 	c, other = c.withDefaults(), other.withDefaults()
-	differs := func(field string, d bool) {
-		if d {
-			fields = append(fields, field)
-		}
-	}
-	differs("rate", c.Rate != other.Rate)
-	differs("burst", c.Burst != other.Burst)
-	differs("max_wait", c.MaxWait != other.MaxWait)
-	differs("max_waiting", c.MaxWaiting != other.MaxWaiting)
-	differs("weight", (c.Weight == nil) != (other.Weight == nil))
-	differs("mode", c.Mode != other.Mode)
+	fields.Add("rate", c.Rate != other.Rate)
+	fields.Add("burst", c.Burst != other.Burst)
+	fields.Add("max_wait", c.MaxWait != other.MaxWait)
+	fields.Add("max_waiting", c.MaxWaiting != other.MaxWaiting)
+	fields.Add("weight", (c.Weight == nil) != (other.Weight == nil))
+	fields.Add("mode", c.Mode != other.Mode)
 	return fields
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/reconfig"
 )
 
 // GroupConfig sets a [Group]. A zero field is its default. It is data, but for the functions.
@@ -53,16 +54,12 @@ func (c GroupConfig[K]) Validate() error {
 func (c GroupConfig[K]) Equal(other GroupConfig[K]) bool { return len(c.changes(other)) == 0 }
 
 // changes returns the names, as in a file, of the fields that differ in meaning.
-func (c GroupConfig[K]) changes(other GroupConfig[K]) (fields []string) {
+func (c GroupConfig[K]) changes(other GroupConfig[K]) (fields reconfig.Fields) {
 	c, other = c.withDefaults(), other.withDefaults()
 	for _, field := range c.Limiter.changes(other.Limiter) {
-		fields = append(fields, "limiter."+field)
+		fields.Add("limiter."+field, true)
 	}
-	if c.MaxKeys != other.MaxKeys {
-		fields = append(fields, "max_keys")
-	}
-	if (c.Label == nil) != (other.Label == nil) {
-		fields = append(fields, "label")
-	}
+	fields.Add("max_keys", c.MaxKeys != other.MaxKeys)
+	fields.Add("label", (c.Label == nil) != (other.Label == nil))
 	return fields
 }

@@ -1,7 +1,10 @@
 package ratelimit
 
 import (
+	"slices"
+
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/keyed"
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
@@ -70,16 +73,6 @@ func (g *Group[K]) foremost() []*entry[K] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := mono.Now()
-	var busy, idle []*entry[K]
-	for _, e := range g.entries {
-		switch {
-		case len(busy) == maxMembers:
-			return busy
-		case e.limiter.idleAt(now) > now:
-			busy = append(busy, e)
-		case len(idle) < maxMembers:
-			idle = append(idle, e)
-		}
-	}
-	return append(busy, idle[:min(len(idle), maxMembers-len(busy))]...)
+	inUse := func(e *entry[K]) bool { return e.limiter.idleAt(now) > now }
+	return keyed.Foremost(slices.Values(g.entries), maxMembers, inUse)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/mono"
+	"github.com/seawall-go/seawall/internal/reconfig"
 )
 
 // Config returns the configuration that is in force, with its defaults filled in.
@@ -47,5 +48,6 @@ func (g *Group[K]) change(edit func(GroupConfig[K]) GroupConfig[K]) {
 		e.idleAt = now // at another rate it may be idle sooner; a heap of equals is in order
 	}
 	g.mu.Unlock()
-	logChange(g.registry, kind, g.name, old.Limiter.Mode, s.Limiter.Mode, old.changes(s.GroupConfig))
+	reconfig.ModeChanged(g.registry, kind, g.name, old.Limiter.Mode, s.Limiter.Mode)
+	reconfig.Updated(g.registry, kind, g.name, old.changes(s.GroupConfig))
 }

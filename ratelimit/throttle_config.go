@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/reconfig"
 )
 
 // ThrottleConfig sets a [Throttle]. A zero field is its default. It is data, but for Classify.
@@ -128,19 +129,14 @@ func (c ThrottleConfig) Validate() error {
 func (c ThrottleConfig) Equal(other ThrottleConfig) bool { return len(c.changes(other)) == 0 }
 
 // changes returns the names, as in a file, of the fields that differ in meaning.
-func (c ThrottleConfig) changes(other ThrottleConfig) (fields []string) {
+func (c ThrottleConfig) changes(other ThrottleConfig) (fields reconfig.Fields) {
 	c, other = c.withDefaults(), other.withDefaults()
-	differs := func(field string, d bool) {
-		if d {
-			fields = append(fields, field)
-		}
-	}
-	differs("k", c.K != other.K)
-	differs("window", c.Window != other.Window)
-	differs("min_requests", c.MinRequests != other.MinRequests)
-	differs("max_reject", c.MaxReject != other.MaxReject)
-	differs("evidence", c.Evidence != other.Evidence)
-	differs("classify", (c.Classify == nil) != (other.Classify == nil))
-	differs("mode", c.Mode != other.Mode)
+	fields.Add("k", c.K != other.K)
+	fields.Add("window", c.Window != other.Window)
+	fields.Add("min_requests", c.MinRequests != other.MinRequests)
+	fields.Add("max_reject", c.MaxReject != other.MaxReject)
+	fields.Add("evidence", c.Evidence != other.Evidence)
+	fields.Add("classify", (c.Classify == nil) != (other.Classify == nil))
+	fields.Add("mode", c.Mode != other.Mode)
 	return fields
 }

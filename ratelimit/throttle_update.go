@@ -5,6 +5,7 @@ import (
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/mono"
+	"github.com/seawall-go/seawall/internal/reconfig"
 )
 
 // Config returns the configuration that is in force, with its defaults filled in.
@@ -54,5 +55,6 @@ func (t *Throttle) change(edit func(*throttleSettings)) {
 	}
 	t.settings.Store(&s)
 	t.mu.Unlock()
-	logChange(t.registry, throttleKind, t.name, old.Mode, s.Mode, old.changes(s.ThrottleConfig))
+	reconfig.ModeChanged(t.registry, throttleKind, t.name, old.Mode, s.Mode)
+	reconfig.Updated(t.registry, throttleKind, t.name, old.changes(s.ThrottleConfig))
 }

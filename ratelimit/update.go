@@ -1,14 +1,10 @@
 package ratelimit
 
 import (
-	"context"
-	"log/slog"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/mono"
+	"github.com/seawall-go/seawall/internal/reconfig"
 )
 
 // Config returns the configuration that is in force, with its defaults filled in.
@@ -39,7 +35,8 @@ func (l *Limiter) change(edit func(Config) Config) {
 	s := &settings{cfg}
 	l.adoptLocked(s, mono.Now())
 	l.mu.Unlock()
-	logChange(l.registry, kind, l.name, old.Mode, cfg.Mode, old.changes(cfg))
+	reconfig.ModeChanged(l.registry, kind, l.name, old.Mode, cfg.Mode)
+	reconfig.Updated(l.registry, kind, l.name, old.changes(cfg))
 }
 
 // adopt takes over the settings of a group.
@@ -56,19 +53,4 @@ func (l *Limiter) adoptLocked(s *settings, now time.Duration) {
 		l.changed = l.latest
 	}
 	l.resettleLocked(s, now)
-}
-
-// logChange logs the fields that have changed, but for the mode, which has an event of its own.
-func logChange(r *seawall.Registry, kind, name string, from, to seawall.Mode, fields []string) {
-	log := func(level slog.Level, event string, attrs ...slog.Attr) {
-		attrs = append([]slog.Attr{slog.String("kind", kind), slog.String("name", name)}, attrs...)
-		r.Log(context.Background(), level, event, attrs...)
-	}
-	if from != to {
-		log(slog.LevelWarn, "seawall.gate.mode_changed", slog.String("from", from.String()), slog.String("to", to.String()))
-	}
-	fields = slices.DeleteFunc(fields, func(f string) bool { return f == "mode" || f == "limiter.mode" })
-	if len(fields) > 0 {
-		log(slog.LevelInfo, "seawall.config.updated", slog.String("fields", strings.Join(fields, " ")))
-	}
 }
