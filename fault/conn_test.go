@@ -158,8 +158,14 @@ func TestStallHoldsBytesBackAndLosesNone(t *testing.T) {
 		got := send(t, peer, c, 8, 500*time.Millisecond)
 		healed := 2900 * time.Millisecond
 		want := []arrival{
-			{"0", 0}, {"1", 500 * time.Millisecond}, {"2", healed}, {"3", healed}, {"4", healed}, {"5", healed},
-			{"6", 3 * time.Second}, {"7", 3500 * time.Millisecond},
+			{"0", 0},
+			{"1", 500 * time.Millisecond},
+			{"2", healed},
+			{"3", healed},
+			{"4", healed},
+			{"5", healed},
+			{"6", 3 * time.Second},
+			{"7", 3500 * time.Millisecond},
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%v", got)
@@ -538,7 +544,7 @@ func TestClosedConnectionDoesNotWaitForItsPeerForEver(t *testing.T) {
 		mustWrite(t, c, "nobody reads this")
 		_ = c.Close()
 		time.Sleep(7 * time.Second)
-		if n, err := peer.Read(make([]byte, 9)); err != io.EOF {
+		if n, err := peer.Read(make([]byte, 9)); !errors.Is(err, io.EOF) {
 			t.Errorf("it is still open: %d, %v", n, err)
 		}
 	})
@@ -606,7 +612,7 @@ func TestLatencyHoldsTheEndBackAsWell(t *testing.T) {
 		if string(got) != "end" || err != nil || time.Since(start) != 100*time.Millisecond {
 			t.Errorf("%q, %v after %v", got, err, time.Since(start))
 		}
-		if n, err := c.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 			t.Errorf("behind the end: %d, %v", n, err)
 		}
 	})

@@ -175,7 +175,7 @@ func (l *lane) seed(c chunk) uint64 {
 }
 
 // takeLocked takes what nextLocked has let go at a time. worn is the fault that cuts the connection behind these bytes.
-func (l *lane) takeLocked(at time.Duration, n int) (data []byte, end error, worn *run) {
+func (l *lane) takeLocked(at time.Duration, n int) (data []byte, worn *run, end error) {
 	first := &l.queue[0]
 	data, first.data = first.data[:n:n], first.data[n:]
 	l.size -= n
@@ -193,7 +193,7 @@ func (l *lane) takeLocked(at time.Duration, n int) (data []byte, end error, worn
 		l.queue = l.queue[1:]
 	}
 	l.changedLocked()
-	return data, end, worn
+	return data, worn, end
 }
 
 // changedLocked wakes all who wait, and settles how bytes go from now on.

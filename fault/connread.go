@@ -59,7 +59,7 @@ func (c *conn) receive(b []byte) (int, error) {
 			l.mu.Unlock()
 			return 0, nil
 		case at <= now:
-			data, end, worn := l.takeLocked(at, n)
+			data, worn, end := l.takeLocked(at, n)
 			l.mu.Unlock()
 			copy(b, data)
 			if worn != nil && c.end(worn) {

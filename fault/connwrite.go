@@ -77,7 +77,7 @@ func (c *conn) move() {
 			l.waitLocked(at)
 			continue
 		}
-		data, end, worn := l.takeLocked(at, n)
+		data, worn, end := l.takeLocked(at, n)
 		if l.closing {
 			_ = c.inner.SetWriteDeadline(time.Now().Add(linger))
 		}

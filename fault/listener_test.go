@@ -80,7 +80,7 @@ func TestListenerDoesNotReturnWhatIsDown(t *testing.T) {
 		mustRead(t, c, "late")
 		_ = c.Close()
 		for _, peer := range peers {
-			if _, err := peer.Read(make([]byte, 1)); err != io.EOF {
+			if _, err := peer.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 				t.Errorf("it is open: %v", err)
 			}
 		}

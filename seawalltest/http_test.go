@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -43,8 +44,12 @@ func bothEnds(http2 bool) seawalltest.HTTPConfig {
 
 // troubled is a minute at 100 calls a second with each kind of fault once.
 func troubled(http2 bool) seawalltest.Scenario {
+	perSecond := 100.0
+	if raceEnabled { // which is slow
+		perSecond = 30
+	}
 	return seawalltest.Scenario{
-		Arrivals:   seawalltest.Poisson(seawalltest.Constant(100)),
+		Arrivals:   seawalltest.Poisson(seawalltest.Constant(perSecond)),
 		Client:     seawalltest.HTTP(bothEnds(http2)),
 		Dependency: seawalltest.Dependency{Workers: 30, Service: seawalltest.Exponential(50 * time.Millisecond)},
 		Network: seawalltest.NetworkConfig{
@@ -109,7 +114,11 @@ func TestHTTPRecoversFromFaultsOfTheNetwork(t *testing.T) {
 func TestHTTPWithTheSameSeedGivesTheSameTotals(t *testing.T) {
 	protocols(t, func(t *testing.T, http2 bool) {
 		first := seawalltest.Run(t, troubled(http2))
-		for range 3 {
+		runs := 3
+		if raceEnabled {
+			runs = 1
+		}
+		for range runs {
 			if again := seawalltest.Run(t, troubled(http2)); again.Totals != first.Totals {
 				t.Errorf("%+v\n%+v", again.Totals, first.Totals)
 			}
@@ -166,11 +175,14 @@ func TestHTTPAnswersSayWhatTheDependencySays(t *testing.T) {
 				answers.base = base
 				return &http.Client{Transport: &answers}
 			}}
+			var mu sync.Mutex
 			var last error
 			client := func(env *seawalltest.Env) func(context.Context) error {
 				call := seawalltest.HTTP(cfg)(env)
 				return func(ctx context.Context) error {
 					err := call(ctx)
+					mu.Lock()
+					defer mu.Unlock()
 					if ctx.Err() == nil {
 						last = err
 					}
@@ -294,7 +306,7 @@ func TestHTTPLeavesNothingBehind(t *testing.T) {
 
 func TestCleanupsRunLastFirstWhenAllCallsHaveEnded(t *testing.T) {
 	var order []string
-	calls := 0
+	var calls atomic.Int64
 	seawalltest.Run(t, seawalltest.Scenario{
 		Arrivals: seawalltest.Even(seawalltest.Constant(1)), Duration: 3 * time.Second,
 		Client: func(env *seawalltest.Env) func(context.Context) error {
@@ -302,15 +314,15 @@ func TestCleanupsRunLastFirstWhenAllCallsHaveEnded(t *testing.T) {
 			go func() { <-end }()
 			env.Cleanup(func() {
 				close(end)
-				order = append(order, fmt.Sprint("first, calls under way ", calls))
+				order = append(order, fmt.Sprint("first, calls under way ", calls.Load()))
 				if _, err := env.Network.Listen("still open"); err != nil {
 					t.Error(err)
 				}
 			})
 			env.Cleanup(func() { order = append(order, "second") })
 			return func(ctx context.Context) error {
-				calls++
-				defer func() { calls-- }()
+				calls.Add(1)
+				defer calls.Add(-1)
 				<-ctx.Done()
 				return ctx.Err()
 			}

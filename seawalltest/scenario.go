@@ -115,7 +115,7 @@ func play(ctx context.Context, s Scenario) *Report {
 			return request(ctx)
 		},
 	}
-	defer env.Network.Close()
+	defer func() { _ = env.Network.Close() }()
 	defer env.cleanup()
 	call := s.Client(env)
 
