@@ -123,8 +123,75 @@ func TestPanicOfTheClassifierIsTheCallersAndCostsNothing(t *testing.T) {
 	})
 }
 
-// T5, in real time for the race detector's sake: a hedge around a retry, and a retry around a hedge, share nothing but their own state: no call sees the attempts of
-// another. Their products are as large as they must be.
+// T42: whichever way a call ends, it leaves no goroutine, no timer and no context of its own on one that lives on.
+func TestCallsLeaveNothingBehindOnALongLivedContext(t *testing.T) {
+	parent, end := context.WithCancel(t.Context())
+	defer end()
+	free := hedge.Config{Delay: time.Hour, Funding: hedge.NoBudget, Cap: hedge.Cap{Ratio: 9, Burst: 1000}}
+	late, _ := newHedge(t, free) // its timers would run for an hour
+	free.Delay = hedge.OnFailure
+	early, _ := newHedge(t, free)
+	free.Delay = time.Microsecond
+	raced, _ := newHedge(t, free)
+	waits := func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	exits := []func(){
+		func() { _ = late.Do(parent, succeed) },
+		func() { _ = late.Do(parent, func(context.Context) error { return errDown }) },
+		func() { _ = early.Do(parent, func(context.Context) error { return errDown }) },
+		func() { // the loser ends by its context
+			_ = raced.Do(parent, func(ctx context.Context) error {
+				if seawall.Attempt(ctx) == 2 {
+					return nil
+				}
+				return waits(ctx)
+			})
+		},
+		func() { // the caller leaves
+			ctx, cancel := context.WithCancel(parent)
+			defer cancel()
+			_ = late.Do(ctx, func(ctx context.Context) error {
+				cancel()
+				return waits(ctx)
+			})
+		},
+		func() {
+			defer func() { _ = recover() }()
+			_ = late.Do(parent, func(context.Context) error { panic("op") })
+		},
+	}
+	heap := func() uint64 {
+		var m runtime.MemStats
+		for range 3 {
+			runtime.GC()
+		}
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	calls := func(n int) {
+		for i := range n {
+			exits[i%len(exits)]()
+		}
+	}
+	calls(1000)
+	before := heap()
+	total := 60_000
+	if testing.Short() || raceEnabled {
+		total = 12_000
+	}
+	calls(total)
+	if after := heap(); after > before+256<<10 {
+		t.Errorf("the heap has grown from %d to %d bytes in %d calls", before, after, total)
+	}
+	if s := raced.Stats(); s.Hedge == 0 {
+		t.Errorf("nothing was raced: %+v", s)
+	}
+}
+
+// T5, in real time for the race detector's sake: a hedge around a retry, and a retry around a hedge, share nothing but
+// their own state: no call sees the attempts of another. Their products are as large as they must be.
 func TestHedgeAndRetryCompose(t *testing.T) {
 	newRetry := func() *retry.Retry {
 		return retry.New("test", retry.Config{

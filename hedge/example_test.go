@@ -118,3 +118,27 @@ func ExampleHedge_Update() {
 	fmt.Println(search.Update(cfg))
 	// Output: hedge: Config.MaxAttempts is 100, want 1 to 10
 }
+
+// Delay is when a call that starts now would get its second attempt.
+func ExampleHedge_Delay() {
+	fixed := hedge.New("suggest", hedge.Config{Delay: 20 * time.Millisecond})
+	fmt.Println(fixed.Delay())
+
+	never := hedge.New("suggest.on_failure", hedge.Config{Delay: hedge.OnFailure})
+	fmt.Println(never.Delay())
+	// Output:
+	// 20ms true
+	// 0s false
+}
+
+// Attempts divided by Calls is what the Hedge makes of the load.
+func ExampleHedge_Stats() {
+	lookup := hedge.New("lookup", hedge.Config{Delay: 20 * time.Millisecond})
+
+	_, _ = seawall.Call(context.Background(), lookup, ask)
+	_ = lookup.Do(context.Background(), func(context.Context) error { return nil })
+
+	s := lookup.Stats()
+	fmt.Println(s.Attempts, "attempts for", s.Calls(), "calls,", s.Hedge, "of which a later attempt won")
+	// Output: 3 attempts for 2 calls, 1 of which a later attempt won
+}

@@ -101,3 +101,26 @@ func ExampleConfig_adaptive() {
 	// 2s
 	// 2 10ms
 }
+
+// Limit is what a call that starts now would have.
+func ExampleTimeout_Limit() {
+	limit := timeout.New("invoice", timeout.Config{Limit: 500 * time.Millisecond})
+	fmt.Println(limit.Limit())
+
+	_ = limit.Update(timeout.Config{Limit: timeout.Off})
+	fmt.Println(limit.Limit() == timeout.Off)
+	// Output:
+	// 500ms
+	// true
+}
+
+func ExampleTimeout_Stats() {
+	limit := timeout.New("avatar", timeout.Config{Limit: 10 * time.Millisecond})
+
+	_, _ = seawall.Call(context.Background(), limit, slow)
+	_ = limit.Do(context.Background(), func(context.Context) error { return nil })
+
+	s := limit.Stats()
+	fmt.Println(s.Expired, "of", s.Calls(), "calls took too long")
+	// Output: 1 of 2 calls took too long
+}
