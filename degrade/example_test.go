@@ -202,6 +202,39 @@ func ExampleSection() {
 	// false [title]
 }
 
+func ExampleSectionOf_Optional() {
+	page := degrade.NewGather("page.optional", degrade.GatherConfig{Registry: silent()})
+	ads := "none"
+	report, err := page.Do(context.Background(),
+		degrade.Section("ads", nil, &ads, func(context.Context) (string, error) { return "", errors.New("down") }).Optional())
+	fmt.Println(ads, err, report.Names(degrade.Missing))
+	// Output: none <nil> [ads]
+}
+
+func ExampleSectionOf_Or() {
+	page := degrade.NewGather("page.or", degrade.GatherConfig{Registry: silent()})
+	var price string
+	report, err := page.Do(context.Background(),
+		degrade.Section("price", nil, &price, func(context.Context) (string, error) { return "", errors.New("down") }).
+			Or(func(_ context.Context, err error) (string, error) {
+				return "from 5.00, as the exact one is " + err.Error(), nil
+			}))
+	fmt.Println(price, err, report)
+	// Output: from 5.00, as the exact one is down <nil> price degraded
+}
+
+func ExampleSectionOf_OrStale() {
+	page := degrade.NewGather("page.stale", degrade.GatherConfig{Registry: silent()})
+	lastPrice := func(context.Context, error) (string, time.Duration, error) { return "9.80", time.Minute, nil }
+	var price string
+	report, err := page.Do(context.Background(),
+		degrade.Section("price", nil, &price, func(context.Context) (string, error) { return "", errors.New("down") }).
+			OrStale(lastPrice))
+	s, _ := report.Section("price")
+	fmt.Println(price, err, s.State, s.Age)
+	// Output: 9.80 <nil> stale 1m0s
+}
+
 func ExampleGather_Update() {
 	page := degrade.NewGather("page.updated", degrade.GatherConfig{Registry: silent()})
 	fmt.Println(page.Update(degrade.GatherConfig{Parallel: 4}), page.Config().Parallel)
@@ -270,6 +303,19 @@ func ExampleBrownout_SetLevel() {
 	// full to without_sheddable_plus by manual
 	// <nil>
 	// without_sheddable_plus
+}
+
+func ExampleBrownout_Auto() {
+	page := degrade.NewBrownout("page.auto", degrade.BrownoutConfig{
+		Signal: func() float64 { return 0.1 }, Registry: silent(),
+	})
+	_ = page.SetLevel(degrade.WithoutSheddable)
+	fmt.Println(page.Level(), page.Stats().Manual)
+	page.Auto() // from here on the signal decides, when the level has been held for the time of Recover
+	fmt.Println(page.Level(), page.Stats().Manual)
+	// Output:
+	// without_sheddable true
+	// without_sheddable false
 }
 
 func ExampleBrownout_SetMode() {

@@ -62,6 +62,47 @@ func ExampleLoadFS() {
 	// Output: [search] timeout "search"
 }
 
+func ExampleParse() {
+	set, err := policyfile.Parse([]byte("chains: {search: [retry: {max_attempts: 2}, breaker]}"), policyfile.Options{Registry: silent()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(set.Chain("search"))
+	// Output: retry "search" → breaker "search"
+}
+
+func ExampleChain_Do() {
+	set, err := policyfile.Parse([]byte("chains: {search: [timeout: {limit: 1s}]}"), policyfile.Options{Registry: silent()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	search := set.Chain("search")
+	fmt.Println(search.Do(context.Background(), func(ctx context.Context) error {
+		_, limited := ctx.Deadline()
+		fmt.Println("limited:", limited)
+		return nil
+	}))
+	// Output:
+	// limited: true
+	// <nil>
+}
+
+func ExampleReference() {
+	var text strings.Builder
+	if err := policyfile.Reference(&text); err != nil {
+		fmt.Println(err)
+	}
+	_, section, _ := strings.Cut(text.String(), "ratelimit\n")
+	for _, line := range strings.Split(section, "\n")[:2] {
+		fmt.Println(strings.Join(strings.Fields(line), " "))
+	}
+	// Output:
+	// name the chain's name text
+	// rate required 0.00001 to 1000000000 per second, or unlimited; it has no default
+}
+
 // All that is wrong is told at once.
 func ExampleError() {
 	_, err := policyfile.LoadFS(fstest.MapFS{"policies.yaml": {Data: []byte(`chains:

@@ -29,7 +29,8 @@ type Config struct {
 	Mode seawall.Mode `json:"mode" yaml:"mode"`
 
 	// Weight says how many tokens a call takes. Default nil: one each. What is below 1 counts as 1. A call that weighs
-	// more than Burst can never be served, and is rejected without a retry-after. It runs under no lock, once for a call.
+	// more than Burst can never be served, and is rejected without a retry-after. It runs under no lock, once for
+	// a call, and again if an Update comes between.
 	Weight func(ctx context.Context) int `json:"-" yaml:"-"`
 	// Registry is where the limiter enters itself, and where its events are logged. Default
 	// [seawall.DefaultRegistry]. An Update does not change it.

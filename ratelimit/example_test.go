@@ -170,6 +170,34 @@ func ExampleGroup_For() {
 	// Output: <nil> 1
 }
 
+func ExampleGroup_Do() {
+	tenants := ratelimit.NewGroup("tenants", ratelimit.GroupConfig[string]{
+		Limiter:  ratelimit.Config{Rate: 0.001, Burst: 1},
+		Registry: &seawall.Registry{},
+	})
+	for range 2 {
+		err := tenants.Do(context.Background(), "acme", find)
+		if rejection, ok := errors.AsType[*seawall.RejectedError](err); ok {
+			fmt.Println(rejection.Reason, "until", rejection.RetryAfter().Round(time.Second), "from now") // HTTP 429 with Retry-After
+		}
+	}
+	// Output: limited until 16m40s from now
+}
+
+func ExampleGroup_Update() {
+	tenants := ratelimit.NewGroup("tenants", ratelimit.GroupConfig[string]{
+		Limiter: ratelimit.Config{Rate: 10}, Registry: quietRegistry(),
+	})
+	cfg := tenants.Config()
+	cfg.Limiter.Rate = 50 // for all tenants
+	fmt.Println(tenants.Update(cfg))
+	cfg.MaxKeys = -1
+	fmt.Println(tenants.Update(cfg))
+	// Output:
+	// <nil>
+	// ratelimit: GroupConfig.MaxKeys is -1, want 1 to 10000000
+}
+
 func ExampleGroup_Acquire() {
 	ctx := context.Background()
 	sessions := ratelimit.NewGroup("sessions", ratelimit.GroupConfig[int]{
@@ -215,4 +243,20 @@ func ExampleThrottle_Acquire() {
 	permit.Done(overloaded{}) // how the call ended
 	fmt.Println(search.Stats().Requests, "requests,", search.Stats().Accepts, "accepted")
 	// Output: 1 requests, 0 accepted
+}
+
+func ExampleThrottle_Update() {
+	search := ratelimit.NewThrottle("search", ratelimit.ThrottleConfig{Registry: quietRegistry()})
+	fmt.Println(search.Update(ratelimit.ThrottleConfig{K: 1.5}), search.Config().K)
+	fmt.Println(search.Update(ratelimit.ThrottleConfig{K: 0.5}))
+	// Output:
+	// <nil> 1.5
+	// ratelimit: ThrottleConfig.K is 0.5, want 1.1 to 10
+}
+
+func ExampleThrottle_SetMode() {
+	search := ratelimit.NewThrottle("search", ratelimit.ThrottleConfig{Registry: quietRegistry()})
+	_ = search.SetMode(seawall.ForcedOpen) // nothing is to reach the search now
+	fmt.Println(search.Do(context.Background(), find))
+	// Output: throttle "search": forced
 }
