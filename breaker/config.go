@@ -112,7 +112,7 @@ type Ramp struct {
 	// 5, which makes steps of 5 % and 25 %; 1.1 to 1000. Large steps ask the dependency for more than was tried.
 	Factor float64 `json:"factor" yaml:"factor"`
 	// Step is how long a step takes at the least. It also waits until one of its calls has ended, unless there was
-	// none. Default 1 s; 1 ms to 1 h. A step that is shorter than a call judges nothing.
+	// none. Default 500 ms; 1 ms to 1 h. A step that is shorter than a call judges nothing.
 	Step time.Duration `json:"step" yaml:"step"`
 }
 
@@ -169,7 +169,7 @@ func (c Config) withDefaults() Config {
 		c.Ramp.Factor = 5
 	}
 	if c.Ramp.Step == 0 {
-		c.Ramp.Step = time.Second
+		c.Ramp.Step = 500 * time.Millisecond
 	}
 	return c
 }

@@ -20,7 +20,7 @@ func TestZeroConfigIsTheDocumentedOne(t *testing.T) {
 		Slow:    breaker.SlowCalls{Over: 5 * time.Second, Rate: 0.9},
 		OpenFor: time.Second, OpenGrowth: 1.5, MaxOpenFor: 30 * time.Second, MaxRetryAfter: time.Minute,
 		Probes: breaker.Probes{Calls: 5, Timeout: 10 * time.Second},
-		Ramp:   breaker.Ramp{Start: 0.05, Factor: 5, Step: time.Second}, Mode: seawall.Enforce,
+		Ramp:   breaker.Ramp{Start: 0.05, Factor: 5, Step: 500 * time.Millisecond}, Mode: seawall.Enforce,
 	}
 	bare := got
 	bare.Classify, bare.Registry = nil, nil

@@ -1,6 +1,7 @@
 package breaker_test
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -16,10 +17,10 @@ import (
 	"github.com/seawall-go/seawall/breaker"
 )
 
-// ramping makes a breaker in a bubble with the default ramp, and brings it there.
+// ramping makes a breaker in a bubble with the default ramp, but steps of a second, and brings it there.
 func ramping(t *testing.T, cfg breaker.Config) *breaker.Breaker {
 	t.Helper()
-	cfg.Ramp = breaker.Ramp{Start: 0.05, Factor: cfg.Ramp.Factor, Step: cfg.Ramp.Step}
+	cfg.Ramp = breaker.Ramp{Start: 0.05, Factor: cfg.Ramp.Factor, Step: cmp.Or(cfg.Ramp.Step, time.Second)}
 	b := newBreaker(cfg)
 	b.SetRandom(func() float64 { return 0.5 })
 	bring(t, b, breaker.Ramping)
@@ -213,6 +214,28 @@ func TestStepThatNeverEndsReopensTheBreaker(t *testing.T) {
 		if last := all[len(all)-1]; last.Reason != "ramp_stalled" || last.OpenFor != 1500*time.Millisecond {
 			t.Errorf("told of %+v", last)
 		}
+	})
+}
+
+// T47: a call that was held up too long to be let in is not what a step waits for, and its place goes to the next one.
+func TestStepDoesNotWaitForACallThatWasHeldUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := ramping(t, breaker.Config{})
+		for range 100 {
+			if b.AskLate(time.Hour) {
+				t.Fatal("admitted at a time before the breaker was ramping")
+			}
+		}
+		time.Sleep(2 * time.Second) // nothing was let in: two steps pass
+		wantState(t, b, breaker.Closed)
+		if s := b.Stats(); s.Entered.Open != 1 {
+			t.Errorf("it has stalled: %+v", s)
+		}
+
+		b = ramping(t, breaker.Config{})
+		_ = b.AskLate(time.Hour)
+		acquire(t, b).Done(nil)
+		reject(t, b)
 	})
 }
 
