@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -165,6 +166,28 @@ func TestAttemptThatCannotStartBeforeTheDeadlineIsNotWaitedFor(t *testing.T) {
 			}
 			if s := h.Stats(); s.Failed != 1 || s.Calls() != 1 {
 				t.Errorf("%v: counted as %+v", deadline, s)
+			}
+		})
+	}
+}
+
+// lateContext has a deadline, and a timer that is late.
+type lateContext struct {
+	context.Context
+	deadline time.Time
+}
+
+func (c *lateContext) Deadline() (time.Time, bool) { return c.deadline, true }
+
+// A connection knew the deadline before the context did, and a second attempt began for a call whose time was up.
+func TestFailureAtTheDeadlineStartsNoAttemptBeforeTheTimerFires(t *testing.T) {
+	for left, want := range map[time.Duration]int64{ms - 1: 2, ms: 1, ms + 1: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			h, _ := newHedge(t, hedge.Config{Delay: time.Second})
+			ctx := &lateContext{t.Context(), time.Now().Add(ms)}
+			err := h.Do(ctx, newEnds(end{left, os.ErrDeadlineExceeded}, end{0, os.ErrDeadlineExceeded}).op)
+			if s := h.Stats(); !errors.Is(err, os.ErrDeadlineExceeded) || s.Attempts != want || s.Failed != 1 || s.Budget != 11-float64(want) {
+				t.Errorf("failed after %v of %v: got %v, counted as %+v", left, ms, err, s)
 			}
 		})
 	}

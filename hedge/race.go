@@ -135,13 +135,14 @@ func (r *race) mayRepeat(v seawall.Verdict) bool {
 	return v.Repeat == seawall.RepeatAlways
 }
 
-// callerDone reports whether the caller's context is done.
+// callerDone reports whether the caller's context is done, or is about to be: an attempt that hands the deadline to a
+// connection can be faster than the timer of the context, and no other one is to start in between.
 func (r *race) callerDone() bool {
 	select {
 	case <-r.left:
 		return true
 	default:
-		return false
+		return r.limited && mono.Now() >= r.deadline
 	}
 }
 
