@@ -141,13 +141,19 @@ func (b *Breaker) ask(e *era, now time.Duration) answer {
 		}
 	case Closed:
 	}
-	if e.tracking == nil || e.tracking.begin(now) {
-		return admitted
-	}
-	if e.state == HalfOpen {
+	begun := e.tracking == nil || e.tracking.begin(now)
+	switch {
+	case e.step != nil && begun:
+		e.step.letIn()
+	case e.step != nil:
+		e.step.arrivals.Add(-1)
+	case e.probes != nil && !begun:
 		e.probes.out.Add(-1)
 	}
-	return askAgain // with a later time
+	if !begun {
+		return askAgain // with a later time
+	}
+	return admitted
 }
 
 func (b *Breaker) reject(ctx context.Context, r *seawall.RejectedError) error {

@@ -14,12 +14,12 @@ type step struct {
 	began    time.Duration
 	from     uint64 // the first ticket of its calls
 	arrivals atomic.Int64
-	firstEnd atomic.Int64 // when the first of its calls ended; or never
+	firstEnd atomic.Int64 // when the first of its calls ended; or never; or unknown, if none was let in
 }
 
 func newStep(share rate, now time.Duration, from uint64) *step {
 	st := &step{share: share, began: now, from: from}
-	st.firstEnd.Store(int64(never))
+	st.firstEnd.Store(unknown)
 	return st
 }
 
@@ -32,17 +32,21 @@ func (st *step) admits() bool {
 
 func (st *step) admitted(n int64) int64 { return (n*int64(st.share) + million - 1) / million }
 
+// letIn notes that one of the calls is under way.
+func (st *step) letIn() {
+	if st.firstEnd.Load() == unknown {
+		st.firstEnd.CompareAndSwap(unknown, int64(never))
+	}
+}
+
 // ends returns when the step ends by the passing of time: because it is over and something has ended, or nothing came;
 // or because nothing of what came has ended, and then it has stalled.
 func (st *step) ends(s *settings) (at time.Duration, stalled bool) {
 	over, first := later(st.began, s.Ramp.Step), time.Duration(st.firstEnd.Load())
-	switch {
-	case st.arrivals.Load() == 0:
-		return over, false
-	case first != never:
-		return max(over, first), false
+	if first == never {
+		return later(over, s.Probes.Timeout), true
 	}
-	return later(over, s.Probes.Timeout), true
+	return max(over, first), false
 }
 
 // endInRamp notes that a call has ended, which may be what its step has waited for.
