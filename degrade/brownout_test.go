@@ -75,6 +75,7 @@ func TestBrownoutSwitchesTheLeastImportantWorkOffFirst(t *testing.T) {
 	}
 }
 
+// T70
 func TestBrownoutRejectionSaysWhoWhyAndUntilWhen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l load

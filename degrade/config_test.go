@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -289,6 +290,22 @@ func TestAllThreeEnterTheRegistryUnderTheirNames(t *testing.T) {
 	}
 	if f.Traits().Kind != "fallback" || g.Traits().Kind != "gather" || b.Traits().Kind != "brownout" {
 		t.Error("the traits have another kind")
+	}
+}
+
+// T77
+func TestRegistryKeepsNothingAlive(t *testing.T) {
+	registry := quiet()
+	for range 1000 {
+		_ = degrade.NewFallback("dropped", degrade.FallbackConfig{Func: degrade.Value(1), Registry: registry})
+		_ = degrade.NewGather("dropped", degrade.GatherConfig{Registry: registry})
+		b := degrade.NewBrownout("dropped", degrade.BrownoutConfig{Signal: func() float64 { return 9 }, Registry: registry})
+		_ = b.Do(t.Context(), succeed)
+	}
+	for deadline := time.Now().Add(5 * time.Second); len(registry.Members()) > 0; runtime.GC() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d are still there after a garbage collection", len(registry.Members()))
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -333,7 +334,7 @@ func TestNoCallSeesAMixOfTwoFiles(t *testing.T) {
 	}
 }
 
-// T46, T75: whatever is done to a set at the same time, every permit ends, nothing leaks, and the last file is in force.
+// T46, T75, T41: whatever is done to a set at the same time, every permit ends, nothing leaks, and the last file is in force.
 func TestReloadsUnderLoad(t *testing.T) {
 	variants := []string{
 		"chains: {a: [timeout: {limit: 1h}, bulkhead: {limit: %d}], k: {per_key: {max_keys: 10}, policies: [breaker: {min_calls: %[1]d}]}}",
@@ -390,6 +391,24 @@ func TestReloadsUnderLoad(t *testing.T) {
 	if set.Text() != parse(t, file(rounds), policyfile.Options{}).Text() {
 		t.Errorf("the file in force is\n%s", set.Text())
 	}
+}
+
+// T77: neither a set that is dropped nor a policy that a file no longer has stays in the registry, nor in memory.
+func TestRegistryKeepsNothingAlive(t *testing.T) {
+	registry := quiet()
+	last := parse(t, "chains: {a: [retry]}", policyfile.Options{Registry: registry})
+	for i := range 100 {
+		set := parse(t, "chains: {a: [retry, breaker], k: {per_key: , policies: [bulkhead]}}", policyfile.Options{Registry: registry})
+		_ = set.Chain("a").Do(t.Context(), succeed)
+		_ = set.Keyed("k").For("x").Do(t.Context(), succeed)
+		update(t, last, fmt.Sprintf("chains: {a: [retry: {name: r%d}], k: {per_key: , policies: [bulkhead: {name: b%[1]d}]}}", i))
+	}
+	for deadline := time.Now().Add(5 * time.Second); len(registry.Members()) > 2; runtime.GC() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d are still there after a garbage collection", len(registry.Members()))
+		}
+	}
+	runtime.KeepAlive(last)
 }
 
 // T19
