@@ -110,6 +110,55 @@ func TestRefusedAttemptGivesBackWhatItTook(t *testing.T) {
 	})
 }
 
+// T17: a token pays for load, and an attempt that one of our own gates stopped was none.
+func TestExtraAttemptThatAGateRejectedCostsNothing(t *testing.T) {
+	rejected := seawall.Reject("bulkhead", "b", seawall.ReasonFull, errDown, 0)
+	for _, c := range []struct {
+		name          string
+		first, second error
+		paid          int
+	}{
+		{"rejected", errDown, rejected, 0},
+		{"rejected beside the first", nil, rejected, 0},
+		{"failed", errDown, errDown, 1},
+		{"rejected behind a call that was made", errDown, errors.Join(errDown, rejected), 1},
+		{"the first is rejected", rejected, nil, 1}, // and took no token to be given back
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h, _ := newHedge(t, hedge.Config{
+				Delay: 10 * ms, Cap: hedge.Cap{Burst: 3, Ratio: 0.000001}, BudgetConfig: seawall.BudgetConfig{Burst: 5, Ratio: 0.000001},
+			})
+			_ = h.Do(t.Context(), newEnds(end{50 * ms, c.first}, end{ms, c.second}).op)
+			if got := available(h.Budget()); got != 1000*(5-c.paid) {
+				t.Errorf("%s: the budget is at %d thousandths", c.name, got)
+			}
+			for range 5 {
+				slowly(t, h)
+			}
+			if s := h.Stats(); s.Attempts != 2+5+3-int64(c.paid) {
+				t.Errorf("%s: the cap let through: %+v", c.name, s)
+			}
+		})
+	}
+}
+
+// T17: whoever has rejections repeated pays for it, or a closed gate would be hammered for nothing.
+func TestExtraAttemptsAfterRejectionsArePaidFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := newHedge(t, hedge.Config{
+			Delay: hedge.OnFailure, MaxAttempts: 3,
+			Classify: func(error) seawall.Verdict {
+				return seawall.Verdict{Outcome: seawall.Failure, Repeat: seawall.RepeatAlways}
+			},
+		})
+		rejected := seawall.Reject("bulkhead", "b", seawall.ReasonFull, errDown, 0)
+		_ = h.Do(t.Context(), newEnds(end{0, rejected}, end{0, rejected}, end{0, rejected}).op)
+		if s := h.Stats(); s.Attempts != 3 || s.Budget != 8 {
+			t.Errorf("counted as %+v", s)
+		}
+	})
+}
+
 // T76: a family that forgets a Hedge gives its key a full Cap and a full budget.
 func TestHedgeIsKeptForAMinuteAfterABucketOfItsOwnRefused(t *testing.T) {
 	little, few := seawall.BudgetConfig{Burst: 1, Ratio: 0.000001}, hedge.Cap{Burst: 1, Ratio: 0.000001}

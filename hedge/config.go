@@ -78,7 +78,8 @@ type Latency struct {
 }
 
 // Cap bounds the extra attempts by the number of calls: those over any time are at most the calls begun in it times
-// Ratio, plus Burst. The count is exact, in integers.
+// Ratio, plus Burst. The count is exact, in integers. An attempt that a gate inside has rejected before its call was
+// decided does not count.
 type Cap struct {
 	// Ratio is how many extra attempts each call pays for. Default 0.1; 0.000001 to 9, rounded to a millionth.
 	Ratio float64 `json:"ratio" yaml:"ratio"`

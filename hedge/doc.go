@@ -32,5 +32,6 @@
 //
 // When a dependency gets slower as a whole, all calls are late by what was known until then. Two limits bound the extra
 // load: a [Cap], which is a share of the calls, and a [seawall.Budget], which is funded by successes and meant to be
-// shared with a retry of the same dependency. A call that is refused a second attempt goes on with its first.
+// shared with a retry of the same dependency. A call that is refused a second attempt goes on with its first. A second
+// attempt that was rejected by a gate inside has cost neither.
 package hedge

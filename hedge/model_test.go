@@ -32,15 +32,16 @@ var outcomes = []struct {
 	err           error
 	wins          bool
 	again, always bool // another may start: if idempotent, or always
+	rejected      bool
 }{
-	{nil, true, false, false},
-	{verdict(seawall.Success, seawall.RepeatNever, 0), true, false, false},
-	{errDown, false, true, false},
-	{verdict(seawall.Failure, seawall.RepeatAlways, 0), false, true, true},
-	{seawall.Permanent(errDown), false, false, false},
-	{verdict(seawall.Overload, seawall.RepeatAlways, 0), false, false, false},
-	{verdict(seawall.Failure, seawall.RepeatAlways, time.Second), false, false, false},
-	{seawall.Reject("gate", "g", seawall.ReasonFull, errDown, 0), false, false, false},
+	{nil, true, false, false, false},
+	{verdict(seawall.Success, seawall.RepeatNever, 0), true, false, false, false},
+	{errDown, false, true, false, false},
+	{verdict(seawall.Failure, seawall.RepeatAlways, 0), false, true, true, false},
+	{seawall.Permanent(errDown), false, false, false, false},
+	{verdict(seawall.Overload, seawall.RepeatAlways, 0), false, false, false, false},
+	{verdict(seawall.Failure, seawall.RepeatAlways, time.Second), false, false, false, false},
+	{seawall.Reject("gate", "g", seawall.ReasonFull, errDown, 0), false, false, false, true},
 }
 
 // The length of each attempt has a bit of its own in its nanoseconds, so each end has a set of bits that no other has.
@@ -54,6 +55,7 @@ type course struct {
 	at      time.Duration
 	starts  []time.Duration
 	failed  []int // attempts that failed, in the order of their ends
+	refunds int   // of extra attempts that a gate rejected
 	capped  bool
 	starved bool
 	end     string
@@ -118,6 +120,9 @@ func (g game) reference() (c course) {
 			return c
 		}
 		c.failed = append(c.failed, first)
+		if o.rejected && first > 0 {
+			c.refunds++
+		}
 		if !o.again || !g.idempotent && !o.always {
 			stopped, next = true, forever
 		} else if next < forever || len(c.starts) < g.attempts {
@@ -190,7 +195,7 @@ func (g game) play(t *testing.T) (diff error) {
 		}
 		report("winner in the record", facts.Winner, winner)
 		report("denied", []bool{s.DeniedByCap == 1, s.DeniedByBudget == 1}, []bool{want.capped, want.starved})
-		report("budget", math.Round(shared.Available()*1000), (g.budget-len(want.starts)+1)*1000)
+		report("budget", math.Round(shared.Available()*1000), (g.budget-len(want.starts)+1+want.refunds)*1000)
 		if want.end == "primary" || want.end == "hedge" {
 			report("error", err, outcomes[g.kinds[want.winner-1]].err)
 			return

@@ -109,6 +109,9 @@ func (r *race) Ended(n int, err error) seawall.Finish {
 		return seawall.KeepRunning
 	}
 	v := r.settings.Classify(err)
+	if n > 1 && v.Outcome == seawall.Ignored {
+		r.refund(err)
+	}
 	again := r.mayRepeat(v)
 	if v.Outcome == seawall.Success && !again {
 		r.answered = true
@@ -122,6 +125,22 @@ func (r *race) Ended(n int, err error) seawall.Finish {
 	}
 	r.early = err
 	return seawall.StartNext
+}
+
+// refund gives back the tokens of an extra attempt that an inner gate has rejected: it never reached the dependency.
+// Only a gate's own error is proof of that; one further down in a tree may have come after a call was made.
+func (r *race) refund(err error) {
+	if _, ok := err.(*seawall.RejectedError); ok { //nolint:errorlint // see above
+		r.giveBack()
+	}
+}
+
+// giveBack puts the tokens of one extra attempt back.
+func (r *race) giveBack() {
+	r.settings.cap.Refund()
+	if b := r.settings.budget; b != nil {
+		b.Refund()
+	}
 }
 
 // mayRepeat reports whether another attempt may start at once after one with this verdict.
@@ -155,10 +174,7 @@ func (r *race) canceled() bool {
 func (r *race) End(winner int, err error) error {
 	s := r.settings
 	if r.granted { // OnHedge has ended the goroutine
-		s.cap.Refund()
-		if s.budget != nil {
-			s.budget.Refund()
-		}
+		r.giveBack()
 	}
 	end, err := r.judge(winner, err)
 	if end == primary || end == hedged {
