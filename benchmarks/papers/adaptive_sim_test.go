@@ -199,11 +199,11 @@ func (c *course) p99() time.Duration {
 	return c.took[(len(c.took)-1)*99/100]
 }
 
-// points are the limits for a picture, averaged over 1/400 of the course each.
-func (c *course) points() (p []point) {
+// points are the limits for a picture, averaged over 1/400 of the course each, and no higher than most.
+func (c *course) points(most float64) (p []point) {
 	each := max(1, len(c.limits)/400)
 	for i := 0; i+each <= len(c.limits); i += each {
-		p = append(p, point{(time.Duration(i) * courseStep).Seconds(), average(c.limits[i : i+each])})
+		p = append(p, point{(time.Duration(i) * courseStep).Seconds(), min(most, average(c.limits[i:i+each]))})
 	}
 	return p
 }

@@ -129,7 +129,7 @@ func adaptiveConcurrency(t *testing.T, b *book) {
 	adaptiveDrops(t, b)
 	adaptiveWorkersLost(t, b)
 	adaptiveQueue(t, b)
-	if brief(0, 1) == 1 {
+	if !testing.Short() && !raceEnabled {
 		adaptiveOthers(t, b)
 	}
 }
@@ -273,15 +273,15 @@ func adaptiveOthers(t *testing.T, b *book) {
 		name, title string
 		of          func(performance) *course
 	}{
-		{"adaptive-overload.svg", "limit at twice the capacity of 30 workers, fixed", func(r performance) *course { return r.even }},
-		{"adaptive-exponential.svg", "limit at twice the capacity of 30 workers, exponential", func(r performance) *course { return r.varied }},
-		{"adaptive-timeouts.svg", "limit while all calls time out", func(r performance) *course { return r.timedOut }},
-		{"adaptive-pushback.svg", "limit while a fifth is pushed back", func(r performance) *course { return r.pushed }},
-		{"adaptive-workers.svg", "limit with 30, 15 and 30 workers", func(r performance) *course { return r.few }},
+		{"adaptive-overload.svg", "limit at twice the capacity of 30 workers, fixed; cut off at 150", func(r performance) *course { return r.even }},
+		{"adaptive-exponential.svg", "limit at twice the capacity of 30 workers, exponential; cut off at 150", func(r performance) *course { return r.varied }},
+		{"adaptive-timeouts.svg", "limit while all calls time out; cut off at 150", func(r performance) *course { return r.timedOut }},
+		{"adaptive-pushback.svg", "limit while a fifth is pushed back; cut off at 150", func(r performance) *course { return r.pushed }},
+		{"adaptive-workers.svg", "limit with 30, 15 and 30 workers; cut off at 150", func(r performance) *course { return r.few }},
 	} {
 		picture := chart{title: p.title, x: "s"}
 		for _, r := range all {
-			picture.curves = append(picture.curves, curve{r.name, p.of(r).points()})
+			picture.curves = append(picture.curves, curve{r.name, p.of(r).points(150)})
 		}
 		b.plot(p.name, picture.svg)
 	}
