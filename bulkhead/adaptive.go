@@ -150,8 +150,10 @@ func (a *Adaptive) judge(now, took time.Duration, err error) {
 			a.ends.add(now, endedOverloaded)
 		case outcome != seawall.Failure:
 			a.ends.add(now, endedIgnored)
-		case took > a.plan.Load().slow || timedOut(err):
+		case took > a.plan.Load().slow, timedOut(err) && took > a.plan.Load().vain:
 			a.ends.add(now, endedTimedOut)
+		case timedOut(err):
+			a.ends.add(now, endedInVain)
 		default:
 			a.ends.add(now, endedFailed)
 		}

@@ -15,6 +15,7 @@ const (
 	endedLate                  // well, but after a time that makes it a drop
 	endedFailed                // quickly
 	endedTimedOut              // or failed slowly
+	endedInVain                // timed out so soon that it never had a chance
 	endedOverloaded            // pushed back
 	endedIgnored
 	endKinds

@@ -50,6 +50,7 @@ func (m *Model) Observe(e Ending) {
 		p.latency += min(e.Took, m.plan.clip)
 	case e.Outcome == seawall.Failure && e.Took <= m.plan.slow && !e.TimedOut:
 		p.failed++
+	case e.TimedOut && e.Took <= m.plan.vain:
 	case e.Outcome != seawall.Ignored:
 		p.dropped++
 	}

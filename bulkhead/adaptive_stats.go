@@ -42,7 +42,7 @@ func (a *Adaptive) Stats() AdaptiveStats {
 	t := a.ends.sum()
 	s.Outcomes = Outcomes{
 		Successes: t.n[endedWell] + t.n[endedLate],
-		Failures:  t.n[endedFailed] + t.n[endedTimedOut],
+		Failures:  t.n[endedFailed] + t.n[endedTimedOut] + t.n[endedInVain],
 		Overloads: t.n[endedOverloaded],
 		Ignored:   t.n[endedIgnored],
 		Dropped:   t.n[endedLate] + t.n[endedTimedOut] + t.n[endedOverloaded],

@@ -83,6 +83,7 @@ type plan struct {
 	clip time.Duration // a latency counts as no more than this
 	late time.Duration // a success that took longer counts as dropped
 	slow time.Duration // a failure that took longer counts as dropped
+	vain time.Duration // a timeout that took no longer says nothing: the call had waited until it had no time left
 }
 
 // period is what became of the calls that ended in it.
@@ -108,6 +109,9 @@ func (p *period) rate() float64 { return float64(p.succeeded) / p.elapsed() }
 
 // served is how many successful calls were running on average, by Little's law.
 func (p *period) served() float64 { return float64(p.latency) / p.elapsed() }
+
+// collapsed reports that more calls were dropped than succeeded.
+func (p *period) collapsed() bool { return p.dropped > p.succeeded }
 
 // lacksSuccess reports that a tenth of the calls or more came to nothing. Then a limit that is used up is no reason for a
 // higher one.

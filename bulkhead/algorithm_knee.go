@@ -32,8 +32,10 @@ import (
 // baseline replaced. A service that has become slower keeps its limit this way, and one that has lost workers gets another.
 //
 // Latency is learned from successes alone. Of a window with drops, which are overload outcomes, timeouts and slow
-// failures, the limit falls by their share, though not much below what was served, and at most by half. Where a tenth of
-// the calls fails, or the limit was not reached, or less than half of it was in use on average, the limit does not grow.
+// failures, the limit falls by their share, though not much below what was served, and at most by half. When the drops
+// have ended and latency is the usual one again, it doubles in each round trip until it is where it was, as TCP's
+// slow start does (RFC 5681). Where a tenth of the calls fails, or the limit was not reached, or less than half of it was
+// in use on average, the limit does not grow.
 //
 // Clients of one dependency that limit themselves each for its own drain at different times: each sees the queue of the
 // others in its baseline. Among many, only drops and Max hold them down. The place for this algorithm is the server, or
@@ -93,7 +95,8 @@ type knee struct {
 	fullFor    int     // windows in which the limit was reached, up to the latest
 	surprises  int     // the same, of windows that depart from the baseline
 
-	drain drain
+	drain    drain
+	recovery recovery
 }
 
 func newKnee(cfg AdaptiveConfig, limit int) *knee {
@@ -122,13 +125,16 @@ func (k *knee) baseline() time.Duration { return span(k.base.mean) }
 // window starts a period at the limit that was learned.
 func (k *knee) window(now time.Duration) plan {
 	k.drain.phase = noDrain
+	if k.recovery.to > 0 {
+		return k.recoveryWindow(now)
+	}
 	p := k.plan(k.learned(), now, max(k.Window, span(2*max(k.mean, k.base.mean))))
 	p.calls = 20
 	return p
 }
 
 func (k *knee) plan(limit int, now, length time.Duration) plan {
-	p := plan{limit: limit, until: now + length, clip: never, late: never, slow: never}
+	p := plan{limit: limit, until: now + length, clip: never, late: never, slow: never, vain: span(k.recovery.usual / 2)}
 	if k.base.mean > 0 {
 		// One call in a hundred that takes a hundred times as long as the others, as a long poll does, must not be half of
 		// the mean.
@@ -149,7 +155,7 @@ func (k *knee) headroom() float64 {
 func (k *knee) allowance() float64 { return max(1, k.headroom()*k.limit) }
 
 func (k *knee) learn(p period) plan {
-	if k.drain.phase != noDrain {
+	if k.drain.phase != noDrain && !p.collapsed() {
 		return k.drained(p)
 	}
 	doubted, due := k.move(&p)
@@ -168,6 +174,13 @@ func (k *knee) move(p *period) (doubted, due bool) {
 		return false, false
 	}
 	k.mean, k.rate = p.mean(), p.rate()
+	if k.recovery.to > 0 {
+		k.recover(p)
+		return false, false
+	}
+	if p.dropped == 0 {
+		k.recovery.goesWell(k.mean)
+	}
 	if !p.full || p.served() < k.limit/2 {
 		k.fullFor = 0
 		return false, false
@@ -210,8 +223,10 @@ func (k *knee) carried() float64 {
 func (k *knee) yield(p *period) {
 	kept := 1 - float64(p.dropped)/float64(p.calls())
 	target := max(k.limit*kept, 0.9*p.served())
+	before := k.limit
 	k.limit = k.within(max(k.limit/2, min(k.limit, target)))
 	k.pace = 1
+	k.fellBack(before, p.end)
 }
 
 // drain is a measurement of the baseline at a lowered limit.
