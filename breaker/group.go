@@ -28,16 +28,17 @@ type Group[K comparable] struct {
 	cfg     atomic.Pointer[GroupConfig[K]] // with its defaults; written under mu
 	members *keyed.Map[K, *member[K]]
 
-	mu      sync.Mutex // guards the fields below, and what is retired of each member; taken below the lock of members
-	retired Totals     // of members that may have been forgotten
-	told    Totals     // the sums of the latest reading
+	mu      sync.Mutex // guards the fields below, and member.gone; taken below the lock of members, above a member's own
+	retired Totals     // of members that were forgotten
+	untold  []*Breaker // forgotten ones, of which there may be something to tell
 }
 
 // member is one of a group's breakers.
 type member[K comparable] struct {
 	*Breaker
-	cfg     atomic.Pointer[GroupConfig[K]] // that it goes by
-	retired Totals                         // what the group's retired holds of it
+	made *GroupConfig[K]                // that it was made with
+	cfg  atomic.Pointer[GroupConfig[K]] // that it goes by; nil until its first For
+	gone bool                           // it is in the group's retired
 }
 
 // NewGroup makes a family without members, and enters it into the registry, as one member. Its name is a constant of the
@@ -50,16 +51,15 @@ func NewGroup[K comparable](name string, cfg GroupConfig[K]) *Group[K] {
 	g := &Group[K]{name: name}
 	resolved := cfg.withDefaults()
 	g.cfg.Store(&resolved)
-	g.members = keyed.NewMap(resolved.MaxKeys, g.newMember, g.keep)
+	g.members = keyed.NewMap(resolved.MaxKeys, g.newMember, func(m *member[K]) bool { return m.Keep() })
+	g.members.OnForget(g.forget)
 	seawall.Register(cfg.Registry, kind, &g.name, g)
 	return g
 }
 
 func (g *Group[K]) newMember(key K) *member[K] {
 	cfg := g.cfg.Load()
-	m := &member[K]{Breaker: New(cfg.memberName(g.name, key), cfg.member())}
-	m.cfg.Store(cfg)
-	return m
+	return &member[K]{Breaker: New(cfg.memberName(g.name, key), cfg.member()), made: cfg}
 }
 
 // member returns the configuration of a member, which enters no registry.
@@ -69,33 +69,38 @@ func (c *GroupConfig[K]) member() Config {
 	return cfg
 }
 
-// keep is asked before a member is forgotten. Whether it will be is not known here, so the member is written off with
-// what it has counted, and counts from there if it lives on.
-func (g *Group[K]) keep(m *member[K]) bool {
-	if m.Keep() {
-		return true
-	}
+// forget keeps the counts of a member that is about to go. While somebody sums up, nobody goes: each member is either
+// there or in retired. That its ramp is over may have been found just now; this is told when no lock is held, by the For
+// of the new key that it makes room for.
+func (g *Group[K]) forget(m *member[K]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	counted := m.stats().Totals
-	g.retired = g.retired.plus(counted.minus(m.retired))
-	m.retired = counted
-	return false
+	g.retired = g.retired.plus(m.stats().Totals)
+	m.gone = true
+	g.untold = append(g.untold, m.Breaker)
 }
 
 // For returns the breaker of a key, and makes it if there is none. For a key that is there it costs one lookup in a
 // sync.Map, and allocates nothing for keys that fit an interface without allocation.
 func (g *Group[K]) For(key K) *Breaker {
 	m := g.members.Get(key)
-	if cfg := g.cfg.Load(); m.cfg.Load() != cfg { // it was made while the configuration changed
-		m.adopt(cfg)
+	if m.cfg.Load() != g.cfg.Load() { // it is new, or was so when that changed
+		g.follow(m)
 	}
 	return m.Breaker
 }
 
-func (m *member[K]) adopt(cfg *GroupConfig[K]) {
-	if m.cfg.Swap(cfg) != cfg {
-		m.Breaker.adopt(cfg.member())
+// follow gives a member the configuration in force, under the lock: of two that change it, the later one stays.
+func (g *Group[K]) follow(m *member[K]) {
+	g.mu.Lock()
+	if cfg := g.cfg.Load(); m.cfg.Swap(cfg) != cfg && m.made != cfg {
+		m.adopt(cfg.member())
+	}
+	untold := append(g.untold, m.Breaker)
+	g.untold = nil
+	g.mu.Unlock()
+	for _, b := range untold {
+		b.deliver()
 	}
 }
 
@@ -135,7 +140,7 @@ func (g *Group[K]) Update(cfg GroupConfig[K]) error {
 	g.mu.Unlock()
 
 	for _, m := range g.members.All() {
-		m.adopt(&next)
+		g.follow(m)
 	}
 	fields := old.Breaker.changes(next.Breaker)
 	if old.Breaker.Mode != next.Breaker.Mode {

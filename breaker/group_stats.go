@@ -28,8 +28,11 @@ func (g *Group[K]) stats() (s GroupStats) {
 	defer g.mu.Unlock()
 	s.Totals = g.retired
 	for _, m := range g.members.All() {
+		if m.gone {
+			continue
+		}
 		of := m.stats()
-		s.Totals = s.plus(of.Totals.minus(m.retired))
+		s.Totals = s.plus(of.Totals)
 		switch of.State {
 		case Closed:
 			s.Closed++
@@ -41,9 +44,6 @@ func (g *Group[K]) stats() (s GroupStats) {
 			s.Ramping++
 		}
 	}
-	// A call may end between the moment in which its breaker is written off and that in which it is forgotten.
-	s.Totals = s.atLeast(g.told)
-	g.told = s.Totals
 	return s
 }
 

@@ -363,6 +363,70 @@ func TestSumsOfAGroupNeverGoDown(t *testing.T) {
 	}
 }
 
+// T75, T76: of two that change the configuration at the same time, one is the later one, for the group and all members.
+func TestUpdatesOfAGroupLeaveAllMembersWithTheSame(t *testing.T) {
+	g := newGroup(breaker.GroupConfig[int]{})
+	const members = 20
+	for round := range 200 {
+		var all sync.WaitGroup
+		for i := range 4 {
+			all.Go(func() {
+				cfg := g.Config()
+				cfg.Breaker.MinCalls = 1 + 4*round + i
+				if err := g.Update(cfg); err != nil {
+					t.Error(err)
+				}
+			})
+			all.Go(func() {
+				for key := range members {
+					_ = g.For(key)
+				}
+			})
+		}
+		all.Wait()
+		want := g.Config().Breaker.MinCalls
+		for key, b := range g.All() {
+			if got := b.Config().MinCalls; got != want {
+				t.Fatalf("round %d: member %d has %d, the group %d", round, key, got, want)
+			}
+		}
+	}
+}
+
+// T3, T76: what was found when a member was about to be forgotten is told, though the member is gone, and by whoever made
+// it go, in a listener that may ask the group in its turn.
+func TestForgottenMemberHasToldAllItsEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told events
+		var g *breaker.Group[int]
+		g = newGroup(breaker.GroupConfig[int]{MaxKeys: 1, Breaker: breaker.Config{
+			MinCalls: 1, Probes: breaker.Probes{Calls: 1}, Ramp: breaker.Ramp{Step: time.Second},
+			OnStateChange: func(e breaker.Event) { told.add(e); _ = g.For(2) },
+		}})
+		b := g.For(1)
+		_ = b.Do(t.Context(), fail)
+		waitOpen(t, b)
+		_ = b.Do(t.Context(), succeed)
+		wantState(t, b, breaker.Ramping)
+		time.Sleep(time.Hour)
+		for key := range 10 {
+			_ = g.For(3 + key)
+		}
+		for key := range g.All() {
+			if key == 1 {
+				t.Fatal("it was not forgotten")
+			}
+		}
+		told.wantChain(t, 4)
+		if all := told.list(); all[len(all)-1].Reason != "ramp_completed" {
+			t.Errorf("told of %+v", all)
+		}
+		if s := g.Stats(); s.Entered.Closed != 1 || s.Calls.Successes != 1 || s.Calls.Failures != 1 {
+			t.Errorf("the sums are %+v", s)
+		}
+	})
+}
+
 // Members that were kept for a while are counted once, however often it is asked whether they must be.
 func TestSumsOfAGroupAreExact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

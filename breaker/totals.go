@@ -38,22 +38,6 @@ func (t Totals) plus(other Totals) Totals {
 	return t
 }
 
-func (t Totals) minus(other Totals) Totals {
-	from := other.fields()
-	for i, f := range t.fields() {
-		*f.n -= *from[i].n
-	}
-	return t
-}
-
-func (t Totals) atLeast(other Totals) Totals {
-	from := other.fields()
-	for i, f := range t.fields() {
-		*f.n = max(*f.n, *from[i].n)
-	}
-	return t
-}
-
 func (t Totals) values() []seawall.Value {
 	values := make([]seawall.Value, 0, totalsFields)
 	for _, f := range t.fields() {

@@ -37,14 +37,13 @@ func (b *Breaker) SetMode(m seawall.Mode) error {
 	return nil
 }
 
-// adopt is Update by the group that the breaker belongs to, whose configuration is valid, and which tells of it.
+// adopt is Update by the group that the breaker belongs to, whose configuration is valid, and which tells of it: also of
+// the events, once its own lock is free.
 func (b *Breaker) adopt(cfg Config) {
 	b.mu.Lock()
-	cfg.Registry = b.era.Load().settings.Registry
+	defer b.mu.Unlock()
 	b.mode = cfg.Mode
 	b.updateLocked(newSettings(cfg))
-	b.mu.Unlock()
-	b.deliver()
 }
 
 // change swaps the settings and then logs what has changed.

@@ -19,6 +19,7 @@ type Map[K comparable, V any] struct {
 	limit int
 	make  func(K) V
 	keep  func(V) bool
+	told  func(V)  // of what is forgotten; may be nil
 	index sync.Map // from K to *entry[K, V]
 
 	mu   sync.Mutex // guards the fields below, and that index holds what the lists hold
@@ -41,6 +42,10 @@ func NewMap[K comparable, V any](limit int, make func(K) V, keep func(V) bool) *
 	m.kept.init()
 	return m
 }
+
+// OnForget lets f know of each value that is forgotten, once, while All still lists it. It runs under the Map's lock, right
+// after keep has let the value go, and so must be quick and not call the Map. OnForget is called before the first Get.
+func (m *Map[K, V]) OnForget(f func(V)) { m.told = f }
 
 // Get returns the value of k, which it makes if there is none. Two calls for one key get the same value, unless it was
 // not used between them while more than limit other keys were. If make panics, the panic is the caller's, and the next
@@ -129,6 +134,9 @@ func (m *Map[K, V]) makeRoomLocked() {
 			e.kept = true
 			m.kept.pushFront(e)
 		default:
+			if m.told != nil {
+				m.told(e.v)
+			}
 			m.index.CompareAndDelete(e.k, e)
 		}
 	}

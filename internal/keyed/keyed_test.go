@@ -242,6 +242,46 @@ func TestMapNeitherForgetsNorMiscountsWhatIsStillBeingMade(t *testing.T) {
 	}
 }
 
+// T76: who sums over the entries hears of each one that goes, once, and before it is gone.
+func TestMapTellsOfEachValueThatItForgetsWhileItIsStillThere(t *testing.T) {
+	m := newThings(4)
+	var told, made, there int
+	gone := map[*thing]bool{}
+	m.OnForget(func(v *thing) {
+		if gone[v] || v.locked.Load() {
+			t.Errorf("told of %d again, or it was protected", v.k)
+		}
+		gone[v] = true
+		told++
+		listed := false
+		for _, other := range m.All() {
+			listed = listed || other == v
+		}
+		if !listed {
+			t.Errorf("%d is gone before it is told", v.k)
+		}
+	})
+	random := rand.New(rand.NewPCG(5, 6))
+	seen := map[*thing]bool{}
+	for range 10_000 {
+		v := m.Get(random.IntN(20))
+		if gone[v] {
+			t.Fatalf("%d was forgotten, and is there", v.k)
+		}
+		if !seen[v] {
+			seen[v] = true
+			made++
+		}
+		v.locked.Store(random.IntN(8) == 0)
+	}
+	for range m.All() {
+		there++
+	}
+	if made != told+there || told == 0 {
+		t.Errorf("%d were made, %d are there, and told of %d", made, there, told)
+	}
+}
+
 func TestMapListsItsEntriesAndMayBeCalledMeanwhile(t *testing.T) {
 	m := newThings(10)
 	for k := range 5 {
