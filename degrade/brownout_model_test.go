@@ -12,6 +12,7 @@ import (
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/degrade"
+	"github.com/seawall-go/seawall/internal/shrink"
 )
 
 const tick = time.Millisecond
@@ -246,25 +247,10 @@ func TestBrownoutEqualsItsSlowTwin(t *testing.T) {
 			return err
 		}
 		if err := check(ops); err != nil {
-			ops = shortest(ops, check)
+			ops = shrink.List(ops, 2, func(ops []byte) bool { return check(ops) != nil })
 			t.Fatalf("seed %d, operations %v: %v", seed, ops, check(ops))
 		}
 	}
-}
-
-// shortest leaves out operations as long as the check still fails.
-func shortest(ops []byte, check func([]byte) error) []byte {
-	for again := true; again; {
-		again = false
-		for i := 0; i+2 <= len(ops); i += 2 {
-			without := append(append([]byte(nil), ops[:i]...), ops[i+2:]...)
-			if check(without) != nil {
-				ops, again = without, true
-				break
-			}
-		}
-	}
-	return ops
 }
 
 func FuzzBrownout(f *testing.F) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/shrink"
 	"github.com/seawall-go/seawall/policyfile"
 )
 
@@ -50,13 +51,8 @@ func TestASetAfterReloadsIsAsOneOfItsLastFile(t *testing.T) {
 			files[i] = randomFile(random)
 		}
 		if err := replay(t, files); err != nil {
-			for i := 1; i < len(files); {
-				if shorter := append(append([]string{}, files[:i]...), files[i+1:]...); replay(t, shorter) != nil {
-					files = shorter
-				} else {
-					i++
-				}
-			}
+			fails := func(later []string) bool { return replay(t, append(files[:1:1], later...)) != nil }
+			files = append(files[:1:1], shrink.List(files[1:], 1, fails)...)
 			t.Fatalf("seed %d: %v\nshortest:\n%s", seed, replay(t, files), strings.Join(files, "---\n"))
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/shrink"
 	"github.com/seawall-go/seawall/ratelimit"
 )
 
@@ -38,18 +39,8 @@ func randomOps(rng *rand.Rand, length int) []byte {
 	return ops
 }
 
-// shortest leaves operations out of a list that fails, as long as the rest fails as well.
 func shortest(ctx context.Context, ops []byte) []byte {
-	for chunk := len(ops) / 2 / opSize * opSize; chunk > 0; chunk = chunk / 2 / opSize * opSize {
-		for at := 0; at+chunk <= len(ops); {
-			if less := slices.Delete(slices.Clone(ops), at, at+chunk); runOps(ctx, less) != nil {
-				ops = less
-			} else {
-				at += chunk
-			}
-		}
-	}
-	return ops
+	return shrink.List(ops, opSize, func(ops []byte) bool { return runOps(ctx, ops) != nil })
 }
 
 // T35: never more than burst + rate·t in any interval, for the calls that were made: with waits, cancels, and calls that
