@@ -367,6 +367,7 @@ func TestGatherCancelsNeutrally(t *testing.T) {
 }
 
 // A section can be used again and derived from: it is immutable.
+// T19
 func TestSectionIsImmutable(t *testing.T) {
 	g := newGather(degrade.GatherConfig{})
 	var v string
