@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -135,6 +136,29 @@ func TestDialIsRefusedWhileThePeerIsDown(t *testing.T) {
 			t.Errorf("%d hits", hits)
 		}
 	})
+}
+
+// T45: each dial draws for itself, by its number.
+func TestToxicityIsTheShareOfDialsThatAreRefused(t *testing.T) {
+	f := on(fault.Down, 0, time.Hour, "a")
+	f.Toxicity = 0.3
+	refused := func() (numbers []int) {
+		dial := started(t, f).Point("a").Dial(func(context.Context, string, string) (net.Conn, error) {
+			inner, peer := net.Pipe()
+			t.Cleanup(func() { _, _ = inner.Close(), peer.Close() })
+			return inner, nil
+		})
+		for n := range 1000 {
+			if _, err := dial(t.Context(), "tcp", "a"); err != nil {
+				numbers = append(numbers, n)
+			}
+		}
+		return numbers
+	}
+	first := refused()
+	if n := len(first); n < 240 || n > 360 || !slices.Equal(refused(), first) {
+		t.Errorf("%d of 1000 were refused", n)
+	}
 }
 
 func TestDialKeepsTheErrorsOfItsNetwork(t *testing.T) {

@@ -37,6 +37,9 @@ type HTTPConfig struct {
 // The server answers 200 for what the dependency serves. It answers 503 for what [Scenario.Server] rejects, with the
 // Retry-After and the Seawall-Pushback that an httpx.Handler has; 503 for [ErrQueueFull]; and 500 for [ErrService]. A
 // request whose client has gone is canceled, if its connection tells the server.
+//
+// The same seed gives the same report over HTTP/1.1. Requests that share a connection of HTTP/2 come out of a fault in one
+// instant, in an order that is the scheduler's: their times may differ from run to run.
 func HTTP(cfg HTTPConfig) Client {
 	cfg.Name = cmp.Or(cfg.Name, "dependency")
 	if cfg.Client == nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -111,7 +112,8 @@ func TestHTTPRecoversFromFaultsOfTheNetwork(t *testing.T) {
 	})
 }
 
-func TestHTTPWithTheSameSeedGivesTheSameTotals(t *testing.T) {
+// Over HTTP/1.1 it is the whole report. What shares a connection of HTTP/2 comes in one instant after a fault.
+func TestHTTPWithTheSameSeedGivesTheSameRun(t *testing.T) {
 	protocols(t, func(t *testing.T, http2 bool) {
 		first := seawalltest.Run(t, troubled(http2))
 		runs := 3
@@ -119,8 +121,9 @@ func TestHTTPWithTheSameSeedGivesTheSameTotals(t *testing.T) {
 			runs = 1
 		}
 		for range runs {
-			if again := seawalltest.Run(t, troubled(http2)); again.Totals != first.Totals {
-				t.Errorf("%+v\n%+v", again.Totals, first.Totals)
+			again := seawalltest.Run(t, troubled(http2))
+			if again.Totals != first.Totals || !http2 && !reflect.DeepEqual(again, first) {
+				t.Errorf("%v\n%v", again, first)
 			}
 		}
 		other := troubled(http2)
