@@ -39,7 +39,8 @@ func TestListKeepsWhatFailsAndNoMore(t *testing.T) {
 		{"pairs", list, 2, has(7, 50), []int{6, 7, 50, 51}},
 		{
 			"one that is needed beside another", list[:4], 1,
-			func(l []int) bool { return has(3)(l) && (has(1)(l) || !has(2)(l)) }, []int{3},
+			func(l []int) bool { return has(3)(l) && (has(1)(l) || !has(2)(l)) },
+			[]int{3},
 		},
 	} {
 		if got := shrink.List(c.list, c.unit, c.fails); !slices.Equal(got, c.want) {
