@@ -69,7 +69,6 @@ func (b *Breaker) succeed(t seawall.Ticket) bool {
 			return b.settle(t, seawall.Verdict{})
 		}
 		if tr.end(start) { // collected since
-			tr.hung.Add(-1)
 			return b.settleEnding(&ending{ticket: t, observed: true, collected: true})
 		}
 	}
@@ -136,9 +135,6 @@ func (c *ending) observe(e *era) {
 	}
 	start := time.Duration(c.ticket.Start)
 	c.observed, c.collected, c.slow = true, tr.end(start), c.now-start >= tr.over
-	if c.collected {
-		tr.hung.Add(-1)
-	}
 }
 
 // end counts an end in e. It returns false, and nothing is counted, if e is not in force any more.

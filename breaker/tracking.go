@@ -19,7 +19,7 @@ type tracking struct {
 	to    uint64
 
 	next  atomic.Int64 // when the oldest slice is due
-	hung  atomic.Int64 // calls that were collected and have not ended; changed under Breaker.mu
+	hung  atomic.Int64 // calls that were collected and have not ended; below 0 only for a moment
 	first uint64       // the oldest slice that was not collected; guarded by Breaker.mu
 
 	_ [64]byte // what every call writes stays off the line of what every call reads
@@ -80,12 +80,13 @@ func (t *tracking) begin(now time.Duration) bool {
 	}
 }
 
-// end takes back what begin counted. It returns true if the call was collected before.
+// end takes back what begin counted. It returns true if the call was collected before: then it hangs no more.
 func (t *tracking) end(start time.Duration) (collected bool) {
 	slot, empty := t.slot(start)
 	for {
 		word := slot.Load()
 		if word&^countMask != empty {
+			t.hung.Add(-1)
 			return true
 		}
 		if word&countMask == 0 || slot.CompareAndSwap(word, word-1) { // 0 is a ticket that was told twice, by hand
