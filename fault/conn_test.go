@@ -349,6 +349,19 @@ func isReset(t *testing.T, c net.Conn) {
 	}
 }
 
+// A Write that the reset finds waiting keeps the contract of io.Writer: no short count without an error.
+func TestResetUnblocksAWriteThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := pair(t, started(t, on(fault.ResetPeer, time.Second, time.Hour, "a")).Point("a"))
+		start := time.Now()
+		n, err := c.Write([]byte("nobody reads this"))
+		if n < 17 && err == nil || time.Since(start).Truncate(time.Microsecond) != time.Second {
+			t.Errorf("%d bytes, %v after %v", n, err, time.Since(start))
+		}
+		isReset(t, c)
+	})
+}
+
 // T74: what is blocked in the kernel feels a reset as well, and so does the peer.
 func TestResetReachesBothEndsOfATCPConnection(t *testing.T) {
 	inner, peer := tcp(t)

@@ -19,7 +19,8 @@ func (c *conn) Write(b []byte) (int, error) {
 	}
 	n, err := c.inner.Write(b)
 	if err != nil && c.out.isShut() { // the inner one was closed for that
-		_, err = c.send(b[n:])
+		m, err := c.send(b[n:])
+		return n + m, err
 	}
 	return n, err
 }
