@@ -30,7 +30,7 @@ type Config struct {
 
 	// Weight says how many tokens a call takes. Default nil: one each. What is below 1 counts as 1. A call that weighs
 	// more than Burst can never be served, and is rejected without a retry-after. It runs under no lock, once for
-	// a call, and again if an Update comes between.
+	// a call, and again if an Update comes between or a Group has to make the bucket anew.
 	Weight func(ctx context.Context) int `json:"-" yaml:"-"`
 	// Registry is where the limiter enters itself, and where its events are logged. Default
 	// [seawall.DefaultRegistry]. An Update does not change it.

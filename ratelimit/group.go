@@ -76,28 +76,39 @@ func (g *Group[K]) For(key K) seawall.Gate {
 	if e := g.index.find(key); e != nil {
 		return e
 	}
-	return newEntry(g, key, nil, gone)
+	return &entry[K]{group: g, key: key}
 }
 
 // Acquire asks for one call of a key, as [Limiter.Acquire] does. If there is no room for a new key it rejects the call
 // with [seawall.ReasonLimited], and says when there may be.
 func (g *Group[K]) Acquire(ctx context.Context, key K) (seawall.Permit, error) {
+	return g.acquire(ctx, key, g.index.find(key))
+}
+
+// acquire asks an entry, which may be none. It may also have been forgotten meanwhile: then it asks the one that is there
+// now.
+func (g *Group[K]) acquire(ctx context.Context, key K, e *entry[K]) (permit seawall.Permit, err error) {
 	if ctx.Err() != nil {
 		return seawall.Permit{}, context.Cause(ctx)
 	}
-	e := g.index.find(key)
-	if e == nil || !e.pin() {
-		var err error
-		if e, err = g.enter(ctx, key); e == nil {
-			return seawall.Permit{}, err
+	for {
+		if e == nil {
+			if e, err = g.enter(ctx, key); e == nil {
+				return seawall.Permit{}, err
+			}
+		}
+		if permit, err = e.limiter.Acquire(ctx); err != errForgotten { //nolint:errorlint // it comes bare
+			return
+		}
+		forgotten := e
+		if e = g.index.find(key); e == forgotten { // about to be gone: who enters waits for that
+			e = nil
 		}
 	}
-	defer e.unpin()
-	return e.limiter.Acquire(ctx)
 }
 
-// enter returns the entry of a key, pinned, and makes it if need be. It returns none, and perhaps the rejection, for a
-// call that is not to go through a limiter.
+// enter returns the entry of a key, and makes it if need be. It returns none, and perhaps the rejection, for a call that
+// is not to go through a limiter.
 func (g *Group[K]) enter(ctx context.Context, key K) (*entry[K], error) {
 	mode := g.settings.Load().Limiter.Mode
 	switch mode {
@@ -133,12 +144,11 @@ func (g *Group[K]) turnAway(ctx context.Context, why refusal, when time.Duration
 	return g.refusals.get(g.name, why, when)
 }
 
-// remember returns the entry of a key, pinned, or when there may be room for one.
+// remember returns the entry of a key, or when there may be room for one.
 func (g *Group[K]) remember(key K) (*entry[K], time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if e := g.index.find(key); e != nil {
-		e.pin() // succeeds: only who has the lock lets an entry go
 		return e, 0
 	}
 	now := mono.Now()
@@ -151,8 +161,7 @@ func (g *Group[K]) remember(key K) (*entry[K], time.Duration) {
 			return nil, max(g.entries[0].idleAt, now+minRest)
 		}
 	}
-	e := newEntry(g, key, newLimiter(g.name, s.member), 1)
-	e.idleAt = now
+	e := &entry[K]{group: g, key: key, limiter: newLimiter(g.name, s.member), idleAt: now}
 	g.index.add(e)
 	g.entries.push(e)
 	return e, 0
@@ -174,7 +183,7 @@ func (g *Group[K]) forgetLocked(now time.Duration) bool {
 		if e.idleAt > now {
 			return false
 		}
-		if e.letGo(now) {
+		if e.idleAt = e.limiter.forget(now); e.idleAt <= now {
 			g.index.drop(e)
 			g.entries.pop()
 			counts, _ := e.limiter.read() // the last ones: nobody comes to it any more
@@ -182,6 +191,7 @@ func (g *Group[K]) forgetLocked(now time.Duration) bool {
 			g.forgotten++
 			return true
 		}
+		e.idleAt = max(e.idleAt, now+minRest)
 		g.entries.sink(0)
 	}
 	return false

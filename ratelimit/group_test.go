@@ -263,28 +263,28 @@ func TestGroupMakesNoKeyForADeadContext(t *testing.T) {
 	}
 }
 
-// T76: a key is not forgotten while a call is between its lookup and its bucket, which is full still. The weight function
-// runs just there.
-func TestGroupForgetsNoKeyWithACallInside(t *testing.T) {
-	type inner struct{}
+// T76: between its lookup and its bucket a call is overtaken by one that makes the bucket anew and empties it. It must not
+// take from the old one, which is full. The weight function runs just there.
+func TestGroupCallOfAForgottenBucketAsksTheNewOne(t *testing.T) {
 	var g *ratelimit.Group[string]
-	var other error
+	var overtook error
+	inside := false
 	g = newGroup(ratelimit.GroupConfig[string]{
 		MaxKeys: 1,
 		Limiter: ratelimit.Config{Rate: 0.01, Burst: 1, Weight: func(ctx context.Context) int {
-			if ctx.Value(inner{}) == nil {
-				_, other = g.Acquire(context.WithValue(ctx, inner{}, true), "other")
+			if !inside {
+				inside = true
+				permit, err := g.Acquire(ctx, "other")
+				permit.Done(rejection()) // the bucket is full again
+				overtook = errors.Join(err, g.Do(ctx, "key", succeed))
 			}
 			return 1
 		}},
 	})
-	if err := g.Do(t.Context(), "first", succeed); err != nil {
-		t.Error(err)
+	if err := g.Do(t.Context(), "key", succeed); !errors.Is(err, ratelimit.ErrLimited) {
+		t.Errorf("the call got %v, want that it meets the bucket of the one that overtook it", err)
 	}
-	if !errors.Is(other, ratelimit.ErrLimited) {
-		t.Errorf("another key got %v, want no room for it", other)
-	}
-	if err := g.Do(t.Context(), "first", succeed); !errors.Is(err, ratelimit.ErrLimited) {
-		t.Errorf("the second call of the key got %v, want it to meet the bucket of the first", err)
+	if s := g.Stats(); overtook != nil || s.Forgotten != 2 || s.Sum.Allowed != 2 || s.Sum.Rejected.Limited != 1 {
+		t.Errorf("it was overtaken by one that got %v; stats are %+v", overtook, s)
 	}
 }

@@ -38,6 +38,10 @@ func (l *Limiter) decide(ctx context.Context, s *settings, n int) (seawall.Ticke
 			}
 		}
 		l.mu.Lock()
+		if l.forgotten {
+			l.mu.Unlock()
+			return seawall.Ticket{}, errForgotten
+		}
 		current := l.settings.Load()
 		if current == s {
 			a := l.enterLocked(s, n, mono.Now(), left)

@@ -44,6 +44,7 @@ type Limiter struct {
 	rehearsed  []time.Duration // when the calls would start that would wait by now
 	configured seawall.Mode    // that of New or Update: another one was set by hand
 	changed    time.Duration   // reading of mono.Now at which rate or burst changed
+	forgotten  bool            // its group has no such key any more: no call may take from it
 	counts     counts
 }
 
@@ -116,7 +117,7 @@ func (l *Limiter) Acquire(ctx context.Context) (seawall.Permit, error) {
 // answerLocked answers a call in the plain case: nobody waits, and there are tokens or the call is not to wait either.
 func (l *Limiter) answerLocked(s *settings, n int, now time.Duration) (a answer, ok bool) {
 	switch {
-	case s.Mode != seawall.Enforce || l.queue.first != nil || s != l.settings.Load():
+	case s.Mode != seawall.Enforce || l.queue.first != nil || l.forgotten || s != l.settings.Load():
 		return a, false
 	case l.take(now, n):
 		l.counts.allowed++
@@ -207,6 +208,19 @@ func (l *Limiter) Keep() bool {
 	defer l.mu.Unlock()
 	now := mono.Now()
 	return l.settings.Load().Mode != l.configured || l.idleAtLocked(now) > now
+}
+
+// errForgotten is for a group, whose caller then asks the limiter that it has for the key now. If calls took their tokens
+// from both, the burst of the key could be taken twice.
+var errForgotten = errors.New("ratelimit: the key was forgotten")
+
+// forget ends a limiter that is idle now, and returns from when on it is.
+func (l *Limiter) forget(now time.Duration) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	idleAt := l.idleAtLocked(now)
+	l.forgotten = idleAt <= now
+	return idleAt
 }
 
 // idleAt is idleAtLocked for a group.
