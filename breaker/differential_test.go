@@ -79,7 +79,7 @@ func reloads(shape breaker.Window) []breaker.Config {
 			breaker.Config{
 				Window: breaker.Window{Time: 3 * time.Second}, MinCalls: 2, MaxOpenFor: 2 * time.Second, Mode: mode,
 				Slow: breaker.SlowCalls{Over: 50 * time.Millisecond, Rate: 1}, MaxRetryAfter: 3 * time.Second,
-				Ramp: breaker.Ramp{Start: 0.5, Factor: 1.2},
+				Ramp: breaker.Ramp{Start: 0.5, Factor: 1.2}, Probes: breaker.Probes{Calls: 2, Timeout: 100 * time.Millisecond},
 			},
 		)
 	}

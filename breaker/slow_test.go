@@ -213,6 +213,25 @@ func TestSlowProbesReopenTheBreaker(t *testing.T) {
 	})
 }
 
+// T48, T47: a probe that hangs is slow once, also where the verdict thinks of what those that run may still do.
+func TestVerdictComesEarlyBesideProbesThatHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker(breaker.Config{MinCalls: 1, Slow: breaker.SlowCalls{Over: time.Second, Rate: 0.5}})
+		halfOpen(t, b)
+		for range 2 {
+			acquire(t, b)
+		}
+		time.Sleep(1200 * time.Millisecond)
+		for i := range 3 { // whatever the two end with, two of five have failed and are slow
+			if s := b.Stats(); s.State != breaker.HalfOpen || s.Hung != 2 || s.Window.Slow != 2 {
+				t.Fatalf("after %d good ones: %+v", i, s)
+			}
+			acquire(t, b).Done(nil)
+		}
+		wantState(t, b, breaker.Closed)
+	})
+}
+
 // A batch that is slow by nature and a fast part beside it: not cut off by default.
 func TestSlowButWorkingDependencyIsNotCutOffByDefault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
