@@ -69,7 +69,10 @@ func (c KneeConfig) withDefaults() KneeConfig {
 
 const (
 	// mostDoubt bounds the allowance for the error of the baseline, so that a limit does not overshoot while little is known.
-	mostDoubt = 0.1
+	mostDoubt = 0.15
+	// doubting is how many standard errors of the baseline the allowance covers. With one, a baseline that was by chance a
+	// tenth too low held the limit at half of the workers for half a minute and more; two leave more waiting for no gain.
+	doubting = 1.5
 	// halfWay is the number of calls in a window that moves the limit half of the way to its target, if latencies are
 	// exponential. At 300 calls a mean is right to six percent.
 	halfWay = 300
@@ -149,7 +152,7 @@ func (k *knee) headroom() float64 {
 	if k.base.weight == 0 {
 		return k.Tolerance
 	}
-	return max(k.Tolerance, min(mostDoubt, k.Tolerance+k.base.noise(k.base.weight)))
+	return max(k.Tolerance, min(mostDoubt, k.Tolerance+doubting*k.base.noise(k.base.weight)))
 }
 
 func (k *knee) allowance() float64 { return max(1, k.headroom()*k.limit) }
