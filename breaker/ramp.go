@@ -49,13 +49,10 @@ func (st *step) ends(s *settings) (at time.Duration, stalled bool) {
 	return max(over, first), false
 }
 
-// endInRamp notes that a call has ended, which may be what its step has waited for.
-func (b *Breaker) endInRamp(e *era, c *ending) {
-	if c.ticket.Generation >= e.step.from {
-		e.step.firstEnd.CompareAndSwap(int64(never), int64(c.now))
-	}
-	if at, _ := e.step.ends(e.settings); c.now >= at {
-		b.catchUpFor(c)
+// ended notes that a call has ended, which may be what its step waits for.
+func (st *step) ended(ticket uint64, now time.Duration) {
+	if ticket >= st.from {
+		st.firstEnd.CompareAndSwap(int64(never), int64(now))
 	}
 }
 

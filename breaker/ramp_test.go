@@ -196,6 +196,29 @@ func TestStepWaitsForTheFirstEnd(t *testing.T) {
 	})
 }
 
+// T47: what was let in by an earlier step says nothing of the load of this one.
+func TestStepIsNotEndedByACallOfTheOneBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := ramping(t, breaker.Config{Slow: breaker.SlowCalls{Over: breaker.NoSlowCalls}})
+		early := acquire(t, b)
+		for range 19 {
+			reject(t, b)
+		}
+		acquire(t, b).Done(nil)
+		time.Sleep(time.Second)
+		second := acquire(t, b)
+		if !early.Done(nil) {
+			t.Error("the ramp is one generation")
+		}
+		time.Sleep(5 * time.Second)
+		if got := b.Stats().Share; got != 0.25 {
+			t.Errorf("without an end in the step, the share is %v", got)
+		}
+		second.Done(nil)
+		wantState(t, b, breaker.Closed)
+	})
+}
+
 // T47, T4, T51
 func TestStepThatNeverEndsReopensTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

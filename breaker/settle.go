@@ -111,7 +111,7 @@ func (b *Breaker) count(c *ending) bool {
 		}
 		if b.end(e, c) {
 			if e.step != nil {
-				b.endInRamp(e, c)
+				e.step.ended(c.ticket.Generation, c.now)
 			}
 			return true
 		}
