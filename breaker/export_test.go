@@ -122,6 +122,15 @@ func (b *Breaker) AskLate(since time.Duration) (admitsIt bool) {
 	return b.ask(b.era.Load(), mono.Now()-since) == admitted
 }
 
+// WriteOff does what is done with a member that is about to go.
+func (g *Group[K]) WriteOff(key K) {
+	for k, m := range g.members.All() {
+		if k == key {
+			g.forget(m)
+		}
+	}
+}
+
 // TrackingUnderTest opens a tracking to tests.
 type TrackingUnderTest struct{ t *tracking }
 

@@ -427,6 +427,19 @@ func TestForgottenMemberHasToldAllItsEvents(t *testing.T) {
 	})
 }
 
+// A member that is about to go is not counted twice by who sums up at this moment.
+func TestSumsOfAGroupHoldAMemberOnceWhileItGoes(t *testing.T) {
+	g := newGroup(breaker.GroupConfig[int]{})
+	for key := range 3 {
+		_ = g.For(key).Do(t.Context(), succeed)
+	}
+	before := g.Stats()
+	g.WriteOff(1)
+	if got := g.Stats(); got.Totals != before.Totals || got.Keys() != 2 {
+		t.Errorf("%+v, and before it went %+v", got, before)
+	}
+}
+
 // Members that were kept for a while are counted once, however often it is asked whether they must be.
 func TestSumsOfAGroupAreExact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
