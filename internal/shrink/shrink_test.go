@@ -4,8 +4,11 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/seawall-go/seawall/internal/leaktest"
 	"github.com/seawall-go/seawall/internal/shrink"
 )
+
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 func TestListKeepsWhatFailsAndNoMore(t *testing.T) {
 	has := func(wanted ...int) func([]int) bool {
