@@ -7,9 +7,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/timeout"
 )
 
 func TestChainAsksItsPoliciesFromTheOutermostOn(t *testing.T) {
@@ -212,4 +216,29 @@ func TestLiveChainIsWalkedAsItIsAtTheBeginningOfACall(t *testing.T) {
 		}
 	}
 	tr.want(t, "old acquires", "old releases: <nil>", "new acquires", "new releases: <nil>")
+}
+
+// T70: a call that waited for a slot until a limit of time was over never reached the dependency. It was taken for a
+// failure of it, and twenty such calls opened the breaker.
+func TestOurOwnQueueDoesNotOpenTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := breaker.New("db", breaker.Config{Registry: silentRegistry()})
+		gate := bulkhead.New("db", bulkhead.Config{Limit: 1, Registry: silentRegistry()})
+		limit := timeout.New("db", timeout.Config{Limit: 100 * time.Millisecond, Registry: silentRegistry()})
+		permit, err := gate.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer permit.Done(nil)
+		chain := seawall.Chain(b, limit, gate)
+		for range 50 {
+			err := chain.Do(t.Context(), func(context.Context) error { t.Error("it ran"); return nil })
+			if v := seawall.Classify(err); err == nil || v.Outcome != seawall.Ignored || v.Repeat != seawall.RepeatNever {
+				t.Errorf("%v is judged %+v", err, v)
+			}
+		}
+		if s := b.Stats(); s.State != breaker.Closed || s.Calls.Failures != 0 {
+			t.Errorf("the breaker is %v: %+v", s.State, s.Calls)
+		}
+	})
 }

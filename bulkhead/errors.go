@@ -3,7 +3,6 @@ package bulkhead
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/seawall-go/seawall"
@@ -64,7 +63,7 @@ func (b *Bulkhead) turnAway(ctx context.Context, l level, why refusal, after tim
 func (b *Bulkhead) canceled(ctx context.Context) error {
 	b.counts.canceled.Add(1)
 	b.note(ctx, seawall.ReasonCanceled)
-	return &waitError{gate: b.String(), cause: context.Cause(ctx)}
+	return seawall.Waited(b.kind, b.name, context.Cause(ctx))
 }
 
 // note writes the end into the call's record, if it has one.
@@ -73,18 +72,3 @@ func (b *Bulkhead) note(ctx context.Context, reason seawall.Reason) {
 		record.Note(func(f *seawall.Facts) { f.DecidedBy, f.Reason = b.String(), reason })
 	}
 }
-
-// waitError is what a caller sees whose context ended while it waited. It matches the cause.
-type waitError struct {
-	gate  string
-	cause error
-}
-
-func (e *waitError) Error() string {
-	return fmt.Sprintf("%s: gave up waiting: %v", e.gate, e.cause)
-}
-
-func (e *waitError) Unwrap() error { return e.cause }
-
-// Verdict is ignored, also if it was a deadline that passed: the dependency was not asked.
-func (*waitError) Verdict() seawall.Verdict { return seawall.Verdict{Outcome: seawall.Ignored} }

@@ -84,18 +84,3 @@ func note(ctx context.Context, who fmt.Stringer, reason seawall.Reason) {
 		record.Note(func(f *seawall.Facts) { f.DecidedBy, f.Reason = who.String(), reason })
 	}
 }
-
-// waitError is what a caller sees whose context ended while it waited. It matches the cause.
-type waitError struct {
-	name  string
-	cause error
-}
-
-func (e *waitError) Error() string {
-	return fmt.Sprintf("%s %q: gave up waiting: %v", kind, e.name, e.cause)
-}
-
-func (e *waitError) Unwrap() error { return e.cause }
-
-// Verdict is ignored, also if it was a deadline that passed: the dependency was not asked.
-func (*waitError) Verdict() seawall.Verdict { return seawall.Verdict{Outcome: seawall.Ignored} }

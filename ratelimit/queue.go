@@ -110,7 +110,7 @@ func (l *Limiter) await(ctx context.Context, w *waiter) (seawall.Ticket, error) 
 	switch {
 	case gone:
 		note(ctx, l, seawall.ReasonCanceled)
-		return seawall.Ticket{}, &waitError{name: l.name, cause: context.Cause(ctx)}
+		return seawall.Ticket{}, seawall.Waited(kind, l.name, context.Cause(ctx))
 	case w.fate == granted:
 		return w.ticket, nil
 	}

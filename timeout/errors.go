@@ -61,7 +61,13 @@ func (e *ExceededError) Timeout() bool { return true }
 // Temporary is true.
 func (e *ExceededError) Temporary() bool { return true }
 
-// Verdict is a [seawall.Failure] that may be repeated if the call is idempotent: it may have been carried out.
+// Verdict is a [seawall.Failure] that may be repeated if the call is idempotent: it may have been carried out. It is
+// [seawall.Ignored] where the operation was not made, because a gate inside of the limit rejected the call or let it wait
+// too long: else our own queue would open a breaker outside of the limit.
 func (e *ExceededError) Verdict() seawall.Verdict {
+	switch e.err.(type) { //nolint:errorlint // in a tree there may be attempts that were made
+	case *seawall.RejectedError, *seawall.WaitError:
+		return seawall.Verdict{Outcome: seawall.Ignored}
+	}
 	return seawall.Verdict{Outcome: seawall.Failure, Repeat: seawall.RepeatIfIdempotent}
 }
