@@ -12,7 +12,9 @@ import (
 // from [Set.Keyed] once, and keep it. It is safe for concurrent use.
 //
 // It is bounded: over max_keys it forgets the keys that have not been used for the longest time, except those with a
-// policy that must be kept ([seawall.Keeper]), such as an open breaker.
+// policy that must be kept ([seawall.Keeper]), such as an open breaker, which do not count. With a ratelimit those are all
+// keys whose bucket is not full. So where strangers choose the keys, and a bucket takes long to fill, use a
+// ratelimit.Group instead, which fails closed.
 type Keyed struct {
 	name     string
 	registry *seawall.Registry
