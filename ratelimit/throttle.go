@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/dice"
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
@@ -78,7 +78,7 @@ func NewThrottle(name string, cfg ThrottleConfig) *Throttle {
 		panic(err.Error())
 	}
 	cfg = cfg.withDefaults()
-	t := &Throttle{name: name, registry: cfg.Registry, random: rand.Float64}
+	t := &Throttle{name: name, registry: cfg.Registry, random: dice.Float64}
 	t.settings.Store(&throttleSettings{
 		ThrottleConfig: cfg, configured: cfg.Mode, window: newWindow(cfg.Window, mono.Now()),
 	})
