@@ -2,12 +2,12 @@ package httpx
 
 import (
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/dice"
 )
 
 // refuse answers a request that was not admitted. The body is not read: after Expect: 100-continue not a byte of it is
@@ -32,15 +32,17 @@ func answer(w http.ResponseWriter, status int, after time.Duration) {
 		h.Del(about) // a body that is not sent
 	}
 	if status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", strconv.FormatInt(retrySeconds(after, rand.Int64N), 10))
+		h.Set("Retry-After", strconv.FormatInt(retrySeconds(after, int64N), 10))
 	}
 	h.Set("Cache-Control", "no-store")
 	http.Error(w, http.StatusText(status), status)
 }
 
 // retrySeconds returns a wait as a Retry-After: whole seconds, never less than asked for and at least 1, and up to a
-// quarter more at random, so that those who are refused together do not come back together. random is rand.Int64N.
+// quarter more at random, so that those who are refused together do not come back together. random returns a number in [0, n).
 func retrySeconds(after time.Duration, random func(int64) int64) int64 {
 	s := max(1, int64((after+time.Second-1)/time.Second))
 	return s + random(max(2, s/4+1))
 }
+
+func int64N(n int64) int64 { return int64(dice.Uint64N(uint64(n))) }
