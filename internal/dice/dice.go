@@ -51,7 +51,7 @@ func Float64() float64 {
 var one sync.Mutex
 
 // Load makes all draws of the program those of a seed, until unload is called. A second Load waits for the unload of the
-// first. It is for simulations in tests: seawalltest calls it, and nothing else does.
+// first. It is for simulations in tests: seawalltest loads the dice, and so do the experiments in benchmarks/papers.
 func Load(seed uint64) (unload func()) {
 	one.Lock()
 	loaded.Store(&source{rand: rand.New(rand.NewPCG(seed, 0x5ea3a11))})
