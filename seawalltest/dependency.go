@@ -72,19 +72,19 @@ func (d Dependency) withDefaults() Dependency {
 func (d Dependency) validate() error {
 	switch {
 	case d.Workers < 0:
-		return fmt.Errorf("Workers is %d, want at least 1", d.Workers)
+		return bad("Dependency.Workers", d.Workers, "at least 1")
 	case d.Order > LIFO:
-		return fmt.Errorf("Order is %d, want FIFO or LIFO", d.Order)
+		return bad("Dependency.Order", d.Order, "FIFO or LIFO")
 	case d.Queue < 0:
-		return fmt.Errorf("Queue is %d, want at least 1, or NoLimit", d.Queue)
+		return bad("Dependency.Queue", d.Queue, "at least 1, or NoLimit")
 	case d.Abandoned > StopAtOnce:
-		return fmt.Errorf("Abandoned is %d, want KeepWorking, DropAtDequeue or StopAtOnce", d.Abandoned)
+		return bad("Dependency.Abandoned", d.Abandoned, "KeepWorking, DropAtDequeue or StopAtOnce")
 	case math.IsNaN(d.Errors) || d.Errors < 0 || d.Errors > 1:
-		return fmt.Errorf("Errors is %v, want 0 to 1", d.Errors)
+		return bad("Dependency.Errors", d.Errors, "0 to 1")
 	}
 	for i, p := range d.Phases {
-		if err := p.validate(); err != nil {
-			return fmt.Errorf("Phases[%d]: %w", i, err)
+		if err := p.validate(fmt.Sprintf("Dependency.Phases[%d]", i)); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -33,16 +33,16 @@ func Errors(from, to time.Duration, share float64) Phase {
 	return Phase{From: from, To: to, Speed: 1, Errors: share}
 }
 
-func (p Phase) validate() error {
+func (p Phase) validate(at string) error {
 	switch {
 	case p.From < 0 || p.To <= p.From:
-		return fmt.Errorf("from %v to %v, want a time that is not empty", p.From, p.To)
+		return bad(at, fmt.Sprintf("from %v to %v", p.From, p.To), "a time that is not empty")
 	case math.IsNaN(p.Speed) || p.Speed < 0 || p.Speed > 1e6:
-		return fmt.Errorf("Speed is %v, want 0 to 1000000", p.Speed)
+		return bad(at+".Speed", p.Speed, "0 to 1000000")
 	case p.Workers < 0:
-		return fmt.Errorf("Workers is %d, want at least 1, or 0 for no change", p.Workers)
+		return bad(at+".Workers", p.Workers, "at least 1, or 0 for no change")
 	case math.IsNaN(p.Errors) || p.Errors < 0 || p.Errors > 1:
-		return fmt.Errorf("Errors is %v, want 0 to 1", p.Errors)
+		return bad(at+".Errors", p.Errors, "0 to 1")
 	}
 	return nil
 }

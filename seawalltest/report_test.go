@@ -144,18 +144,18 @@ func (failing) Write([]byte) (int, error) { return 0, errFull }
 func TestScenarioThatCannotBeIsRefused(t *testing.T) {
 	valid := hotos(seawalltest.Plain(1, time.Second), 1, time.Second)
 	for want, spoil := range map[string]func(*seawalltest.Scenario){
-		"Scenario.Arrivals is nil":                  func(s *seawalltest.Scenario) { s.Arrivals = nil },
-		"Scenario.Client is nil":                    func(s *seawalltest.Scenario) { s.Client = nil },
-		"Scenario.Duration is -1s":                  func(s *seawalltest.Scenario) { s.Duration = -time.Second },
-		"Scenario.Patience is -1ns":                 func(s *seawalltest.Scenario) { s.Patience = -1 },
-		"Scenario.Bin is 1ns":                       func(s *seawalltest.Scenario) { s.Bin = 1 },
-		"Dependency: Workers is -1":                 func(s *seawalltest.Scenario) { s.Dependency.Workers = -1 },
-		"Dependency: Queue is -1":                   func(s *seawalltest.Scenario) { s.Dependency.Queue = -1 },
-		"Dependency: Order is 9":                    func(s *seawalltest.Scenario) { s.Dependency.Order = 9 },
-		"Dependency: Errors is 1.5, want 0 to 1":    func(s *seawalltest.Scenario) { s.Dependency.Errors = 1.5 },
-		"Phases[0]: from 1s to 1s":                  func(s *seawalltest.Scenario) { s.Dependency.Phases[0] = seawalltest.Stall(1e9, 1e9) },
-		"Phases[0]: Errors is 2, want 0 to 1":       func(s *seawalltest.Scenario) { s.Dependency.Phases[0].Errors = 2 },
-		"Phases[0]: Speed is -1, want 0 to 1000000": func(s *seawalltest.Scenario) { s.Dependency.Phases[0].Speed = -1 },
+		"Scenario.Arrivals is nil":                 func(s *seawalltest.Scenario) { s.Arrivals = nil },
+		"Scenario.Client is nil":                   func(s *seawalltest.Scenario) { s.Client = nil },
+		"Scenario.Duration is -1s":                 func(s *seawalltest.Scenario) { s.Duration = -time.Second },
+		"Scenario.Patience is -1ns":                func(s *seawalltest.Scenario) { s.Patience = -1 },
+		"Scenario.Bin is 1ns":                      func(s *seawalltest.Scenario) { s.Bin = 1 },
+		"Dependency.Workers is -1":                 func(s *seawalltest.Scenario) { s.Dependency.Workers = -1 },
+		"Dependency.Queue is -1":                   func(s *seawalltest.Scenario) { s.Dependency.Queue = -1 },
+		"Dependency.Order is 9":                    func(s *seawalltest.Scenario) { s.Dependency.Order = 9 },
+		"Dependency.Errors is 1.5, want 0 to 1":    func(s *seawalltest.Scenario) { s.Dependency.Errors = 1.5 },
+		"Phases[0] is from 1s to 1s":               func(s *seawalltest.Scenario) { s.Dependency.Phases[0] = seawalltest.Stall(1e9, 1e9) },
+		"Phases[0].Errors is 2, want 0 to 1":       func(s *seawalltest.Scenario) { s.Dependency.Phases[0].Errors = 2 },
+		"Phases[0].Speed is -1, want 0 to 1000000": func(s *seawalltest.Scenario) { s.Dependency.Phases[0].Speed = -1 },
 	} {
 		s := valid
 		s.Dependency.Phases = []seawalltest.Phase{{To: time.Second, Speed: 1}}

@@ -55,9 +55,6 @@ func (s Scenario) withDefaults() Scenario {
 
 // Validate returns an error that names a field that is missing or out of its range, its value, and the range.
 func (s Scenario) Validate() error {
-	bad := func(field string, value any, want string) error {
-		return fmt.Errorf("seawalltest: Scenario.%s is %v, want %s", field, value, want)
-	}
 	switch {
 	case s.Arrivals == nil:
 		return bad("Arrivals", "nil", "a function, such as Poisson(Constant(100))")
@@ -71,12 +68,16 @@ func (s Scenario) Validate() error {
 		return bad("Bin", s.Bin, "a positive time, of which at most 1000000 are in Duration")
 	}
 	if err := s.Dependency.validate(); err != nil {
-		return fmt.Errorf("seawalltest: Scenario.Dependency: %w", err)
+		return err
 	}
 	if err := s.Network.Validate(); err != nil {
 		return fmt.Errorf("seawalltest: Scenario.Network: %w", err)
 	}
 	return nil
+}
+
+func bad(field string, value any, want string) error {
+	return fmt.Errorf("seawalltest: Scenario.%s is %v, want %s", field, value, want)
 }
 
 const maxBins = 1_000_000
@@ -85,7 +86,7 @@ const maxBins = 1_000_000
 // not valid. It must not be called from inside a bubble. Scenarios of parallel tests wait for each other, because they
 // share the dice.
 //
-// A call costs some 20 microseconds of real time.
+// A call costs some ten microseconds of real time; under the race detector it is ten times as much.
 func Run(t *testing.T, s Scenario) *Report {
 	t.Helper()
 	if err := s.Validate(); err != nil {
