@@ -122,6 +122,13 @@ func (b *Breaker) AskLate(since time.Duration) (admitsIt bool) {
 	return b.ask(b.era.Load(), mono.Now()-since) == admitted
 }
 
+// HoldUp runs f while whoever needs the breaker's lock waits.
+func (b *Breaker) HoldUp(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f()
+}
+
 // WriteOff does what is done with a member that is about to go.
 func (g *Group[K]) WriteOff(key K) {
 	for k, m := range g.members.All() {

@@ -145,6 +145,12 @@ func TestBreakerKnowsWhetherItMustBeKept(t *testing.T) {
 		want(true)
 		setMode(t, b, seawall.Enforce)
 		want(false)
+		p = acquire(t, b)
+		update(t, b, func(c *breaker.Config) { c.Slow.Over = time.Second })
+		want(true) // by the tracking of before
+		p.Done(nil)
+		time.Sleep(time.Minute)
+		want(false)
 	})
 }
 

@@ -184,6 +184,35 @@ func TestHalfOpenBreakerLetsNoStampedeThrough(t *testing.T) {
 	})
 }
 
+// T6: the last probe is taken by one of those who have seen that it is free.
+func TestLastProbeIsTakenOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker(breaker.Config{MinCalls: 1, Probes: breaker.Probes{Calls: 2}})
+		halfOpen(t, b)
+		acquire(t, b)
+		const callers = 8
+		var begun, admitted atomic.Int64
+		var all sync.WaitGroup
+		b.HoldUp(func() {
+			for range callers {
+				all.Go(func() {
+					begun.Add(1)
+					if _, err := b.Acquire(t.Context()); err == nil {
+						admitted.Add(1)
+					}
+				})
+			}
+			for i := 0; begun.Load() < callers || i < 1000; i++ { // until they have come to the lock
+				runtime.Gosched()
+			}
+		})
+		all.Wait()
+		if n := admitted.Load(); n != 1 {
+			t.Errorf("%d probes are out, want 2", n+1)
+		}
+	})
+}
+
 // T47, the ratio part
 func TestRecoveryIsJudgedByTheRatioOfItsProbes(t *testing.T) {
 	for _, c := range []struct {

@@ -46,9 +46,9 @@ func (s *settings) tracks() bool { return s.Slow.Over != NoSlowCalls }
 func (s *settings) trips(in evidence, minCalls int64) string {
 	calls, failures := in.calls(), in.failures()
 	switch {
-	case calls >= minCalls && failures > 0 && s.failures.reached(failures, calls):
+	case calls >= minCalls && s.failures.reached(failures, calls):
 		return reasonFailureRate
-	case calls >= minCalls && in.slow > 0 && s.slow.reached(in.slow, calls):
+	case calls >= minCalls && s.slow.reached(in.slow, calls):
 		return reasonSlowRate
 	case s.ConsecutiveFailures > 0 && in.run >= int64(s.ConsecutiveFailures):
 		return reasonConsecutiveFailures

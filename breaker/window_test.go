@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
 )
 
@@ -278,4 +279,16 @@ func TestBreakerDoesNotTripOnWhatHasExpired(t *testing.T) {
 		b.TripOn(w, 1, 1)
 		wantState(t, b, breaker.Closed)
 	})
+}
+
+// Of more hanging calls than a count window holds, only the latest are in it, and only their failures count.
+func TestCountWindowForgetsTheOldestOfTheCallsThatHang(t *testing.T) {
+	w := breaker.NewWindow(breaker.Window{Calls: 4}, 0)
+	w.Hang(0, 6)
+	for i, failures := range []int64{0, 0, 1, 2, 3, 4} {
+		w.Unhang(0, seawall.Failure)
+		if got, want := w.In(0), (breaker.WindowCounts{Calls: 4, Failures: failures, Slow: 4}); got != want || got != w.Ring() {
+			t.Errorf("after %d have failed it holds %+v, want %+v; the ring %+v", i+1, got, want, w.Ring())
+		}
+	}
 }
