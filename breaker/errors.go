@@ -7,8 +7,8 @@ import (
 	"github.com/seawall-go/seawall"
 )
 
-// ErrOpen is matched by the rejections of a breaker that is open, half-open with all its probes in flight, or ramping.
-// The details are in [seawall.RejectedError].
+// ErrOpen is matched by the rejections of a breaker that is open, half-open with all its probes in flight, ramping, or
+// forced open. The details are in [seawall.RejectedError].
 var ErrOpen = errors.New("breaker: open")
 
 const kind = "breaker"
