@@ -25,9 +25,10 @@ type Config struct {
 	// Backoff is the schedule of the waits between attempts. Default full jitter that grows from 50 ms to 5 s.
 	Backoff Backoff `json:"backoff" yaml:"backoff"`
 	// MaxRetryAfter is the longest wait that the dependency can ask for: what goes beyond is cut off. A wait that was
-	// asked for is never undercut otherwise; that of the schedule comes on top. Default 30 s; at least 1 ns. A short one
-	// comes back before the dependency wants it, a long one lets it park callers that have no deadline. What was asked
-	// for, uncut, is in [seawall.Facts] and in [Event].
+	// asked for is never undercut otherwise. On top of it come up to a tenth of it at random, at most 5 s, because all
+	// who were turned away together were told the same time, and the wait of the schedule. Default 30 s; at least 1 ns.
+	// A short one comes back before the dependency wants it, a long one lets it park callers that have no deadline. What
+	// was asked for, uncut, is in [seawall.Facts] and in [Event].
 	MaxRetryAfter time.Duration `json:"max_retry_after" yaml:"max_retry_after"`
 	// OverloadDelay is for an answer that asks for less, [seawall.Overload], without a time: a random wait up to this
 	// comes on top of the schedule. Default 1 s, the base of the AWS SDKs for throttled calls; at least 1 ns, or

@@ -102,7 +102,9 @@ func TestHugeValuesAreLegal(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	for _, err := range []error{errDown, overloaded(0), overloaded(math.MaxInt64)} {
+	for _, err := range []error{
+		errDown, overloaded(0), overloaded(math.MaxInt64), overloaded(math.MaxInt64 - time.Second),
+	} {
 		e := asError(t, r.Do(ctx, func(context.Context) error { return err }))
 		if e.Attempts != 1 || e.Why != retry.ErrOutOfTime { //nolint:errorlint // it is set bare
 			t.Errorf("%v: %v", err, e)

@@ -13,9 +13,10 @@
 //
 // # When
 //
-// Not before the time that the dependency asked for, and then after a wait out of the schedule. A wait that cannot end
-// before the caller's deadline is not begun: the call ends at once, with [ErrOutOfTime]. There is no limit on the
-// elapsed time of its own; put a timeout around the retry.
+// After a wait out of the schedule, and not before the time that the dependency asked for. That one comes first, and up to
+// a tenth of it is added at random: all who were turned away together were told the same time. A wait that cannot end
+// before the caller's deadline is not begun: the call ends at once, with [ErrOutOfTime]. There is no limit on the elapsed
+// time of its own; put a timeout around the retry.
 //
 // # How often
 //

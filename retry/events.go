@@ -17,7 +17,7 @@ type Event struct {
 	Attempt     int           // number of the attempt that starts: 2 for the first retry
 	Err         error         // how the attempt before it ended
 	Wait        time.Duration // planned wait between the two
-	ServerDelay time.Duration // what the dependency asked for, before its cap; 0 if it did not
+	ServerDelay time.Duration // what the dependency asked for, before its cap and its spread; 0 if it did not
 }
 
 // refused writes the events for a call that may not go on.

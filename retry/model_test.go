@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/dice"
 	"github.com/seawall-go/seawall/retry"
 )
 
@@ -89,7 +90,8 @@ type observed struct {
 	bare     bool // an error that is not a *retry.Error
 }
 
-// reference says what must be seen, in the plainest way: time is a number, and tokens are counted by adding.
+// reference says what must be seen, in the plainest way: time is a number, and tokens are counted by adding. It throws
+// the same dice as the Retry.
 type reference struct {
 	maxAttempts int
 	budget      bool
@@ -106,7 +108,7 @@ func (m *reference) call(c scripted) (o observed) {
 		e := c.attempts[min(o.attempts, len(c.attempts))-1]
 		o.took, o.bare = now, o.attempts == 1
 		repeated := o.attempts > 1
-		wait := modelWait
+		hint := time.Duration(0)
 		switch e {
 		case endOK:
 			m.pay()
@@ -136,9 +138,9 @@ func (m *reference) call(c scripted) (o observed) {
 			return o
 		case endNothingDone:
 		case endHint:
-			wait += 3 * time.Second
+			hint = 3 * time.Second
 		case endLongHint:
-			wait += modelCap
+			hint = modelCap
 		case endFailure, endOverload, endCancelSoon:
 		}
 		if c.notIdempotent && e != endNothingDone {
@@ -150,6 +152,11 @@ func (m *reference) call(c scripted) (o observed) {
 		case m.maxAttempts > 0 && o.attempts == m.maxAttempts:
 			o.end, o.why = "exhausted", retry.ErrExhausted
 			return o
+		case hint > 0:
+			hint += time.Duration(dice.Uint64N(uint64(hint/10) + 1))
+		}
+		wait := hint + modelWait
+		switch {
 		case limit != 0 && now+wait >= limit:
 			o.end, o.why = "out_of_time", retry.ErrOutOfTime
 			return o
@@ -259,11 +266,12 @@ func (s scenario) check(t *testing.T) (err error) {
 		}
 		r, _ := newRetry(t, cfg)
 		for i, call := range s.calls {
-			want := m.call(call)
+			seed := uint64(i)
+			want := loaded(seed, func() observed { return m.call(call) })
 			if !m.budget {
 				want.tokens = 0
 			}
-			if got := call.run(t.Context(), r); got != want {
+			if got := loaded(seed, func() observed { return call.run(t.Context(), r) }); got != want {
 				err = fmt.Errorf("call %d %+v: got %+v, want %+v", i, call, got, want)
 				return
 			}
@@ -274,6 +282,12 @@ func (s scenario) check(t *testing.T) (err error) {
 		}
 	})
 	return err
+}
+
+// loaded runs f with the dice of a seed.
+func loaded(seed uint64, f func() observed) observed {
+	defer dice.Load(seed)()
+	return f()
 }
 
 // shorten drops calls as long as the scenario still fails.

@@ -71,18 +71,21 @@ func TestRecordTellsWhatTheResultHides(t *testing.T) {
 			name string
 			ctx  func(context.Context) (context.Context, context.CancelFunc)
 			errs []error
-			want seawall.Facts
+			want seawall.Facts // Waited but for the spread of hints
+			most time.Duration // of that
 		}{
 			{name: "first try", errs: []error{nil}},
 			{name: "not retryable", errs: []error{seawall.Permanent(errDown)}},
 			{
 				name: "recovered", errs: []error{errDown, hintError(5 * time.Second), nil},
 				want: seawall.Facts{Retries: 2, Waited: 7 * time.Second, ServerDelay: 5 * time.Second},
+				most: time.Second / 2,
 			},
 			{
 				name: "the longest wait asked for",
 				errs: []error{hintError(5 * time.Second), hintError(time.Second), nil},
 				want: seawall.Facts{Retries: 2, Waited: 8 * time.Second, ServerDelay: 5 * time.Second},
+				most: time.Second * 6 / 10,
 			},
 			{
 				name: "exhausted", errs: []error{errDown},
@@ -115,8 +118,10 @@ func TestRecordTellsWhatTheResultHides(t *testing.T) {
 			}
 			runs := 0
 			_ = r.Do(ctx, script(&runs, row.errs...))
-			if got := record.Facts(); got != row.want {
-				t.Errorf("%s: facts are %+v, want %+v", row.name, got, row.want)
+			got := record.Facts()
+			spread := got.Waited - row.want.Waited
+			if got.Waited = row.want.Waited; got != row.want || spread < 0 || spread > row.most {
+				t.Errorf("%s: facts are %+v with %v more waited, want %+v and at most %v", row.name, got, spread, row.want, row.most)
 			}
 		}
 	})

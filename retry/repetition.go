@@ -74,8 +74,8 @@ func (p *repetition) plan(ctx context.Context, hint time.Duration) (wait time.Du
 	if wait = p.floor(hint); wait > math.MaxInt64-scheduled {
 		scheduled = math.MaxInt64 - wait
 	}
-	// The wait comes on top, for its jitter: as the larger of the two, all who were told the same time would come back
-	// in the same instant.
+	// The schedule comes on top: as the larger of the two it would vanish behind each hint, and with it the growth from
+	// attempt to attempt.
 	wait += scheduled
 	if !seawall.CanWait(ctx, wait) {
 		return 0, outOfTime, ErrOutOfTime
@@ -103,10 +103,16 @@ func (p *repetition) scheduled() time.Duration {
 // hint returns how long the dependency asks to stay away.
 func (p *repetition) hint() time.Duration { return max(0, p.verdict.After) }
 
-// floor returns the wait that the dependency gets in any case.
+// mostSpread bounds what is added to a hint at random.
+const mostSpread = 5 * time.Second
+
+// floor returns the wait that the dependency gets in any case. To what it asked for up to a tenth is added at random: all
+// who were turned away together were told the same time, and the first wait of a schedule is short beside it.
 func (p *repetition) floor(hint time.Duration) time.Duration {
 	if hint > 0 {
-		return min(hint, p.settings.MaxRetryAfter)
+		hint = min(hint, p.settings.MaxRetryAfter)
+		spread := min(hint/10, mostSpread, math.MaxInt64-hint)
+		return hint + time.Duration(dice.Uint64N(uint64(spread)+1))
 	}
 	if p.verdict.Outcome == seawall.Overload && p.settings.OverloadDelay > 0 {
 		return time.Duration(dice.Uint64N(uint64(p.settings.OverloadDelay)))
