@@ -549,7 +549,7 @@ func TestAServersHintIsObeyedCappedAndNotSleptInVain(t *testing.T) {
 		name, hint string
 		limit      time.Duration // of the caller, 0 for none
 		attempts   int
-		took       time.Duration
+		took       time.Duration // but for what is added at random, a tenth at most
 	}{
 		{"seconds", "2", 0, 3, 4 * time.Second},
 		{"the past", "Wed, 04 Mar 1998 12:00:30 GMT", 0, 3, 0},
@@ -575,8 +575,8 @@ func TestAServersHintIsObeyedCappedAndNotSleptInVain(t *testing.T) {
 				if err != nil || resp.StatusCode != 503 {
 					t.Fatalf("ended with %v, %v, want the response", resp, err)
 				}
-				took := time.Since(start).Round(time.Second)
-				if n != row.attempts || took != row.took {
+				took := time.Since(start)
+				if most := row.took*11/10 + 10*time.Millisecond; n != row.attempts || took < row.took || took > most {
 					t.Errorf("%d attempts in %v, want %d in %v", n, took, row.attempts, row.took)
 				}
 				if row.hint == "3600" && record.Facts().ServerDelay != time.Hour {
