@@ -108,11 +108,14 @@ func TestContextDecidesWhoCanceled(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBreaker(breaker.Config{})
-				c.do(t, b)
-				got := b.Stats()
-				if got.Calls != c.want.Calls || got.Ignored != c.want.Ignored {
-					t.Errorf("counted %+v, want %+v", got, c.want)
+				strict := func(error) seawall.Verdict { return seawall.Verdict{Outcome: seawall.Failure} }
+				for _, cfg := range []breaker.Config{{}, {Classify: strict}} { // which is not asked who has left
+					b := newBreaker(cfg)
+					c.do(t, b)
+					got := b.Stats()
+					if got.Calls != c.want.Calls || got.Ignored != c.want.Ignored {
+						t.Errorf("counted %+v, want %+v", got, c.want)
+					}
 				}
 			})
 		})

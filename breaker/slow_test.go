@@ -105,6 +105,9 @@ func TestHungCallsAreSeenWithoutTraffic(t *testing.T) {
 				if got, want := b.Stats().Since, 501*time.Millisecond-1; got != want {
 					t.Errorf("open for %v, and the calls were slow %v ago", got, want)
 				}
+				if got, want := rejection(t, b).RetryAfter(), b.Stats().Reopen; got != want {
+					t.Errorf("told to retry after %v, and it opens in %v", got, want)
+				}
 				time.Sleep(499*time.Millisecond + 1)
 				if got := look(b); got != "half_open" {
 					t.Errorf("after 1 s it is %s", got)
