@@ -122,7 +122,6 @@ func TestTokensSurvivePanics(t *testing.T) {
 				}
 				return errDown
 			}, 9},
-			{"in OnRetry", retry.Config{OnRetry: func(retry.Event) { boom() }}, down, 10},
 			{"Goexit in OnRetry", retry.Config{OnRetry: func(retry.Event) { runtime.Goexit() }}, down, 10},
 			{"in the classifier", retry.Config{Classify: func(error) seawall.Verdict {
 				boom()
@@ -144,6 +143,26 @@ func TestTokensSurvivePanics(t *testing.T) {
 			}
 		}
 	})
+}
+
+// T17: a listener is no part of the call: what it breaks is logged, and its attempt is made and paid for.
+func TestPanicOfAListenerIsLoggedAndChangesNothing(t *testing.T) {
+	told := 0
+	r, log := newRetry(t, retry.Config{
+		Backoff: retry.Backoff{Kind: retry.Immediate}, BudgetConfig: seawall.BudgetConfig{Ratio: 0.5},
+		OnRetry: func(retry.Event) { told++; panic("boom") },
+	})
+	runs := 0
+	if err := r.Do(t.Context(), script(&runs, errDown, errDown, nil)); err != nil {
+		t.Error(err)
+	}
+	if want := (retry.Stats{Recovered: 1, Attempts: 3, Budget: 8.5}); told != 2 || r.Stats() != want {
+		t.Errorf("told %d times, counted as %+v, want %+v", told, r.Stats(), want)
+	}
+	logged := log.named("seawall.listener.panicked")
+	if len(logged) != 2 || logged[0]["kind"] != "retry" || logged[0]["name"] != "test" || logged[0]["panic"] != "boom" {
+		t.Errorf("logged %v", logged)
+	}
 }
 
 func TestNoBudgetMakesRetriesFree(t *testing.T) {

@@ -56,7 +56,7 @@ type Config struct {
 	// the caller's.
 	Classify func(error) seawall.Verdict `json:"-" yaml:"-"`
 	// OnRetry is told of each retry at its start, after the wait and right before the attempt, by the goroutine of the
-	// call. A panic of it is the caller's. nil is off.
+	// call. A panic of it is logged as seawall.listener.panicked, and the attempt starts. nil is off.
 	OnRetry func(Event) `json:"-" yaml:"-"`
 	// Registry is where the Retry enters itself, and where its events are logged. Default [seawall.DefaultRegistry].
 	Registry *seawall.Registry `json:"-" yaml:"-"`

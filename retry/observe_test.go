@@ -188,7 +188,6 @@ func TestPanicOfAFunctionOfTheConfigIsAResultOfItsCall(t *testing.T) {
 			return seawall.Classify(err)
 		}},
 		"Schedule": {Schedule: func() backoff.BackOff { panic("mine") }},
-		"OnRetry":  {OnRetry: func(retry.Event) { panic("mine") }},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r, _ := newRetry(t, cfg)

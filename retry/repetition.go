@@ -8,6 +8,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/dice"
+	"github.com/seawall-go/seawall/internal/events"
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
@@ -121,10 +122,10 @@ func (p *repetition) floor(hint time.Duration) time.Duration {
 }
 
 // Started is told that the wait is over and the attempt starts. The token counts as spent only behind OnRetry: if that
-// panics, no attempt is made.
+// ends the goroutine, no attempt is made.
 func (p *repetition) Started(int) {
-	if p.settings.OnRetry != nil {
-		p.settings.OnRetry(p.next)
+	if s := p.settings; s.OnRetry != nil {
+		events.Shield(s.Registry.Logger(), kind, p.retry.name, func() { s.OnRetry(p.next) })
 	}
 	p.granted = false
 	p.attempts++

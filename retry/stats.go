@@ -32,7 +32,7 @@ type Stats struct {
 	BudgetDenied int64 // the budget was empty
 	OutOfTime    int64 // the next wait could not have ended before the caller's deadline
 	Canceled     int64 // the caller left during an attempt, or its context ended during a wait
-	Aborted      int64 // op or a function of the Config panicked or called runtime.Goexit
+	Aborted      int64 // op, Schedule or Classify panicked; or one of them, or OnRetry, called runtime.Goexit
 
 	// Attempts are those of calls that have ended, and the repetitions of those that run. Divided by Calls it is the
 	// factor by which the Retry multiplies the load.
