@@ -39,7 +39,7 @@ type Config struct {
 	// own cancellation. A panic of it is the caller's.
 	Classify func(error) seawall.Verdict `json:"-" yaml:"-"`
 	// OnHedge is told of each extra attempt right before it starts, by the goroutine of the call. A panic of it is
-	// logged. nil is off.
+	// logged as seawall.listener.panicked, and the attempt starts. nil is off.
 	OnHedge func(Event) `json:"-" yaml:"-"`
 	// Registry is where the Hedge enters itself, and where its events are logged. Default [seawall.DefaultRegistry].
 	Registry *seawall.Registry `json:"-" yaml:"-"`

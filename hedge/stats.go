@@ -26,7 +26,7 @@ type Stats struct {
 	Hedge    int64 // a later one did
 	Failed   int64 // no attempt won, or the caller's deadline passed
 	Canceled int64 // the caller left
-	Aborted  int64 // an attempt or Classify panicked, or called runtime.Goexit
+	Aborted  int64 // an attempt or Classify panicked; or one of them, or OnHedge, called runtime.Goexit
 
 	// Attempts are those of calls that have ended, and the extra ones of those that run. Divided by Calls it is the
 	// factor by which the Hedge multiplies the load.
