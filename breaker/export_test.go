@@ -70,7 +70,9 @@ func (t WindowUnderTest) Counted() (calls, failures int64) {
 }
 
 // Folded returns what was moved from the word into counts that do not overflow.
-func (t WindowUnderTest) Folded() (calls, failures int64) { return t.w.folded.calls, t.w.folded.failures }
+func (t WindowUnderTest) Folded() (calls, failures int64) {
+	return t.w.folded.calls, t.w.folded.failures
+}
 
 // Seal ends the window and returns all that was recorded.
 func (t WindowUnderTest) Seal() (calls, failures int64) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -211,6 +212,20 @@ func TestLastProbeIsTakenOnce(t *testing.T) {
 			t.Errorf("%d probes are out, want 2", n+1)
 		}
 	})
+}
+
+// T43: a time that does not end is none that has passed. In a bubble the clock is too young for the sum to overflow.
+func TestProbeTimeoutDoesNotOverflow(t *testing.T) {
+	b := newBreaker(breaker.Config{
+		MinCalls: 1, OpenFor: time.Millisecond, Probes: breaker.Probes{Calls: 1, Timeout: math.MaxInt64},
+	})
+	trip(t, b)
+	for b.State() != breaker.HalfOpen {
+		runtime.Gosched()
+	}
+	acquire(t, b)
+	reject(t, b)
+	wantState(t, b, breaker.HalfOpen)
 }
 
 // T47, the ratio part
