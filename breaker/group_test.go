@@ -247,6 +247,13 @@ func TestGroupShowsTheOpenOnesFirst(t *testing.T) {
 			t.Errorf("member %d, %s, is %s", i, m.Name, m.State)
 		}
 	}
+	for key := range 200 { // and then more than there is room for
+		_ = g.For(key).Do(t.Context(), fail)
+		_ = g.For(key).Do(t.Context(), fail)
+	}
+	if n := len(g.Snapshot().Members); n != 32 {
+		t.Errorf("with %d of them open it shows %d members", g.Stats().Open, n)
+	}
 	unlabelled := newGroup(breaker.GroupConfig[int]{})
 	_ = unlabelled.For(1)
 	if n := len(unlabelled.Snapshot().Members); n != 0 {
@@ -263,7 +270,7 @@ func TestUpdateOfAGroupReachesEveryMember(t *testing.T) {
 	held := g.For(1)
 	_ = held.Do(t.Context(), fail)
 	cfg := g.Config()
-	cfg.Breaker.MinCalls, cfg.Breaker.Mode = 7, seawall.Shadow
+	cfg.Breaker.MinCalls, cfg.Breaker.Mode, cfg.Registry = 7, seawall.Shadow, quiet() // which stays as it was
 	if err := g.Update(cfg); err != nil {
 		t.Fatal(err)
 	}

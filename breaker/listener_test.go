@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -255,6 +256,41 @@ func TestBreakerTellsItsEventsInOrderUnderLoad(t *testing.T) {
 	if got := b.Stats().Entered.Open; got != int64(len(opened)) {
 		t.Errorf("opened %d times, and told of it %d times", got, len(opened))
 	}
+}
+
+// Each change of the state is logged when it happens, by the call that brings it: to open as a warning.
+func TestChangesOfTheStateAreLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text strings.Builder
+		registry := new(seawall.Registry)
+		registry.SetLogger(slog.New(slog.NewTextHandler(&text, nil)))
+		b := newBreaker(breaker.Config{
+			MinCalls: 2, Probes: breaker.Probes{Calls: 1}, Ramp: breaker.Ramp{Start: 0.5}, Registry: registry,
+		})
+		b.SetRandom(func() float64 { return 0.5 })
+		want := func(line string) {
+			t.Helper()
+			if got := text.String(); !strings.HasSuffix(got, line+"\n") || strings.Count(got, "\n") != 1 {
+				t.Errorf("logged\n%swant the end to be\n%s", got, line)
+			}
+			text.Reset()
+		}
+		_ = b.Do(t.Context(), succeed)
+		_ = b.Do(t.Context(), fail)
+		want("level=WARN msg=seawall.breaker.state_changed name=payments from=closed to=open reason=failure_rate" +
+			" calls=2 failures=1 slow=0 open_for=1s")
+		time.Sleep(time.Second)
+		probe := acquire(t, b)
+		want("level=INFO msg=seawall.breaker.state_changed name=payments from=open to=half_open reason=open_time_over" +
+			" calls=0 failures=0 slow=0 open_for=0s")
+		probe.Done(nil)
+		want("level=INFO msg=seawall.breaker.state_changed name=payments from=half_open to=ramping" +
+			" reason=probes_succeeded calls=1 failures=0 slow=0 open_for=0s")
+		time.Sleep(time.Second)
+		_ = b.State()
+		want("level=INFO msg=seawall.breaker.state_changed name=payments from=ramping to=closed reason=ramp_completed" +
+			" calls=0 failures=0 slow=0 open_for=0s")
+	})
 }
 
 // logs collects the names of what is logged.
