@@ -3,8 +3,10 @@ package hedge_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -157,6 +159,59 @@ func TestExtraAttemptsAfterRejectionsArePaidFor(t *testing.T) {
 			t.Errorf("counted as %+v", s)
 		}
 	})
+}
+
+// The events of the budget come on its edges only, and an edge is not crossed with each token.
+func TestBudgetEventsComeOnTheEdgeOnly(t *testing.T) {
+	for _, shared := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			cfg := hedge.Config{
+				Delay: 10 * ms, Cap: hedge.Cap{Ratio: 9, Burst: 100}, BudgetConfig: seawall.BudgetConfig{Ratio: 1, Burst: 10},
+			}
+			if shared {
+				cfg.Budget, cfg.BudgetConfig = seawall.NewBudget(cfg.BudgetConfig), seawall.BudgetConfig{}
+			}
+			h, log := newHedge(t, cfg)
+			pay := func() { // beside the calls
+				if shared {
+					cfg.Budget.Succeeded()
+				}
+			}
+			expect := func(when string, want ...string) {
+				t.Helper()
+				var got []string
+				for _, e := range log.list() {
+					got = append(got, fmt.Sprint(e["level"], " ", e["msg"], " ", e["name"]))
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("shared %v, %s: logged %q, want %q", shared, when, got, want)
+				}
+			}
+			const empty, restored = "WARN seawall.hedge.budget_empty test", "INFO seawall.hedge.budget_restored test"
+			fail := func() { _ = h.Do(t.Context(), newEnds(end{50 * ms, errDown}, end{ms, errDown}).op) }
+			for range 10 {
+				fail()
+			}
+			expect("all tokens spent")
+			for range 50 {
+				fail()
+				_ = h.Do(t.Context(), succeed) // pays for one token, which the next call spends
+				pay()
+			}
+			fail()
+			fail()
+			expect("empty for long", empty)
+			for range 20 {
+				pay()
+				_ = h.Do(t.Context(), succeed)
+			}
+			expect("full again", empty, restored)
+			for range 20 {
+				fail()
+			}
+			expect("empty again", empty, restored, empty)
+		})
+	}
 }
 
 // T76: a family that forgets a Hedge gives its key a full Cap and a full budget.

@@ -25,18 +25,24 @@ type Config struct {
 	MaxAttempts int `json:"max_attempts" yaml:"max_attempts"`
 	// Cap bounds the extra attempts by the number of calls.
 	Cap Cap `json:"cap" yaml:"cap"`
-	// Funding says what else pays for extra attempts. Default [FromBudget].
+	// Funding says what else pays for extra attempts. Default [FromBudget], which with a shared Budget leaves it to others
+	// to fund that.
 	Funding Funding `json:"funding" yaml:"funding"`
 	// BudgetConfig sets the Hedge's own budget. Default 10 % of the successes, and a burst of 10. It must be zero with
 	// [NoBudget] and with a shared Budget, which has numbers of its own.
 	BudgetConfig seawall.BudgetConfig `json:"budget" yaml:"budget"`
 
 	// Budget is a budget shared with others that make extra attempts at the same dependency, such as that of a retry
-	// around the Hedge. nil is one of the Hedge's own, made from BudgetConfig. The Hedge only takes from a shared one,
-	// unless Funding is [Contribute].
+	// around the Hedge. nil is one of the Hedge's own, made from BudgetConfig.
+	//
+	// With the default Funding the Hedge only takes from a shared one. If nobody else pays in, as a retry does, it is
+	// empty for good after its Burst, and nothing is hedged any more: the log then has a seawall.hedge.budget_empty, and
+	// never a seawall.hedge.budget_restored. Set Funding to [Contribute] there, for one of the Hedges that see the same
+	// success.
 	Budget *seawall.Budget `json:"-" yaml:"-"`
-	// Classify judges how an attempt ended. Default [seawall.Classify]. It is not asked about nil, nor about the caller's
-	// own cancellation. A panic of it is the caller's.
+	// Classify judges how an attempt ended. Default [seawall.Classify]; unlike the default of a retry that does not know
+	// backoff.Permanent: use [seawall.Permanent] for what neither may repeat. It is not asked about nil, nor about the
+	// caller's own cancellation. A panic of it is the caller's.
 	Classify func(error) seawall.Verdict `json:"-" yaml:"-"`
 	// OnHedge is told of each extra attempt right before it starts, by the goroutine of the call. A panic of it is
 	// logged as seawall.listener.panicked, and the attempt starts. nil is off.

@@ -31,7 +31,8 @@
 // # How often
 //
 // When a dependency gets slower as a whole, all calls are late by what was known until then. Two limits bound the extra
-// load: a [Cap], which is a share of the calls, and a [seawall.Budget], which is funded by successes and meant to be
-// shared with a retry of the same dependency. A call that is refused a second attempt goes on with its first. A second
-// attempt that was rejected by a gate inside has cost neither.
+// load: a [Cap], which is a share of the calls, and a [seawall.Budget], which is funded by successes. It is meant to be
+// shared with a retry of the same dependency, which then funds it; hedges that share one without a retry need
+// [Contribute]. A call that is refused a second attempt goes on with its first. A second attempt that was rejected by a
+// gate inside has cost neither.
 package hedge

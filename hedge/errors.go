@@ -6,14 +6,15 @@ import (
 	"github.com/seawall-go/seawall"
 )
 
-// Error is the error of a call of several attempts of which none succeeded. It matches Why and the errors of all the
-// attempts that have ended.
+// Error is the error of a call of several attempts of which none succeeded, or of one that had failed when the caller's
+// context ended. It matches Why, and the errors of the attempts that had ended before that context did: what an attempt
+// returns afterwards says nothing about it, and is kept as Why at the most.
 type Error struct {
 	Name     string // the Hedge's
 	Attempts int    // that were started
 	// Why is the cause of the caller's context, or what the attempts made of it, if that ended before they did; else nil.
 	Why error
-	// Last is the error of the attempt that ended last.
+	// Last is the error of the attempt that ended last, of those that it matches.
 	Last error
 
 	earlier []error // the latest first
@@ -32,7 +33,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s %q: %d %s%s, last: %v", kind, e.Name, e.Attempts, attempts, why, e.Last)
 }
 
-// Unwrap returns Why and the errors of the attempts, the latest first: errors.As finds the latest of its kind.
+// Unwrap returns Why and the errors that Error speaks of, the latest first: errors.As finds the latest of its kind.
 func (e *Error) Unwrap() []error {
 	tree := make([]error, 0, 2+len(e.earlier))
 	if e.Why != nil {

@@ -60,6 +60,22 @@ func ExampleHedge_Budget() {
 	// true
 }
 
+// Hedges that share a budget without a retry around them fund it themselves. By default they would only take from it, until
+// it is empty for good.
+func ExampleContribute() {
+	shared := seawall.NewBudget(seawall.BudgetConfig{Burst: 5})
+	pays := hedge.New("search.pays", hedge.Config{Budget: shared, Funding: hedge.Contribute})
+	takes := hedge.New("search.takes", hedge.Config{Budget: shared})
+	ok := func(context.Context) error { return nil }
+
+	shared.Take() // by some extra attempt
+	fmt.Println(takes.Do(context.Background(), ok), shared.Available())
+	fmt.Println(pays.Do(context.Background(), ok), shared.Available())
+	// Output:
+	// <nil> 4
+	// <nil> 4.1
+}
+
 // Each shard has a latency of its own, and all share one budget.
 func ExampleHedge_group() {
 	budget := seawall.NewBudget(seawall.BudgetConfig{})

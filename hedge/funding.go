@@ -6,9 +6,9 @@ import "fmt"
 type Funding uint8
 
 const (
-	// FromBudget lets a budget pay. One of the Hedge's own is funded by its successful calls; a shared one by whoever else
-	// shares it. A retry in the same chain sees each success as well, and if both paid in, twice the extra load would be
-	// paid for.
+	// FromBudget lets a budget pay. One of the Hedge's own is funded by its successful calls; a shared one only by the
+	// others that share it. A retry in the same chain sees each success as well, and if both paid in, twice the extra load
+	// would be paid for. If there is none, a shared budget runs dry; then take Contribute.
 	FromBudget Funding = iota
 	// Contribute lets a shared budget pay, and the Hedge's successful calls fund it: for hedges that share one without a
 	// retry around them.

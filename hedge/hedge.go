@@ -25,7 +25,8 @@ const kind = "hedge"
 type Hedge struct {
 	name     string
 	settings atomic.Pointer[settings]
-	mu       sync.Mutex // serialises Update
+	starved  atomic.Bool // the budget was found empty, and since then not half full
+	mu       sync.Mutex  // serialises Update
 
 	_      [64]byte // what every call writes, off the line of what every call reads
 	counts counts

@@ -91,6 +91,37 @@ func TestEveryErrorIsReachableWhenAllFail(t *testing.T) {
 	})
 }
 
+// T15: what the attempts return because the caller has left is in the error as its reason, and otherwise not.
+func TestErrorOfACallerThatLeftHasTheFailuresBeforeThat(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		ends     []end
+		deaf     bool
+		attempts int
+	}{
+		{"two attempts, one failed", []end{{5 * ms, errDown}, {time.Hour, nil}}, false, 2},
+		{"two attempts, one failed, and one does not listen", []end{{5 * ms, errDown}, {100 * ms, errLate}}, true, 2},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h, _ := newHedge(t, hedge.Config{Delay: 10 * ms})
+			left := errors.New("the caller left")
+			ctx, leave := context.WithCancelCause(t.Context())
+			time.AfterFunc(20*ms, func() { leave(left) })
+			e := newEnds(c.ends...)
+			e.deaf = c.deaf
+			err := h.Do(ctx, e.op)
+			time.Sleep(time.Second)                                                                    // the deaf one ends
+			got, ok := err.(*hedge.Error)                                                              //nolint:errorlint // it must be one itself
+			if !ok || got.Attempts != c.attempts || !errors.Is(got.Why, left) || got.Last != errDown { //nolint:errorlint // the very error
+				t.Fatalf("%s: got %#v", c.name, err)
+			}
+			if !errors.Is(err, left) || !errors.Is(err, errDown) || errors.Is(err, errLate) || len(got.Unwrap()) != 2 {
+				t.Errorf("%s: it matches %v", c.name, got.Unwrap())
+			}
+		})
+	}
+}
+
 func TestVerdictIsThatOfTheGravestAttempt(t *testing.T) {
 	const never, maybe, always = seawall.RepeatNever, seawall.RepeatIfIdempotent, seawall.RepeatAlways
 	rejected := seawall.Reject("bulkhead", "b", seawall.ReasonFull, errDown, 0)

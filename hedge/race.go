@@ -8,14 +8,6 @@ import (
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
-// Event is an extra attempt that starts.
-type Event struct {
-	Name    string        // the Hedge's
-	Attempt int           // number of the attempt that starts: 2 for the first extra one
-	Elapsed time.Duration // since the first attempt started
-	Err     error         // of the attempt whose failure starts this one early; nil if it starts because of the time
-}
-
 // race is one call. It is used by one goroutine at a time, and shares nothing with other calls but the settings.
 type race struct {
 	hedge    *Hedge
@@ -80,6 +72,7 @@ func (r *race) Started(n int) bool {
 		if s.Budget == nil {
 			r.hedge.counts.refuse()
 		}
+		r.hedge.starve(s.Registry)
 		return false
 	}
 	r.granted = true
@@ -180,6 +173,9 @@ func (r *race) End(winner int, err error) error {
 	if end == primary || end == hedged {
 		if s.pays {
 			s.budget.Succeeded()
+		}
+		if s.budget != nil && r.hedge.starved.Load() {
+			r.hedge.restore(s.Registry, s.budget)
 		}
 		if s.latencies != nil && !r.firstFailed {
 			now := mono.Now()
