@@ -2,10 +2,10 @@ package bulkhead
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/dice"
 )
 
 // epoch is for how long the users who are turned away are the same ones. WeChat changes them each hour; a quarter of an
@@ -20,7 +20,7 @@ const epoch = 15 * time.Minute
 func hashOf(ctx context.Context) uint32 {
 	user, ok := seawall.UserOf(ctx)
 	if !ok {
-		return rand.Uint32()
+		return uint32(dice.Uint64() >> 32)
 	}
 	return hashUser(user, int64(time.Since(origin)/epoch))
 }
