@@ -52,6 +52,10 @@ type Bulkhead struct {
 	// pushers has a bit for each level whose newcomer would get a place in a full queue, at another's cost. It is written
 	// under mu, and read without, by calls that would else be turned away.
 	pushers atomic.Uint32
+	// foretold is how long a newcomer of each level would wait at the end of a full queue. It is written and read as
+	// pushers is.
+	foretold [levels]atomic.Int64
+	fulls    [levels]atomic.Pointer[seawall.RejectedError] // that say so; nil if the queue has moved since
 
 	_      [64]byte
 	counts counts
@@ -73,7 +77,9 @@ func New(name string, cfg Config) *Bulkhead {
 func newEngine(kind, name string, registry *seawall.Registry, cfg Config) *Bulkhead {
 	cfg.Registry = registry
 	b := &Bulkhead{kind: kind, name: name, registry: registry}
-	b.settings.Store(newSettings(cfg))
+	s := newSettings(cfg)
+	b.settings.Store(s)
+	b.queue.most = s.Limit
 	return b
 }
 
@@ -89,6 +95,9 @@ func (b *Bulkhead) Do(ctx context.Context, op func(context.Context) error) error
 // The error is a [*seawall.RejectedError], which matches [ErrFull] and [seawall.ErrRejected], or it matches the cause
 // of ctx: it is that cause if ctx was done before, and wraps it if ctx ended while the call waited. The latter is
 // judged as [seawall.Ignored], since the dependency was not asked.
+//
+// A rejection tells when to come back, once the pace of the queue is known; not where there is no queue, nor to the users
+// whom [ByUser] turns away.
 func (b *Bulkhead) Acquire(ctx context.Context) (seawall.Permit, error) {
 	h, err := b.enter(ctx)
 	if err != nil || h == nothing {
@@ -150,7 +159,7 @@ func (b *Bulkhead) decide(ctx context.Context, s *settings, asked int) (holding,
 	// In overload this is the end of most calls, so it takes no lock.
 	if w := b.state.load(); !s.counts && w >= s.free && w.waiting() >= s.places &&
 		(s.places == 0 || b.pushers.Load()&c.level.bit() == 0) {
-		return nothing, b.turnAway(ctx, c.level, s.whenFull, 0)
+		return nothing, b.turnAwayFull(ctx, c.level, s.whenFull)
 	}
 	return b.queueUp(ctx, s, c)
 }

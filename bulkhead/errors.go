@@ -37,8 +37,7 @@ func (why refusal) reason() seawall.Reason {
 	}[why]
 }
 
-// reject counts a rejection and returns its error. In overload this is the end of most calls: without a retry-after the
-// error is made once.
+// reject counts a rejection and returns its error, which is made once if it has no retry-after.
 func (b *Bulkhead) reject(ctx context.Context, why refusal, after time.Duration) error {
 	b.counts.rejected[why].Add(1)
 	b.note(ctx, why.reason())
@@ -57,6 +56,24 @@ func (b *Bulkhead) reject(ctx context.Context, why refusal, after time.Duration)
 func (b *Bulkhead) turnAway(ctx context.Context, l level, why refusal, after time.Duration) error {
 	b.counts.levels[l].rejected.Add(1)
 	return b.reject(ctx, why, after)
+}
+
+// turnAwayFull is turnAway for a call that finds everything full, without the lock. In overload this is the end of most
+// calls: the error is made anew only when the queue has moved.
+func (b *Bulkhead) turnAwayFull(ctx context.Context, l level, why refusal) error {
+	wait := time.Duration(b.foretold[l].Load())
+	if wait == 0 {
+		return b.turnAway(ctx, l, why, 0)
+	}
+	b.counts.levels[l].rejected.Add(1)
+	b.counts.rejected[why].Add(1)
+	b.note(ctx, why.reason())
+	err := b.fulls[l].Load()
+	if err == nil || err.Reason != why.reason() {
+		err = seawall.Reject(b.kind, b.name, why.reason(), ErrFull, wait)
+		b.fulls[l].Store(err)
+	}
+	return err
 }
 
 // canceled counts a call whose context ended while it waited, and returns its error.

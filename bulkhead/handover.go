@@ -41,7 +41,7 @@ func (b *Bulkhead) settleLocked(s *settings, now time.Duration) {
 			b.crowds[l].seen = false
 		}
 	}
-	b.notePushersLocked(s)
+	b.noteFullLocked(s)
 }
 
 // admitLocked gives slots to those whose turn it is, as long as enough are free for the next one. Nobody goes before
@@ -53,7 +53,7 @@ func (b *Bulkhead) admitLocked(s *settings, now time.Duration) (given int) {
 			continue
 		}
 		if now-next.since > next.left-b.service.expect() {
-			b.refuseLocked(next, deadline, 0)
+			b.refuseLocked(next, deadline, b.expectLocked(s, next.level, next.asked))
 			continue
 		}
 		w, n := b.state.load(), min(next.asked, s.Limit)
@@ -127,8 +127,8 @@ func (b *Bulkhead) yieldsLocked(s *settings, l, to level) bool {
 		(l < to || b.queue.lines[to].calls < b.dues.calls(to))
 }
 
-// notePushersLocked says, to calls without the lock, who may have another one's place.
-func (b *Bulkhead) notePushersLocked(s *settings) {
+// noteFullLocked says, to calls without the lock, who may have another one's place, and how long the others would wait.
+func (b *Bulkhead) noteFullLocked(s *settings) {
 	if b.queue.calls < s.places {
 		return // nobody asks
 	}
@@ -142,6 +142,14 @@ func (b *Bulkhead) notePushersLocked(s *settings) {
 	}
 	if pushers != b.pushers.Load() {
 		b.pushers.Store(pushers)
+	}
+	for l := range level(levels) {
+		if wait := int64(b.expectLocked(s, l, 1)); wait != b.foretold[l].Load() {
+			b.foretold[l].Store(wait)
+		}
+		if b.fulls[l].Load() != nil {
+			b.fulls[l].Store(nil) // it counts the time from when it was made
+		}
 	}
 }
 

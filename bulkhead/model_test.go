@@ -461,16 +461,16 @@ func (r *reference) service() time.Duration {
 
 // expect is how long c has to wait for the slots that it asks for.
 func (r *reference) expect(c *modelCall) time.Duration {
-	mine := c.asked
+	mine := r.fewest(c)
 	if !r.newestFirst(c.priority) {
 		for _, other := range r.line(c.priority) {
-			mine += other.asked
+			mine += r.fewest(other)
 		}
 	}
 	ahead := mine
 	for p := c.priority + 1; p <= seawall.CriticalPlus; p++ {
 		for _, other := range r.line(p) {
-			ahead += other.asked
+			ahead += r.fewest(other)
 		}
 	}
 	if percent := r.percent(c.priority); percent > 0 {

@@ -39,13 +39,14 @@ const (
 type queue struct {
 	lines [levels]line
 	calls int
+	most  int // slots that a call takes, however many it asks for: the bulkhead's limit
 }
 
 // line is a list of waiters in the order of their arrival. It is linked because one that leaves may stand anywhere.
 type line struct {
 	first, last *waiter
 	calls       int
-	slots       int64 // that they have asked for
+	slots       int64 // that they will take
 }
 
 func (q *queue) push(w *waiter) {
@@ -58,8 +59,23 @@ func (q *queue) push(w *waiter) {
 	}
 	l.last = w
 	l.calls++
-	l.slots += int64(w.asked)
+	l.slots += q.takes(w)
 	q.calls++
+}
+
+// takes returns how many slots a call will take.
+func (q *queue) takes(w *waiter) int64 { return int64(min(w.asked, q.most)) }
+
+// resize reckons with another number of slots that a call takes at the most.
+func (q *queue) resize(most int) {
+	q.most = most
+	for i := range q.lines {
+		l := &q.lines[i]
+		l.slots = 0
+		for w := l.first; w != nil; w = w.next {
+			l.slots += q.takes(w)
+		}
+	}
 }
 
 // remove takes a waiter out, and tells it if it does not know.
@@ -77,7 +93,7 @@ func (q *queue) remove(w *waiter, end fate) {
 	}
 	w.prev, w.next = nil, nil
 	l.calls--
-	l.slots -= int64(w.asked)
+	l.slots -= q.takes(w)
 	q.calls--
 	w.fate = end
 	if end != departed {

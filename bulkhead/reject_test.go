@@ -28,7 +28,7 @@ func TestBulkheadRejectionsExplainThemselves(t *testing.T) {
 			},
 		},
 		{
-			seawall.ReasonQueueFull, `bulkhead "inventory": queue_full`,
+			seawall.ReasonQueueFull, `bulkhead "inventory": queue_full, retry in 400ms`,
 			func(t *testing.T) (*bulkhead.Bulkhead, *attempt, func()) {
 				b, end := steadyQueue(t, bulkhead.Config{Queue: bulkhead.Queue{Limit: 3}}, step, 1)
 				ctx, cancel := context.WithCancel(t.Context())
@@ -51,6 +51,17 @@ func TestBulkheadRejectionsExplainThemselves(t *testing.T) {
 				b, end := steadyQueue(t, bulkhead.Config{Queue: bulkhead.Queue{Limit: 9}}, step, 3)
 				ctx, cancel := context.WithTimeout(t.Context(), step)
 				return b, start(ctx, b), func() { cancel(); end() }
+			},
+		},
+		{
+			seawall.ReasonShed, `bulkhead "inventory": shed, retry in 400ms`,
+			func(t *testing.T) (*bulkhead.Bulkhead, *attempt, func()) {
+				b, end := steadyQueue(t, bulkhead.Config{Queue: bulkhead.Queue{Limit: 3}, Shares: none}, step, 1)
+				ctx, cancel := context.WithCancel(t.Context())
+				start(ctx, b)
+				last := start(ctx, b)
+				start(seawall.WithPriority(ctx, seawall.CriticalPlus), b)
+				return b, last, func() { cancel(); end() }
 			},
 		},
 		{
@@ -85,6 +96,41 @@ func TestBulkheadRejectionsExplainThemselves(t *testing.T) {
 			})
 		})
 	}
+}
+
+// T70: the error of a full queue is made once for many, and yet it must not say an instant that has passed.
+func TestBulkheadSaysAnewWhenAFullQueueHasMoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const step = 100 * time.Millisecond
+		b, end := steadyQueue(t, bulkhead.Config{Queue: bulkhead.Queue{Limit: 3, MaxWait: time.Minute}}, step, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		start(ctx, b)
+		first := start(ctx, b)
+		var before error
+		for range 3 {
+			err := start(t.Context(), b).settle(t)
+			wantReason(t, err, seawall.ReasonQueueFull)
+			if before != nil && err != before {
+				t.Error("nothing has moved, and there is another error")
+			}
+			before = err
+			if got := err.(*seawall.RejectedError).RetryAfter(); got != 4*step {
+				t.Errorf("retry after %v, want four steps", got)
+			}
+		}
+		cancel()
+		_ = first.settle(t)
+		ctx, cancel = context.WithCancel(t.Context())
+		time.Sleep(step)
+		start(ctx, b)
+		start(ctx, b)
+		err := start(t.Context(), b).settle(t)
+		if got := err.(*seawall.RejectedError).RetryAfter(); got != 4*step {
+			t.Errorf("then retry after %v, want four steps from now", got)
+		}
+		cancel()
+		end()
+	})
 }
 
 func TestBulkheadWritesIntoTheRecordWhyACallEnded(t *testing.T) {

@@ -82,8 +82,9 @@ func (b *Bulkhead) passDoor(c newcomer, now time.Duration) (h holding, pass bool
 		d.startWindow(now)
 	}
 	d.calls++
-	d.asked[c.level][c.hash>>bucketBits] += int64(c.asked)
-	if n := min(c.asked, s.Limit); b.takeLocked(s, n) {
+	n := min(c.asked, s.Limit) // what is asked for is set against what is served, and more than n never is
+	d.asked[c.level][c.hash>>bucketBits] += int64(n)
+	if b.takeLocked(s, n) {
 		d.admitted(n)
 		return holdingOf(slot, n), true
 	}

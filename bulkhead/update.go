@@ -66,6 +66,9 @@ func (b *Bulkhead) putLocked(s, old *settings) {
 		s = s.counting()
 	}
 	b.settings.Store(s)
+	if s.Limit != old.Limit {
+		b.queue.resize(s.Limit)
+	}
 	b.resettleLocked(s)
 	if s.Limit != old.Limit {
 		b.pace.resize(old.Limit, s.Limit)

@@ -90,7 +90,7 @@ func (b *Bulkhead) enterLocked(c *waiter, s *settings) entry {
 		if w.waiting() >= s.places {
 			if victim = b.victimLocked(s, c.level); victim == nil {
 				b.shedder.dropped()
-				return entry{fate: refused, why: s.whenFull}
+				return entry{fate: refused, why: s.whenFull, after: b.expectLocked(s, c.level, c.asked)}
 			}
 		}
 		if why, after := b.vainLocked(s, c); why != noRefusal {
@@ -98,7 +98,7 @@ func (b *Bulkhead) enterLocked(c *waiter, s *settings) entry {
 			return entry{fate: refused, why: why, after: after}
 		}
 		if victim != nil {
-			b.refuseLocked(victim, shed, 0)
+			b.refuseLocked(victim, shed, b.expectLocked(s, victim.level, victim.asked))
 			b.settleLocked(s, c.since)
 			continue
 		}
@@ -106,7 +106,7 @@ func (b *Bulkhead) enterLocked(c *waiter, s *settings) entry {
 		if b.state.swap(w, w+oneWaiting) {
 			c.until = c.since + min(c.left, s.Queue.MaxWait)
 			b.queue.push(c)
-			b.notePushersLocked(s)
+			b.noteFullLocked(s)
 			return entry{fate: waits}
 		}
 	}
@@ -131,7 +131,7 @@ func (b *Bulkhead) vainLocked(s *settings, c *waiter) (why refusal, after time.D
 // important, and to those of its level who came first, unless the newest is served first. What is due to its level may
 // come sooner.
 func (b *Bulkhead) expectLocked(s *settings, l level, asked int) time.Duration {
-	mine := int64(asked)
+	mine := int64(min(asked, s.Limit))
 	if !b.newestFirstLocked(s, l) {
 		mine += b.queue.lines[l].slots
 	}

@@ -2,6 +2,7 @@ package bulkhead_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -223,4 +224,33 @@ func ExampleConfig_weight() {
 	// 50 rows take 1 of 10 slots
 	// 3000 rows take 3 of 10 slots
 	// 1000000 rows take 10 of 10 slots
+}
+
+// A call that asks for more than there is takes all that there is, and so its wait is no longer than for that: reckoned
+// by what it asked for, a call meant to run alone would be turned away whenever others wait, and all who came after it.
+func TestBulkheadForetellsTheWaitForTheSlotsThatThereAre(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const step = 10 * time.Millisecond
+		b, end := steadyQueue(t, bulkhead.Config{Queue: bulkhead.Queue{Limit: 9}, Weight: weightOf}, step, 1)
+		ctx, cancel := context.WithCancel(weighing(t, 1000))
+		alone, after := start(ctx, b), start(t.Context(), b)
+		wantCounts(t, b, 1, 3)
+		if got := b.Stats().ExpectedWait; got != 4*step {
+			t.Errorf("the expected wait is %v, want one step for each of three and the newcomer", got)
+		}
+		if err := b.Update(bulkhead.Config{Limit: 3, Queue: bulkhead.Queue{Limit: 9}}); err != nil {
+			t.Fatal(err)
+		}
+		wantCounts(t, b, 2, 2)
+		if got := b.Stats().ExpectedWait; got != 5*(step/3) {
+			t.Errorf("with three slots it is %v, want a third of a step for each of 3, 1 and the newcomer", got)
+		}
+		cancel()
+		wantAdmitted(t, after)
+		if err := alone.settle(t); !errors.Is(err, context.Canceled) {
+			t.Errorf("error is %v, want the cancellation", err)
+		}
+		after.permit.Done(nil)
+		end()
+	})
 }
