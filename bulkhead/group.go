@@ -35,7 +35,8 @@ type Group[K comparable] struct {
 // member is one of a group's bulkheads.
 type member[K comparable] struct {
 	*Bulkhead
-	cfg     atomic.Pointer[GroupConfig[K]] // that it goes by
+	mu      sync.Mutex                     // held while the configuration changes; taken before the bulkhead's own
+	cfg     atomic.Pointer[GroupConfig[K]] // that it goes by; written under mu
 	retired Stats                          // what the group's retired holds of it
 }
 
@@ -79,15 +80,20 @@ func (g *Group[K]) keep(m *member[K]) bool {
 // sync.Map, and allocates nothing for keys that fit an interface without allocation.
 func (g *Group[K]) For(key K) *Bulkhead {
 	m := g.members.Get(key)
-	if cfg := g.cfg.Load(); m.cfg.Load() != cfg { // it was made while the configuration changed
-		m.follow(cfg)
+	if m.cfg.Load() != g.cfg.Load() { // it was made while the configuration changed
+		m.follow(g)
 	}
 	return m.Bulkhead
 }
 
-func (m *member[K]) follow(cfg *GroupConfig[K]) {
-	if m.cfg.Swap(cfg) != cfg {
+// follow puts the group's configuration in force. It is read under the lock: of two that meet, the later one must not be
+// overtaken by the earlier.
+func (m *member[K]) follow(g *Group[K]) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if cfg := g.cfg.Load(); m.cfg.Load() != cfg {
 		m.adopt(cfg.member())
+		m.cfg.Store(cfg)
 	}
 }
 
@@ -127,7 +133,7 @@ func (g *Group[K]) Update(cfg GroupConfig[K]) error {
 	g.mu.Unlock()
 
 	for _, m := range g.members.All() {
-		m.follow(&next)
+		m.follow(g)
 	}
 	if fields := old.Bulkhead.changes(next.Bulkhead); len(fields) > 0 {
 		next.Registry.Log(context.Background(), slog.LevelInfo, "seawall.config.updated", slog.String("kind", kind),

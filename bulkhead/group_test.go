@@ -163,6 +163,29 @@ level=INFO msg=seawall.config.updated kind=bulkhead name=tenants fields=bulkhead
 	}
 }
 
+// T75: two updates and a For meet. The member took over the later configuration first, then the earlier one, and kept it
+// for ever.
+func TestGroupLeavesNoMemberBehindWhenUpdatesMeet(t *testing.T) {
+	g := newGroup(bulkhead.GroupConfig[int]{})
+	member := g.For(1)
+	for round := range 2000 {
+		var all sync.WaitGroup
+		for i := range 4 {
+			all.Go(func() {
+				cfg := bulkhead.GroupConfig[int]{Bulkhead: bulkhead.Config{Limit: 1 + (4*round+i)%100}}
+				if err := g.Update(cfg); err != nil {
+					t.Error(err)
+				}
+			})
+			all.Go(func() { g.For(1) })
+		}
+		all.Wait()
+		if got, want := member.Config().Limit, g.Config().Bulkhead.Limit; got != want {
+			t.Fatalf("round %d: the limit of the member is %d, that of the group %d", round, got, want)
+		}
+	}
+}
+
 // T43, T78
 func TestGroupConfigRefusesImpossibleValues(t *testing.T) {
 	for _, tc := range []struct {
