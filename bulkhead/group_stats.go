@@ -1,6 +1,9 @@
 package bulkhead
 
-import "github.com/seawall-go/seawall"
+import (
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/keyed"
+)
 
 // GroupStats is what a [Group] is doing and has done since it was made.
 type GroupStats struct {
@@ -62,25 +65,17 @@ func (g *Group[K]) Snapshot() seawall.Snapshot {
 	if cfg.Label == nil {
 		return snapshot
 	}
-	for _, b := range g.foremost() {
+	for _, b := range keyed.Foremost(g.each, maxMembers, (*Bulkhead).Keep) {
 		snapshot.Members = append(snapshot.Members, b.Snapshot())
 	}
 	return snapshot
 }
 
-// foremost returns the members that have most to say.
-func (g *Group[K]) foremost() []*Bulkhead {
-	var kept, others []*Bulkhead
+// each is [Group.All] without the keys.
+func (g *Group[K]) each(yield func(*Bulkhead) bool) {
 	for _, b := range g.All() {
-		switch {
-		case b.Keep():
-			kept = append(kept, b)
-		case len(others) < maxMembers:
-			others = append(others, b)
-		}
-		if len(kept) == maxMembers {
-			return kept
+		if !yield(b) {
+			return
 		}
 	}
-	return append(kept, others[:min(len(others), maxMembers-len(kept))]...)
 }
