@@ -141,17 +141,18 @@ func (b *Breaker) ask(e *era, now time.Duration) answer {
 		}
 	case Closed:
 	}
-	begun := e.tracking == nil || e.tracking.begin(now)
-	switch {
-	case e.step != nil && begun:
-		e.step.letIn()
-	case e.step != nil:
-		e.step.arrivals.Add(-1)
-	case e.probes != nil && !begun:
-		e.probes.out.Add(-1)
-	}
-	if !begun {
+	if e.tracking != nil && !e.tracking.begin(now) {
+		switch e.state { // what was taken is given back
+		case HalfOpen:
+			e.probes.out.Add(-1)
+		case Ramping:
+			e.step.arrivals.Add(-1)
+		case Open, Closed:
+		}
 		return askAgain // with a later time
+	}
+	if e.step != nil {
+		e.step.letIn()
 	}
 	return admitted
 }
