@@ -33,7 +33,7 @@ func (f Finding) String() string {
 //   - total_too_short: a limit of time that has no room for the attempts inside of it, waits not counted
 //   - hedge_never_starts: its delay is not shorter than a limit of the attempt or the call
 //   - window_too_short: a breaker's window is shorter than a call may take
-//   - queue_inside_limit: a breaker takes the time that a call waits in our own queue for the dependency's
+//   - queue_inside_limit: inside of a breaker, a limit of an attempt that also counts the wait in our own queue
 //   - two_budgets: a retry and a hedge with a budget each, which add up
 func (p *Pipeline) Lint() []Finding {
 	members := make([]lintMember, len(p.stages))
@@ -165,7 +165,7 @@ var lintRules = []struct {
 		}
 		for _, m := range between {
 			if m.role == scopeRole && m.Kind == "timeout" {
-				return "a call that waits for us too long runs into " + m.text + " and counts as the dependency's failure",
+				return "a call that has waited for us has less time left, and counts as the dependency's failure when " + m.text + " is over",
 					"put the limit of time inside"
 			}
 		}
