@@ -1,6 +1,9 @@
 package breaker
 
-import "github.com/seawall-go/seawall"
+import (
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/keyed"
+)
 
 // GroupStats is what a [Group] says of itself at one moment.
 type GroupStats struct {
@@ -17,7 +20,7 @@ func (s GroupStats) Keys() int { return s.Closed + s.Open + s.HalfOpen + s.Rampi
 // Stats returns the states and the sums. It asks each member.
 func (g *Group[K]) Stats() GroupStats {
 	s := g.stats()
-	for _, b := range g.All() {
+	for b := range g.each {
 		b.deliver()
 	}
 	return s
@@ -68,25 +71,17 @@ func (g *Group[K]) Snapshot() seawall.Snapshot {
 	if cfg.Label == nil {
 		return snapshot
 	}
-	for _, b := range g.loudest() {
+	for _, b := range keyed.Foremost(g.each, maxMembers, (*Breaker).Keep) {
 		snapshot.Members = append(snapshot.Members, b.Snapshot())
 	}
 	return snapshot
 }
 
-// loudest returns the members that have most to say.
-func (g *Group[K]) loudest() []*Breaker {
-	var kept, others []*Breaker
+// each is [Group.All] without the keys.
+func (g *Group[K]) each(yield func(*Breaker) bool) {
 	for _, b := range g.All() {
-		switch {
-		case b.Keep():
-			kept = append(kept, b)
-		case len(others) < maxMembers:
-			others = append(others, b)
-		}
-		if len(kept) == maxMembers {
-			return kept
+		if !yield(b) {
+			return
 		}
 	}
-	return append(kept, others[:min(len(others), maxMembers-len(kept))]...)
 }
