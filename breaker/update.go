@@ -1,15 +1,13 @@
 package breaker
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/mono"
+	"github.com/seawall-go/seawall/internal/reconfig"
 )
 
 // Update changes the configuration while calls run. It validates first, and changes all or nothing. The state stays, an
@@ -57,18 +55,8 @@ func (b *Breaker) change(edit func(Config) Config) {
 	b.mu.Unlock()
 	b.deliver()
 
-	if s.Mode != old.Mode {
-		b.log(s, slog.LevelWarn, "seawall.gate.mode_changed",
-			slog.String("from", old.Mode.String()), slog.String("to", s.Mode.String()))
-	}
-	if fields := old.changes(s.Config); len(fields) > 0 {
-		b.log(s, slog.LevelInfo, "seawall.config.updated", slog.String("fields", strings.Join(fields, " ")))
-	}
-}
-
-func (b *Breaker) log(s *settings, level slog.Level, event string, attrs ...slog.Attr) {
-	attrs = append([]slog.Attr{slog.String("kind", kind), slog.String("name", b.name)}, attrs...)
-	s.Registry.Log(context.Background(), level, event, attrs...)
+	reconfig.ModeChanged(s.Registry, kind, b.name, old.Mode, s.Mode)
+	reconfig.Updated(s.Registry, kind, b.name, old.changes(s.Config))
 }
 
 func (b *Breaker) updateLocked(s *settings) {
