@@ -34,8 +34,10 @@ import (
 // Latency is learned from successes alone. Of a window with drops, which are overload outcomes, timeouts and slow
 // failures, the limit falls by their share, though not much below what was served, and at most by half. When the drops
 // have ended and latency is the usual one again, it doubles in each round trip until it is where it was, as TCP's
-// slow start does (RFC 5681). Where a tenth of the calls fails, or the limit was not reached, or less than half of it was
-// in use on average, the limit does not grow.
+// slow start does (RFC 5681). Drops that do not depend on the limit bring it down all the same, as they do TCP's window:
+// one of twenty costs a third of the throughput and more, and one of five nearly all of it. Where a dependency pushes
+// back so for reasons of its own, such as a quota by the day, let Classify call that a failure. Where a tenth of the calls
+// fails, or the limit was not reached, or less than half of it was in use on average, the limit does not grow.
 //
 // Clients of one dependency that limit themselves each for its own drain at different times: each sees the queue of the
 // others in its baseline. Among many, only drops and Max hold them down. The place for this algorithm is the server, or

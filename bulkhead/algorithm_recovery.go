@@ -7,6 +7,7 @@ import "time"
 type recovery struct {
 	usual  float64 // latency of the windows without drops, full ones or not; 0 if there were none
 	to     float64 // the limit before the drops; 0 if there were none, or it has been reached
+	least  float64 // what to does not become less than
 	grew   bool    // since the latest drops
 	misses int     // windows in a row in which latency was not the usual one
 
@@ -23,8 +24,10 @@ const (
 	usually = 0.125
 	// relapse is the number of usual latencies within which drops that come back are the same trouble.
 	relapse = 40
-	// shorter is the factor of the way after a relapse.
-	shorter = 0.75
+	// shorter is the factor of the way after a relapse, and shortest that after many: where drops do not depend on the limit,
+	// as pushback at a constant rate, what looks like a recovery and a relapse is chance, and must not cost all that was known.
+	// If even that is too much, the way ends there, and a shorter one begins.
+	shorter, shortest = 0.75, 0.5
 	// mostMisses ends a recovery under another latency: what was known before does not hold any more.
 	mostMisses = 10
 )
@@ -38,12 +41,12 @@ func (k *knee) fellBack(from float64, now time.Duration) {
 	case r.usual == 0:
 		return // nothing says when it is over
 	case r.to == 0 && k.limit < recovered*from:
-		r.to = from
+		r.to, r.least = from, shortest*from
 	case r.to == 0:
 		return
 	}
 	if again {
-		r.to = max(k.limit, shorter*r.to)
+		r.to = max(k.limit, r.least, shorter*r.to)
 	}
 	r.grew, r.misses, r.came = false, 0, false
 }

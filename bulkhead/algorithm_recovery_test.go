@@ -37,6 +37,31 @@ func TestLimitIsBackSoonAfterEverythingTimedOut(t *testing.T) {
 	})
 }
 
+// T61: for a minute half of the calls are pushed back, whatever the limit. A few round trips without a push-back are chance
+// then, and each made the way back a quarter shorter, until there was none: half a minute later the limit was at 8.
+func TestLimitIsBackSoonAfterHalfWasPushedBack(t *testing.T) {
+	const from, to = 30 * time.Second, 90 * time.Second
+	forLaws(t, func(t *testing.T, l law, poisson bool, seed uint64) {
+		for _, rate := range []float64{280, 600} {
+			tr := simulate(scenario{
+				length: 2 * time.Minute, rate: always(rate), poisson: poisson, workers: always(30), service: l.work,
+				bypass: func(now time.Duration, rng *rand.Rand) (bulkhead.Ending, bool) {
+					pushedBack := from <= now && now < to && rng.IntN(2) == 0
+					return bulkhead.Ending{Took: time.Millisecond, Outcome: seawall.Overload}, pushedBack
+				},
+			}, knee(), seed)
+			if low := tr.mean(to-10*time.Second, to); low > 4 {
+				t.Errorf("%v/s: the limit fell to %.1f only, and nothing is tested", rate, low)
+			}
+			up := tr.reaches(to, func(limit int) bool { return limit >= 20 })
+			t.Logf("%v/s: at 20 after %v", rate, up.Round(10*time.Millisecond))
+			if up > 10*time.Second {
+				t.Errorf("%v/s: at 20 after %v, want 10 s: %s", rate, up, tr.series(2*time.Second))
+			}
+		}
+	})
+}
+
 // Where the drops come back as soon as the limit does, the way back becomes shorter each time: the limit must not jump
 // for ever between what it knew and what there is.
 func TestLimitDoesNotReturnForEverToWhatIsTooMuch(t *testing.T) {
