@@ -154,6 +154,43 @@ func TestBreakerKnowsWhetherItMustBeKept(t *testing.T) {
 	})
 }
 
+// T76: a family kept every key that had failed once and did not come back, for ever: five thousand of them ten days later,
+// at a limit of ten.
+func TestBreakerThatNobodyAsksAnyMoreIsNotKeptForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, probes := range []int{0, 1} {
+			b := newBreaker(breaker.Config{})
+			idle := b.Config().MaxOpenFor + b.Config().Window.Time
+			trip(t, b)
+			waitOpen(t, b)
+			for range probes {
+				acquire(t, b).Done(nil)
+			}
+			wantState(t, b, breaker.HalfOpen)
+			time.Sleep(idle - time.Millisecond)
+			if !b.Keep() {
+				t.Errorf("after %d probes: not kept although it was asked a moment ago", probes)
+			}
+			time.Sleep(time.Millisecond)
+			if b.Keep() {
+				t.Errorf("after %d probes: kept although nobody has asked for %v", probes, idle)
+			}
+		}
+		b := newBreaker(breaker.Config{})
+		trip(t, b)
+		waitOpen(t, b)
+		probe := acquire(t, b)
+		time.Sleep(time.Hour)
+		if !b.Keep() {
+			t.Error("not kept although a probe is under way")
+		}
+		probe.Done(nil)
+		if time.Sleep(time.Hour); b.Keep() {
+			t.Error("kept although the probe has ended long ago")
+		}
+	})
+}
+
 // Keep is called under the lock of a family, so it must not call a listener; what it finds is told later.
 func TestKeepTellsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -28,7 +28,9 @@ type ClientConfig struct {
 	AttemptTimeout time.Duration `json:"attempt_timeout" yaml:"attempt_timeout"`
 	// Retry sets the retries. There is one for the client, so all hosts share its budget.
 	Retry retry.Config `json:"retry" yaml:"retry"`
-	// Breaker sets the circuit breakers: one for each scheme, host and port.
+	// Breaker sets the circuit breakers: one for each scheme, host and port. Its Slow.Over is by default nine tenths of
+	// AttemptTimeout here, and [breaker.NoSlowCalls] where AttemptTimeout is Off or above its default: whoever raises it has
+	// uploads or long polls, which take long by their nature.
 	Breaker breaker.Config `json:"breaker" yaml:"breaker"`
 	// Bulkhead limits the concurrent requests to each scheme, host and port, until their response headers are there.
 	Bulkhead bulkhead.Config `json:"bulkhead" yaml:"bulkhead"`
@@ -50,7 +52,10 @@ func (c ClientConfig) withDefaults() ClientConfig {
 		c.Timeout = 30 * time.Second
 	}
 	if c.AttemptTimeout == 0 {
-		c.AttemptTimeout = 10 * time.Second
+		c.AttemptTimeout = defaultAttemptTimeout
+	}
+	if c.Breaker.Slow.Over == 0 {
+		c.Breaker.Slow.Over = slowOver(c.AttemptTimeout)
 	}
 	if c.MaxHosts == 0 {
 		c.MaxHosts = 1000
@@ -68,6 +73,16 @@ func (c ClientConfig) withDefaults() ClientConfig {
 		c.Bulkhead.Registry = c.Registry
 	}
 	return c
+}
+
+const defaultAttemptTimeout = 10 * time.Second
+
+// slowOver is from when on a call is slow that may take so long.
+func slowOver(attempt time.Duration) time.Duration {
+	if attempt == Off || attempt > defaultAttemptTimeout {
+		return breaker.NoSlowCalls
+	}
+	return max(time.Millisecond, attempt-attempt/10)
 }
 
 // Validate returns an error that names a field that is out of its range, its value, and the range. 0 is the default.

@@ -104,3 +104,24 @@ func TestConfigurationsAreDataForFiles(t *testing.T) {
 		}
 	}
 }
+
+// By the breaker's own default, uploads and long polls of five seconds were slow, and opened it although all succeeded.
+func TestUploadsAndLongPollsAreNotSlowByDefault(t *testing.T) {
+	for _, c := range []struct {
+		cfg  httpx.ClientConfig
+		want time.Duration
+	}{
+		{httpx.ClientConfig{}, 9 * time.Second},
+		{httpx.ClientConfig{AttemptTimeout: time.Second}, 900 * time.Millisecond},
+		{httpx.ClientConfig{AttemptTimeout: time.Millisecond}, time.Millisecond},
+		{httpx.ClientConfig{AttemptTimeout: 40 * time.Second}, breaker.NoSlowCalls},
+		{httpx.ClientConfig{AttemptTimeout: httpx.Off}, breaker.NoSlowCalls},
+		{httpx.ClientConfig{Breaker: breaker.Config{Slow: breaker.SlowCalls{Over: time.Minute}}}, time.Minute},
+	} {
+		c.cfg.Registry = quiet()
+		got := httpx.NewTransport("slow", c.cfg, nil).Config().Breaker.Slow.Over
+		if got != c.want {
+			t.Errorf("with an attempt limit of %v a call is slow over %v, want %v", c.cfg.AttemptTimeout, got, c.want)
+		}
+	}
+}
