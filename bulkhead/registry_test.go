@@ -41,10 +41,14 @@ func TestBulkheadTakesHostileNames(t *testing.T) {
 // T77
 func TestRegistryKeepsNoBulkheadAlive(t *testing.T) {
 	registry := quietRegistry()
+	each := 5000
+	if raceEnabled {
+		each = 1000
+	}
 	var building sync.WaitGroup
 	for range 2 {
 		building.Go(func() {
-			for range 5000 {
+			for range each {
 				b := bulkhead.New("dropped", bulkhead.Config{Registry: registry})
 				if err := b.Do(t.Context(), succeed); err != nil {
 					t.Error(err)
