@@ -115,6 +115,8 @@ func (k *knee) tune(cfg AdaptiveConfig) {
 	k.KneeConfig = cfg.Knee
 	k.limits = limits{float64(cfg.Min), float64(cfg.Max)}
 	k.limit = k.within(k.limit)
+	r := &k.recovery
+	r.to, r.least = min(r.to, k.highest), min(r.least, k.highest) // else it could not be reached, and the way back would not end
 }
 
 func (k *knee) begin(now time.Duration) plan {

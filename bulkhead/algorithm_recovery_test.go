@@ -132,3 +132,29 @@ func TestAdaptiveDoesNotLearnFromCallsThatCameTooLate(t *testing.T) {
 		}
 	})
 }
+
+// A maximum below the limit that was known before the drops: the way back to it had no end, and the baseline was not
+// measured any more.
+func TestAdaptiveEndsARecoveryAtALowerMaximum(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, server := newAdaptive(bulkhead.AdaptiveConfig{}), newPool(100, laws[0])
+		load(t, a, 130, 20*time.Second, server.serve)
+		load(t, a, 40, 10*time.Second, func(context.Context) error {
+			time.Sleep(time.Second)
+			return context.DeadlineExceeded
+		})
+		if s := a.Stats(); s.Learned > 5 {
+			t.Fatalf("the limit is %d after an outage, and nothing is tested", s.Learned)
+		}
+		if err := a.Update(bulkhead.AdaptiveConfig{Max: 30}); err != nil {
+			t.Fatal(err)
+		}
+		load(t, a, 60, 10*time.Second, server.serve)
+		before := a.Stats()
+		load(t, a, 60, 2*time.Minute, server.serve)
+		if after := a.Stats(); before.Learned != 30 || after.Drains == before.Drains {
+			t.Errorf("the limit is %d ten seconds after the outage, want 30; %d drains in two minutes, want some",
+				before.Learned, after.Drains-before.Drains)
+		}
+	})
+}
