@@ -370,7 +370,7 @@ func ExampleConfig_priorities() {
 		for inventory.Stats().Waiting == 0 {
 			runtime.Gosched()
 		}
-		ctx, cancel := context.WithTimeout(seawall.WithPriority(ctx, seawall.CriticalPlus), time.Millisecond)
+		ctx, cancel := context.WithTimeout(seawall.WithPriority(ctx, seawall.CriticalPlus), 50*time.Millisecond)
 		defer cancel()
 		_ = inventory.Do(ctx, reserve) // takes the place
 		return nil

@@ -106,17 +106,17 @@ func TestBulkheadSaysAnewWhenAFullQueueHasMoved(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		start(ctx, b)
 		first := start(ctx, b)
-		var before error
-		for range 3 {
+		turnedAway := func() *seawall.RejectedError {
 			err := start(t.Context(), b).settle(t)
 			wantReason(t, err, seawall.ReasonQueueFull)
-			if before != nil && err != before {
-				t.Error("nothing has moved, and there is another error")
+			r, _ := errors.AsType[*seawall.RejectedError](err)
+			if got := r.RetryAfter(); got != 4*step {
+				t.Errorf("retry after %v, want four steps from now", got)
 			}
-			before = err
-			if got := err.(*seawall.RejectedError).RetryAfter(); got != 4*step {
-				t.Errorf("retry after %v, want four steps", got)
-			}
+			return r
+		}
+		if turnedAway() != turnedAway() {
+			t.Error("nothing has moved, and there is another error")
 		}
 		cancel()
 		_ = first.settle(t)
@@ -124,10 +124,7 @@ func TestBulkheadSaysAnewWhenAFullQueueHasMoved(t *testing.T) {
 		time.Sleep(step)
 		start(ctx, b)
 		start(ctx, b)
-		err := start(t.Context(), b).settle(t)
-		if got := err.(*seawall.RejectedError).RetryAfter(); got != 4*step {
-			t.Errorf("then retry after %v, want four steps from now", got)
-		}
+		turnedAway()
 		cancel()
 		end()
 	})
