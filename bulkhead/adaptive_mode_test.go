@@ -3,9 +3,12 @@ package bulkhead_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -184,6 +187,39 @@ func TestAdaptiveTellsHowTheLimitChanges(t *testing.T) {
 		}
 		if !strings.Contains(text, "seawall.listener.panicked") {
 			t.Error("the panic of the listener was not logged")
+		}
+	})
+}
+
+// T3: a listener may use the bulkhead that calls it, change it, and leave by Goexit.
+func TestAdaptiveListenerMayUseAndChangeTheBulkhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var a *bulkhead.Adaptive
+		var told atomic.Int64
+		a = newAdaptive(bulkhead.AdaptiveConfig{OnLimitChange: func(e bulkhead.LimitEvent) {
+			told.Add(1)
+			if got := a.Stats().Learned; got < 1 {
+				t.Errorf("the limit is %d", got)
+			}
+			if err := a.Do(t.Context(), succeed); err != nil && !errors.Is(err, bulkhead.ErrFull) {
+				t.Error(err)
+			}
+			if err := a.Update(a.Config()); err != nil {
+				t.Error(err)
+			}
+			if e.To < 10 {
+				runtime.Goexit()
+			}
+		}})
+		load(t, a, 40, 20*time.Second, func(context.Context) error {
+			time.Sleep(100 * time.Millisecond)
+			return context.DeadlineExceeded
+		})
+		if n := told.Load(); n < 2 {
+			t.Errorf("the listener was told %d times, want twice at least", n)
+		}
+		if s := a.Stats(); s.Learned > 2 || s.InUse != 0 || s.Admitted != s.Outcomes.Total() {
+			t.Errorf("stats are %+v", s)
 		}
 	})
 }

@@ -115,7 +115,7 @@ func TestBulkheadSaysAnewWhenAFullQueueHasMoved(t *testing.T) {
 			}
 			return r
 		}
-		if turnedAway() != turnedAway() {
+		if before := turnedAway(); turnedAway() != before {
 			t.Error("nothing has moved, and there is another error")
 		}
 		cancel()
