@@ -124,7 +124,7 @@ func TestBulkheadSaysAnewWhenAFullQueueHasMoved(t *testing.T) {
 		time.Sleep(step)
 		start(ctx, b)
 		start(ctx, b)
-		turnedAway()
+		_ = turnedAway()
 		cancel()
 		end()
 	})
