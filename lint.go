@@ -73,8 +73,8 @@ func newLintMember(s *stage) lintMember {
 func (m lintMember) repeats() bool { return m.role == repeaterRole || m.role == racerRole }
 func (m lintMember) breaker() bool { return m.Kind == "breaker" }
 
-// queues reports whether calls may wait in it. A bulkhead does not tell for how long.
-func (m lintMember) queues() bool { return m.Kind == "bulkhead" || m.Wait > 0 }
+// queues reports whether calls may wait in it.
+func (m lintMember) queues() bool { return m.Wait > 0 }
 
 // lintRules look at each pair of policies, and at what lies between them. An empty problem is none.
 var lintRules = []struct {

@@ -46,6 +46,10 @@ func TestLintIsSilentOnOurOwnChains(t *testing.T) {
 			again, breaker.New("host", breaker.Config{Registry: r}), bulkhead.New("host", bulkhead.Config{Registry: r}),
 			timeout.New("attempt", timeout.Config{Registry: r}),
 		),
+		"a limit of the attempt around slots without a queue": seawall.Chain(
+			breaker.New("host", breaker.Config{Registry: r}), attempt(time.Second),
+			bulkhead.New("host", bulkhead.Config{Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}, Registry: r}),
+		),
 	} {
 		if found := chain.Lint(); found != nil {
 			t.Errorf("%s: %v", name, found)

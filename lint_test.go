@@ -108,11 +108,6 @@ func TestLintNamesTheOrdersThatHurt(t *testing.T) {
 		},
 		{
 			"queue in a limit",
-			[]seawall.Policy{lintBreaker(0), lintTimeout(time.Second), lintKind("bulkhead")},
-			[]string{"queue_inside_limit"},
-		},
-		{
-			"tokens in a limit",
 			[]seawall.Policy{lintBreaker(0), lintTimeout(time.Second), lintRate(time.Second)},
 			[]string{"queue_inside_limit"},
 		},

@@ -9,7 +9,7 @@ type Traits struct {
 	Limit    time.Duration // timeout: the longest that a call may take; 0 if there is no fixed limit
 	Attempts int           // retry and hedge: how many attempts a call may have; 0 if there is no bound
 	Delay    time.Duration // hedge: the shortest time before the second attempt
-	Wait     time.Duration // ratelimit: the longest that a call may wait in its queue; 0 if there is none
+	Wait     time.Duration // bulkhead and ratelimit: the longest that a call may wait in its queue; 0 if there is none
 	Window   time.Duration // breaker: how far back outcomes count; 0 for a window of calls
 	Budget   *Budget       // retry and hedge: what pays for their attempts
 }

@@ -222,7 +222,7 @@ func (a *Adaptive) Name() string { return a.engine.name }
 func (a *Adaptive) String() string { return a.engine.String() }
 
 // Traits returns the kind, for [seawall.Pipeline.Lint].
-func (a *Adaptive) Traits() seawall.Traits { return seawall.Traits{Kind: kind} }
+func (a *Adaptive) Traits() seawall.Traits { return a.engine.Traits() }
 
 // Keep reports whether slots are in use, calls wait, or the mode is not the one that the bulkhead was made with; see
 // [seawall.Keeper]. A limit that was learned is no reason: it is soon learned again.

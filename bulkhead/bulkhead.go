@@ -212,8 +212,14 @@ func (b *Bulkhead) Name() string { return b.name }
 // String returns such as: bulkhead "inventory".
 func (b *Bulkhead) String() string { return fmt.Sprintf("%s %q", b.kind, b.name) }
 
-// Traits returns the kind, for [seawall.Pipeline.Lint].
-func (b *Bulkhead) Traits() seawall.Traits { return seawall.Traits{Kind: b.kind} }
+// Traits returns the kind and how long a call may wait, for [seawall.Pipeline.Lint].
+func (b *Bulkhead) Traits() seawall.Traits {
+	t := seawall.Traits{Kind: b.kind}
+	if s := b.settings.Load(); s.places > 0 {
+		t.Wait = s.Queue.MaxWait
+	}
+	return t
+}
 
 // Keep reports whether slots are in use, calls wait, or the mode is not the one that the bulkhead was made with. A
 // family does not forget it then: see [seawall.Keeper].

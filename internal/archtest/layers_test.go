@@ -18,6 +18,8 @@ type layer struct {
 const (
 	contract = iota
 	primitives
+	parts
+	adapters
 )
 
 // layers is the house from the bottom to the top. A folder without a row fails the test, so that a new package gets its
@@ -27,8 +29,8 @@ var layers = []layer{
 	primitives: {name: "primitive", rooms: []string{
 		"breaker", "retry", "hedge", "timeout", "bulkhead", "ratelimit", "degrade", "fault",
 	}},
-	{name: "part", rooms: []string{"cache", "httpcache", "health", "telemetry", "policyfile"}, peers: true},
-	{name: "adapter", rooms: []string{"httpx", "grpcx", "wsx"}, peers: true},
+	parts:    {name: "part", rooms: []string{"cache", "httpcache", "health", "telemetry", "policyfile"}, peers: true},
+	adapters: {name: "adapter", rooms: []string{"httpx", "grpcx", "wsx"}, peers: true},
 	{name: "kit", rooms: []string{"seawalltest", "redisx", "natsx", "durable"}, peers: true},
 	{name: "program", rooms: []string{"demo", "benchmarks", "examples", "conformance"}},
 }

@@ -81,6 +81,16 @@ func TestNoStructStoresAContext(t *testing.T) {
 	}
 }
 
+// A policy that draws elsewhere than at internal/dice makes simulations that do not repeat themselves.
+func TestPoliciesDrawWhereASimulationCanSeedThem(t *testing.T) {
+	eachSource(t, func(p pkg, f *ast.File) []finding {
+		if layer := layerOf(room(p.ImportPath)); p.ImportPath == modulePath+"/internal/dice" || layer > adapters {
+			return nil
+		}
+		return draws(f)
+	})
+}
+
 // T40: nothing happens at import.
 func TestNothingRunsAtImport(t *testing.T) {
 	eachSource(t, func(_ pkg, f *ast.File) []finding { return importEffects(f) })
@@ -112,6 +122,22 @@ func wallClocks(f *ast.File) (found []finding) {
 			if ok && (s.Sel.Name == "Round" || s.Sel.Name == "Truncate") && len(n.Args) == 1 && isZero(n.Args[0]) {
 				found = append(found, finding{n.Pos(), s.Sel.Name + "(0) drops the monotonic reading"})
 			}
+		}
+		return true
+	})
+	return found
+}
+
+// draws finds calls of the generators that a program shares. A generator of one's own has a seed.
+func draws(f *ast.File) (found []finding) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		s, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		x, ok := s.X.(*ast.Ident)
+		if ok && x.Name == "rand" && s.Sel.Name != "New" && s.Sel.Name != "NewPCG" && s.Sel.Name != "Rand" && s.Sel.Name != "Source" {
+			found = append(found, finding{s.Pos(), "rand." + s.Sel.Name + " cannot be seeded: use internal/dice"})
 		}
 		return true
 	})
@@ -200,6 +226,8 @@ func TestSourceRulesFindWhatTheyMust(t *testing.T) {
 	}{
 		{"wall clock", `func f(t time.Time) { t.UnixNano(); t.Round(0); t.UnixMilli(); t.Truncate(0) }`, wallClocks, 4},
 		{"no wall clock", `func f(t time.Time, d time.Duration) { t.Sub(t); d.Round(time.Second) }`, wallClocks, 0},
+		{"shared generators", `func f() { rand.Float64(); g(rand.Uint64N) }`, draws, 2},
+		{"own generators", `func f(r *rand.Rand) { rand.New(rand.NewPCG(1, 2)); r.Float64() }`, draws, 0},
 		{"stored contexts", `type a struct { ctx context.Context }; type b struct { context.Context }
 			func f() { _ = struct { c context.Context }{} }`, contextFields, 3},
 		{"no stored context", `type a struct { f func(context.Context) }; func f(ctx context.Context) {}`, contextFields, 0},
