@@ -20,7 +20,8 @@ type Live interface {
 	Current() *Pipeline
 }
 
-// stage is a policy with its role looked up once. Exactly the field of its role is set; custom has none.
+// stage is a policy with its role looked up once. Exactly the field of its role is set; custom has none, and a replacer
+// may be an exerciser as well.
 type stage struct {
 	role     role
 	policy   Policy
@@ -29,6 +30,10 @@ type stage struct {
 	repeater Repeater
 	racer    Racer
 	replacer Replacer
+
+	exerciser Exerciser
+
+	inner *stage // the next one; nil for the innermost
 }
 
 type role uint8
@@ -62,7 +67,18 @@ func Chain(outermostFirst ...Policy) *Pipeline {
 		}
 		p.stages = append(p.stages, newStage(policy))
 	}
+	for i := range len(p.stages) - 1 {
+		p.stages[i].inner = &p.stages[i+1]
+	}
 	return p
+}
+
+// outermost returns the stage at which a walk begins, nil if there is none.
+func (p *Pipeline) outermost() *stage {
+	if len(p.stages) == 0 {
+		return nil
+	}
+	return &p.stages[0]
 }
 
 func newStage(p Policy) stage {
@@ -78,6 +94,7 @@ func newStage(p Policy) stage {
 		s.role, s.racer = racerRole, p
 	case Replacer:
 		s.role, s.replacer = replacerRole, p
+		s.exerciser, _ = p.(Exerciser)
 	}
 	return s
 }

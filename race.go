@@ -42,7 +42,7 @@ type attemptEnd[T any] struct {
 	goexit bool
 }
 
-func throughRacer[T any, O operation[T]](ctx context.Context, r Racer, inner []stage, op O) (v T, err error) {
+func throughRacer[T any, O operation[T]](ctx context.Context, r Racer, inner *stage, op O) (v T, err error) {
 	h := &heat[T, O]{op: op, inner: inner, race: r.Race(ctx), ended: make(chan struct{}, 1)}
 	h.ends = h.one[:0]
 	winner := 0
@@ -68,7 +68,7 @@ func throughRacer[T any, O operation[T]](ctx context.Context, r Racer, inner []s
 // after the race is let go of by its own goroutine.
 type heat[T any, O operation[T]] struct {
 	op    O
-	inner []stage
+	inner *stage
 	race  Race
 	ended chan struct{} // a token when ends may have grown
 

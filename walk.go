@@ -14,7 +14,7 @@ func run[T any, O operation[T]](ctx context.Context, p Policy, op O) (v T, err e
 	}
 	switch p := p.(type) {
 	case *Pipeline:
-		return walk[T](ctx, p.stages, op)
+		return walk[T](ctx, p.outermost(), op)
 	case Gate:
 		return throughGate[T](ctx, p, nil, op)
 	case Scope:
@@ -24,20 +24,21 @@ func run[T any, O operation[T]](ctx context.Context, p Policy, op O) (v T, err e
 	case Racer:
 		return throughRacer[T](ctx, p, nil, op)
 	case Replacer:
-		return throughReplacer[T](ctx, p, nil, op)
+		trier, _ := p.(Exerciser)
+		return throughReplacer[T](ctx, p, trier, nil, op)
 	case Live:
-		return walk[T](ctx, p.Current().stages, op)
+		return walk[T](ctx, p.Current().outermost(), op)
 	}
 	return throughCustom[T](ctx, p, nil, op)
 }
 
-// walk runs op inside of the stages. Each role has a frame of its own, because its defer is what keeps the promise that
+// walk runs op inside of a stage and those within it; nil is none. Each role has a frame of its own, because its defer is what keeps the promise that
 // a panic or a Goexit gives everything back.
-func walk[T any, O operation[T]](ctx context.Context, stages []stage, op O) (T, error) {
-	if len(stages) == 0 {
+func walk[T any, O operation[T]](ctx context.Context, s *stage, op O) (T, error) {
+	if s == nil {
 		return op.call(ctx)
 	}
-	s, inner := &stages[0], stages[1:]
+	inner := s.inner
 	switch s.role {
 	case gateRole:
 		return throughGate[T](ctx, s.gate, inner, op)
@@ -48,13 +49,13 @@ func walk[T any, O operation[T]](ctx context.Context, stages []stage, op O) (T, 
 	case racerRole:
 		return throughRacer[T](ctx, s.racer, inner, op)
 	case replacerRole:
-		return throughReplacer[T](ctx, s.replacer, inner, op)
+		return throughReplacer[T](ctx, s.replacer, s.exerciser, inner, op)
 	case customRole:
 	}
 	return throughCustom[T](ctx, s.policy, inner, op)
 }
 
-func throughGate[T any, O operation[T]](ctx context.Context, gate Gate, inner []stage, op O) (v T, err error) {
+func throughGate[T any, O operation[T]](ctx context.Context, gate Gate, inner *stage, op O) (v T, err error) {
 	permit, err := gate.Acquire(ctx)
 	if err != nil {
 		return v, err
@@ -65,7 +66,7 @@ func throughGate[T any, O operation[T]](ctx context.Context, gate Gate, inner []
 	return v, err
 }
 
-func throughScope[T any, O operation[T]](ctx context.Context, scope Scope, inner []stage, op O) (v T, err error) {
+func throughScope[T any, O operation[T]](ctx context.Context, scope Scope, inner *stage, op O) (v T, err error) {
 	within, err := scope.Enter(ctx)
 	if err != nil {
 		return v, err
@@ -76,10 +77,12 @@ func throughScope[T any, O operation[T]](ctx context.Context, scope Scope, inner
 	return v, err
 }
 
-func throughReplacer[T any, O operation[T]](ctx context.Context, r Replacer, inner []stage, op O) (T, error) {
+func throughReplacer[T any, O operation[T]](
+	ctx context.Context, r Replacer, e Exerciser, inner *stage, op O,
+) (T, error) {
 	v, err := walk[T](ctx, inner, op)
 	if err == nil {
-		if e, ok := r.(Exerciser); ok {
+		if e != nil {
 			if trial := e.Exercise(ctx); trial != nil {
 				trial(func(value any) error { return refuse[T](op, value) })
 			}
@@ -107,17 +110,8 @@ func refuse[T any, O operation[T]](op O, value any) error {
 	return err
 }
 
-func throughRepeater[T any, O operation[T]](ctx context.Context, r Repeater, inner []stage, op O) (v T, err error) {
-	v, err = firstAttempt[T](ctx, r, inner, op)
-	if rest := r.Ended(ctx, err); rest != nil {
-		return repeat[T](ctx, rest, inner, op, v, err)
-	}
-	return v, err
-}
-
-// firstAttempt is a frame of its own because its defer must not run again after the attempts that follow.
-func firstAttempt[T any, O operation[T]](ctx context.Context, r Repeater, inner []stage, op O) (v T, err error) {
-	returned := false
+func throughRepeater[T any, O operation[T]](ctx context.Context, r Repeater, inner *stage, op O) (v T, err error) {
+	returned := false // the first attempt; from then on the defer has nothing to do
 	defer func() {
 		if !returned {
 			if rest := r.Ended(ctx, ErrAborted); rest != nil {
@@ -127,12 +121,15 @@ func firstAttempt[T any, O operation[T]](ctx context.Context, r Repeater, inner 
 	}()
 	v, err = walk[T](ctx, inner, op)
 	returned = true
+	if rest := r.Ended(ctx, err); rest != nil {
+		return repeat[T](ctx, rest, inner, op, v, err)
+	}
 	return v, err
 }
 
 // repeat runs the attempts after the first, which ended with v and err.
 func repeat[T any, O operation[T]](
-	ctx context.Context, rest Repetition, inner []stage, op O, v T, err error,
+	ctx context.Context, rest Repetition, inner *stage, op O, v T, err error,
 ) (_ T, final error) {
 	final = ErrAborted // until the loop ends
 	defer func() { final = rest.End(final) }()
@@ -171,7 +168,7 @@ func sleep(ctx context.Context, wait time.Duration) error {
 	return nil
 }
 
-func throughCustom[T any, O operation[T]](ctx context.Context, p Policy, inner []stage, op O) (T, error) {
+func throughCustom[T any, O operation[T]](ctx context.Context, p Policy, inner *stage, op O) (T, error) {
 	var box box[T]
 	wanted := empty // until the policy returns: if it panics, nobody gets a result
 	defer func() {

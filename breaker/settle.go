@@ -72,7 +72,7 @@ func (b *Breaker) succeed(t seawall.Ticket) bool {
 			return b.settleEnding(&ending{ticket: t, observed: true, collected: true})
 		}
 	}
-	in, ok := e.window.record(now, false, false)
+	in, ok := e.window.recordSuccess(now)
 	if !ok {
 		return b.settleEnding(&ending{ticket: t, observed: true})
 	}

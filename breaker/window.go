@@ -120,6 +120,25 @@ func (w *window) record(now time.Duration, failure, slow bool) (in evidence, ok 
 	return in, true
 }
 
+// recordSuccess is record of a quick success, which almost every call comes to, in one function.
+func (w *window) recordSuccess(now time.Duration) (in evidence, ok bool) {
+	if w.ring != nil {
+		return w.record(now, false, false)
+	}
+	p := w.pace.Load()
+	if now >= p.end {
+		p = w.advance(now)
+	}
+	word := tally(w.word.Add(int64(oneCall)))
+	if word < 0 {
+		return in, false
+	}
+	if w.run.Load() != 0 {
+		w.run.Store(0)
+	}
+	return evidence{tally: word - p.base, slow: w.slow.Load() - p.slow}, true
+}
+
 func (w *window) add(now time.Duration, delta tally, slow bool) (in evidence, ok bool) {
 	p := w.paceAt(now)
 	word := tally(w.word.Add(int64(delta)))

@@ -99,6 +99,11 @@ func (b *Bulkhead) Do(ctx context.Context, op func(context.Context) error) error
 // A rejection tells when to come back, once the pace of the queue is known; not where there is no queue, nor to the users
 // whom [ByUser] turns away.
 func (b *Bulkhead) Acquire(ctx context.Context) (seawall.Permit, error) {
+	if s := b.settings.Load(); s.Weight == nil && ctx.Err() == nil { // the usual case of enter, without a call for it
+		if w := b.state.load(); w < s.free && !w.countFull() && b.state.swap(w, w+oneInUse+oneAdmitted) {
+			return seawall.NewPermit(b, seawall.Ticket{Generation: uint64(slot)}), nil
+		}
+	}
 	h, err := b.enter(ctx)
 	if err != nil || h == nothing {
 		return seawall.Permit{}, err
@@ -168,6 +173,13 @@ func (b *Bulkhead) decide(ctx context.Context, s *settings, asked int) (holding,
 // late: Release returns false only for a ticket that this bulkhead cannot have issued.
 func (b *Bulkhead) Release(t seawall.Ticket, _ error) bool {
 	h := holding(t.Generation)
+	if h == slot { // the usual case of exit, without a call for it
+		if w := b.state.add(-oneInUse); w < oneWaiting && w >= 0 {
+			return true
+		} else {
+			return b.exited(w, oneInUse)
+		}
+	}
 	if h&hasWaited != 0 {
 		b.served(mono.Now() - time.Duration(t.Start))
 	}
