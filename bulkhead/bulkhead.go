@@ -99,12 +99,15 @@ func (b *Bulkhead) Do(ctx context.Context, op func(context.Context) error) error
 // A rejection tells when to come back, once the pace of the queue is known; not where there is no queue, nor to the users
 // whom [ByUser] turns away.
 func (b *Bulkhead) Acquire(ctx context.Context) (seawall.Permit, error) {
-	if s := b.settings.Load(); s.Weight == nil && ctx.Err() == nil { // the usual case of enter, without a call for it
+	if ctx.Err() != nil {
+		return seawall.Permit{}, context.Cause(ctx)
+	}
+	if s := b.settings.Load(); s.Weight == nil { // the usual case of enter, without a call for it
 		if w := b.state.load(); w < s.free && !w.countFull() && b.state.swap(w, w+oneInUse+oneAdmitted) {
 			return seawall.NewPermit(b, seawall.Ticket{Generation: uint64(slot)}), nil
 		}
 	}
-	h, err := b.enter(ctx)
+	h, err := b.enterAlive(ctx)
 	if err != nil || h == nothing {
 		return seawall.Permit{}, err
 	}
@@ -121,6 +124,11 @@ func (b *Bulkhead) enter(ctx context.Context) (holding, error) {
 	if ctx.Err() != nil {
 		return nothing, context.Cause(ctx)
 	}
+	return b.enterAlive(ctx)
+}
+
+// enterAlive is enter for a context that was not done when the call came.
+func (b *Bulkhead) enterAlive(ctx context.Context) (holding, error) {
 	s := b.settings.Load()
 	if s.Weight != nil {
 		return b.enterHeavy(ctx, s)
