@@ -182,11 +182,11 @@ func (b *Bulkhead) decide(ctx context.Context, s *settings, asked int) (holding,
 func (b *Bulkhead) Release(t seawall.Ticket, _ error) bool {
 	h := holding(t.Generation)
 	if h == slot { // the usual case of exit, without a call for it
-		if w := b.state.add(-oneInUse); w < oneWaiting && w >= 0 {
+		w := b.state.add(-oneInUse)
+		if w < oneWaiting && w >= 0 {
 			return true
-		} else {
-			return b.exited(w, oneInUse)
 		}
+		return b.exited(w, oneInUse)
 	}
 	if h&hasWaited != 0 {
 		b.served(mono.Now() - time.Duration(t.Start))
