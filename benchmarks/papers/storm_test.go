@@ -7,6 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/budget"
+	"github.com/failsafe-go/failsafe-go/retrypolicy"
+	failsafetimeout "github.com/failsafe-go/failsafe-go/timeout"
+
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
@@ -151,6 +156,22 @@ func (g *grpcThrottle) pays() bool {
 	return g.tokens > 5
 }
 
+// failsafeBudget is the paper's client made of failsafe-go: one retry at once, which its budget has to pay for, a share of
+// the calls in flight, and a limit of time for each attempt.
+func failsafeBudget() seawalltest.Client {
+	return func(env *seawalltest.Env) func(context.Context) error {
+		executor := failsafe.With[any](
+			retrypolicy.NewBuilder[any]().WithMaxRetries(1).WithBudget(budget.New()).Build(),
+			failsafetimeout.New[any](patience),
+		)
+		return func(ctx context.Context) error {
+			return executor.WithContext(ctx).RunWithExecution(func(exec failsafe.Execution[any]) error {
+				return env.Dependency(exec.Context())
+			})
+		}
+	}
+}
+
 func retryStorm(t *testing.T, b *book) {
 	play := func(name string, s seawalltest.Scenario) *seawalltest.Report {
 		r := seawalltest.Run(t, s)
@@ -175,19 +196,22 @@ func retryStorm(t *testing.T, b *book) {
 	b.near("no policy, 140/s: recovery, s", 120, recovery(r), 0.10)
 	r = play("requestfunded", storm(funded(&requestFunded{}), 280, five))
 	b.atMost("request-funded budget, 280/s: goodput at the end", 0.01, late(r))
+	r = play("failsafe", storm(failsafeBudget(), 280, five))
+	b.beside("failsafe-go's budget, 20 % of the calls in flight, 280/s: goodput at the end; recovery, s",
+		fmt.Sprintf("%s; %s", number(late(r)), seconds(recovery(r))), "")
 	r = play("grpc", storm(funded(&grpcThrottle{tokens: 10}), 280, five))
 	b.near("gRPC's bucket, 280/s: recovery, s", 127, recovery(r), 0.10)
 	drop := storm(funded(&grpcThrottle{tokens: 10}), 280, five)
 	drop.Dependency.Abandoned = seawalltest.DropAtDequeue
 	b.atMost("gRPC's bucket, the server drops what is abandoned: recovery, s", 4, recovery(play("grpcdrop", drop)))
 
-	budget := storm(seawalltest.Policy(func() seawall.Policy {
+	ours := storm(seawalltest.Policy(func() seawall.Policy {
 		return seawall.Chain(
 			retry.New("storm", retry.Config{MaxAttempts: 2, Registry: silent()}),
 			timeout.New("storm", timeout.Config{Limit: patience, Registry: silent()}),
 		)
 	}), 280, five)
-	b.near("Seawall's budget alone, 280/s: recovery, s", 127, recovery(play("seawallbudget", budget)), 0.10)
+	b.near("Seawall's budget alone, 280/s: recovery, s", 127, recovery(play("seawallbudget", ours)), 0.10)
 	guarded := storm(seawalltest.Plain(2, patience), 280, five)
 	guarded.Server = defaultServer
 	b.atMost("adaptive limit at the server, plain clients: recovery, s", 3, recovery(play("limit", guarded)))
@@ -200,6 +224,14 @@ func retryStorm(t *testing.T, b *book) {
 		b.atMost(fmt.Sprintf("and Seawall's admission, seed %d: recovery, s", s.Seed), 3,
 			recovery(play(fmt.Sprint("seawallboth", s.Seed), s)))
 	}
+}
+
+// seconds is a recovery as text.
+func seconds(recovery float64) string {
+	if recovery >= 1e9 {
+		return "never"
+	}
+	return number(recovery)
 }
 
 func perSecond(n int, seconds float64) float64 { return float64(n) / seconds }
