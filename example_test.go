@@ -11,6 +11,7 @@ import (
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/degrade"
+	"github.com/seawall-go/seawall/retry"
 )
 
 // silent is a registry that logs nothing, so that the examples print only what they show.
@@ -194,4 +195,28 @@ func ExampleRejectedError() {
 		fmt.Println(rejected.Kind, rejected.Name, rejected.Reason, rejected.RetryAfter())
 	}
 	// Output: breaker payments forced 0s
+}
+
+func ExamplePipeline_Lint() {
+	payments := seawall.Chain(
+		breaker.New("payments", breaker.Config{}),
+		retry.New("payments", retry.Config{}),
+	)
+	for _, finding := range payments.Lint() {
+		fmt.Println(finding.Rule)
+		fmt.Println(finding.Problem)
+		fmt.Println(finding.Remedy)
+	}
+	// Output:
+	// breaker_outside_retry
+	// the breaker counts once for all attempts, and an open one stops none of those under way
+	// put the breaker inside, so that each attempt asks it
+}
+
+func ExampleWithUser() {
+	ctx := seawall.WithUser(context.Background(), "customer-42") // gates that shed by user keep her tasks whole
+	ctx = seawall.WithPriority(ctx, seawall.SheddablePlus)       // and these calls may be missing for minutes
+	user, _ := seawall.UserOf(ctx)
+	fmt.Println(user, seawall.PriorityOf(ctx))
+	// Output: customer-42 sheddable-plus
 }

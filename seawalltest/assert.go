@@ -42,10 +42,10 @@ func (r *Report) MaxAmplification(t testing.TB, most float64) {
 	}
 }
 
-// AtMostInFlight fails the test if more calls were under way at once, at the end of a bin.
-func (r *Report) AtMostInFlight(t testing.TB, most int) {
+// MaxInFlight fails the test if more calls were under way at once, at the end of a bin.
+func (r *Report) MaxInFlight(t testing.TB, most int) {
 	t.Helper()
-	if got := r.MaxInFlight(); got > most {
+	if got := r.PeakInFlight(); got > most {
 		t.Errorf("%d calls were under way, want at most %d (%v)", got, most, r)
 	}
 }

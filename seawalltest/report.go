@@ -116,8 +116,8 @@ func (r *Report) RecoveryTime(after time.Duration, share float64) (d time.Durati
 
 func (r *Report) end() time.Duration { return time.Duration(len(r.Bins)) * r.Width }
 
-// MaxInFlight returns the most calls that were under way at the end of a bin.
-func (r *Report) MaxInFlight() (most int) {
+// PeakInFlight returns the most calls that were under way at the end of a bin.
+func (r *Report) PeakInFlight() (most int) {
 	for _, b := range r.Bins {
 		most = max(most, b.InFlight)
 	}

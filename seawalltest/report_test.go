@@ -51,8 +51,8 @@ func TestAssertionsFailWhenTheyMust(t *testing.T) {
 			func(t testing.TB, r *seawalltest.Report) { r.MaxAmplification(t, 1.5) },
 			down, back, "requests for each call, want at most 1.500",
 		},
-		"AtMostInFlight": {
-			func(t testing.TB, r *seawalltest.Report) { r.AtMostInFlight(t, 150) },
+		"MaxInFlight": {
+			func(t testing.TB, r *seawalltest.Report) { r.MaxInFlight(t, 150) },
 			down, back, "calls were under way, want at most 150",
 		},
 	} {
