@@ -1,8 +1,9 @@
 // Package seawall keeps a program useful while what it depends on is slow, failing or overloaded.
 //
-// The package itself is the contract that the parts share; the parts are packages of their own: breaker, retry,
-// timeout, bulkhead and degrade are policies, httpx puts them around net/http clients and servers, and fault breaks
-// things on purpose.
+// The package itself is the contract that the parts share; the parts are packages of their own: breaker, retry, hedge,
+// timeout, bulkhead, ratelimit and degrade are policies, policyfile reads chains of them from a file, httpx puts them
+// around net/http clients and servers, fault breaks things on purpose, and seawalltest shows in virtual time what comes
+// of it all under load.
 //
 // A [Policy] guards one operation. [Chain] puts policies around each other, the outermost first, and [Call] runs an
 // operation that has a result through them:
