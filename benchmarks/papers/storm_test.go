@@ -196,9 +196,11 @@ func retryStorm(t *testing.T, b *book) {
 	b.near("no policy, 140/s: recovery, s", 120, recovery(r), 0.10)
 	r = play("requestfunded", storm(funded(&requestFunded{}), 280, five))
 	b.atMost("request-funded budget, 280/s: goodput at the end", 0.01, late(r))
-	r = play("failsafe", storm(failsafeBudget(), 280, five))
-	b.beside("failsafe-go's budget, 20 % of the calls in flight, 280/s: goodput at the end; recovery, s",
-		fmt.Sprintf("%s; %s", number(late(r)), seconds(recovery(r))), "")
+	if !raceEnabled { // its timer of 0 crashes the runtime in a bubble under the race detector (Go 1.26)
+		r = play("failsafe", storm(failsafeBudget(), 280, five))
+		b.beside("failsafe-go's budget, 20 % of the calls in flight, 280/s: goodput at the end; recovery, s",
+			fmt.Sprintf("%s; %s", number(late(r)), seconds(recovery(r))), "")
+	}
 	r = play("grpc", storm(funded(&grpcThrottle{tokens: 10}), 280, five))
 	b.near("gRPC's bucket, 280/s: recovery, s", 127, recovery(r), 0.10)
 	drop := storm(funded(&grpcThrottle{tokens: 10}), 280, five)
