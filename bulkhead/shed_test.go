@@ -107,7 +107,7 @@ func TestByUserGivesAllCallsOfAUserTheSameFate(t *testing.T) {
 
 // Two instances, and so the services that a task goes through, turn the same users away.
 func TestByUserTurnsTheSameUsersAwayInAllInstances(t *testing.T) {
-	if raceEnabled || testing.Short() {
+	if raceEnabled {
 		t.Skip("statistics of calls that other tests make as well")
 	}
 	const users = 200
@@ -142,7 +142,7 @@ func TestByUserTurnsOtherUsersAwayInAnotherEpoch(t *testing.T) {
 
 // Calls without a user come through in the same proportion as those with one.
 func TestByUserTreatsCallsWithoutAUserByTheDice(t *testing.T) {
-	if raceEnabled || testing.Short() {
+	if raceEnabled {
 		t.Skip("statistics of calls that other tests make as well")
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -194,7 +194,7 @@ func TestByUserEndsWithTheOverload(t *testing.T) {
 
 // A service that has lost half of its capacity, and then regains it, lets in as many as it can serve.
 func TestByUserFollowsTheCapacity(t *testing.T) {
-	if raceEnabled || testing.Short() {
+	if raceEnabled {
 		t.Skip("statistics of calls that other tests make as well")
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -225,7 +225,7 @@ func TestByUserFollowsTheCapacity(t *testing.T) {
 
 // What is guaranteed to a level comes to it through the door as well, and to the same users of it.
 func TestByUserKeepsTheGuaranteesOfTheLevels(t *testing.T) {
-	if raceEnabled || testing.Short() {
+	if raceEnabled {
 		t.Skip("statistics of calls that other tests make as well")
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -267,7 +267,7 @@ func TestByUserWithoutAQueueOnlyRejects(t *testing.T) {
 }
 
 func TestHashesOfUsersAreSpreadEvenly(t *testing.T) {
-	if raceEnabled || testing.Short() {
+	if raceEnabled {
 		t.Skip("statistics of calls that other tests make as well")
 	}
 	const users, ranges = 128_000, 128
