@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -208,6 +209,6 @@ func brief[T any](few, many T) T {
 // silent is a registry for policies that are made by the thousand, whose events nobody reads.
 func silent() *seawall.Registry {
 	r := new(seawall.Registry)
-	r.SetLogger(discard)
+	r.SetLogger(slog.New(slog.DiscardHandler))
 	return r.Detached()
 }
