@@ -8,22 +8,23 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/hop"
 )
 
 // The one door to the inside.
 
 const (
-	MaxHint        = maxHint
-	MaxPeerTimeout = maxPeerTimeout
-	MaxPeerAttempt = maxPeerAttempt
+	MaxHint        = hop.MaxHint
+	MaxPeerTimeout = hop.MaxTimeout
+	MaxPeerAttempt = hop.MaxAttempt
 	DrainBytes     = drainBytes
 	DrainTime      = drainTime
 )
 
 var (
 	ParseRetryAfter = parseRetryAfter
-	ParseDigits     = parseDigits
-	ParseMillis     = parseMillis
+	ParseDigits     = hop.ParseDigits
+	ParseMillis     = hop.ParseMillis
 	RetrySeconds    = retrySeconds
 	ErrTakenBack    = errTakenBack
 )

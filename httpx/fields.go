@@ -3,12 +3,12 @@ package httpx
 import (
 	"context"
 	"maps"
-	"math"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/hop"
 )
 
 // The fields by which facts travel, in canonical form.
@@ -18,18 +18,6 @@ const (
 	fieldAttempt      = "Seawall-Attempt"
 	fieldPriority     = "Seawall-Priority"
 	fieldPushback     = "Seawall-Pushback"
-)
-
-// What a server that sheds says in fieldPushback.
-const (
-	pushbackRefused = "refused" // nothing was started
-	pushbackFinal   = "final"   // do not repeat
-)
-
-// Bounds of what is believed of a peer.
-const (
-	maxPeerTimeout = 24 * time.Hour
-	maxPeerAttempt = 1000
 )
 
 // outgoing returns the header to send for an attempt: h itself if nothing is to be changed, else a copy, because h is
@@ -49,8 +37,7 @@ func outgoing(ctx context.Context, h http.Header, left time.Duration, limited bo
 	delete(h, fieldAttempt)
 	delete(h, fieldPriority)
 	if limited {
-		// Never 0, which proxies take for no limit at all.
-		h[fieldTimeout] = []string{strconv.FormatInt(max(1, left.Milliseconds()), 10)}
+		h[fieldTimeout] = []string{hop.FormatMillis(left)}
 	}
 	if attempt > 1 {
 		h[fieldAttempt] = []string{strconv.Itoa(attempt)}
@@ -73,14 +60,14 @@ type peerFacts struct {
 func incoming(h http.Header) (f peerFacts) {
 	for _, name := range [...]string{fieldTimeout, fieldEnvoyTimeout} {
 		for _, value := range h[name] {
-			if d, ok := parseMillis(value); ok && (f.timeout == 0 || d < f.timeout) {
+			if d, ok := hop.ParseMillis(value); ok && (f.timeout == 0 || d < f.timeout) {
 				f.timeout = d
 			}
 		}
 	}
 	if values := h[fieldAttempt]; len(values) == 1 {
-		if n, ok := parseDigits(values[0]); ok {
-			f.attempt = int(min(n, maxPeerAttempt))
+		if n, ok := hop.ParseAttempt(values[0]); ok {
+			f.attempt = n
 		}
 	}
 	if values := h[fieldPriority]; len(values) == 1 {
@@ -94,31 +81,4 @@ func incoming(h http.Header) (f peerFacts) {
 // hasFacts reports whether a request says anything that incoming would read.
 func hasFacts(h http.Header) bool {
 	return h[fieldTimeout] != nil || h[fieldEnvoyTimeout] != nil || h[fieldAttempt] != nil || h[fieldPriority] != nil
-}
-
-// parseMillis reads a positive number of whole milliseconds, and caps it. 0 means no limit to the proxies that send
-// such a field, so it is not understood here.
-func parseMillis(s string) (time.Duration, bool) {
-	n, ok := parseDigits(s)
-	if !ok || n == 0 {
-		return 0, false
-	}
-	return time.Duration(min(n, maxPeerTimeout.Milliseconds())) * time.Millisecond, true
-}
-
-// parseDigits reads a number that consists of digits only, without sign, space or point. What does not fit into an
-// int64 is the largest one.
-func parseDigits(s string) (n int64, ok bool) {
-	for i := range len(s) {
-		digit := int64(s[i]) - '0'
-		switch {
-		case digit < 0 || digit > 9:
-			return 0, false
-		case n > (math.MaxInt64-digit)/10:
-			n = math.MaxInt64
-		default:
-			n = n*10 + digit
-		}
-	}
-	return n, s != ""
 }

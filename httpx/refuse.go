@@ -8,6 +8,7 @@ import (
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/dice"
+	"github.com/seawall-go/seawall/internal/hop"
 )
 
 // refuse answers a request that was not admitted. The body is not read: after Expect: 100-continue not a byte of it is
@@ -20,7 +21,7 @@ func refuse(w http.ResponseWriter, err error) {
 	if rejected, ok := errors.AsType[*seawall.RejectedError](err); ok {
 		after = rejected.RetryAfter()
 	}
-	w.Header().Set(fieldPushback, pushbackRefused)
+	w.Header().Set(fieldPushback, hop.Refused)
 	answer(w, http.StatusServiceUnavailable, after)
 }
 

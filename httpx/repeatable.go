@@ -11,6 +11,7 @@ import (
 	"net/url"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/hop"
 	"github.com/seawall-go/seawall/retry"
 )
 
@@ -62,12 +63,12 @@ func judgeStatus(
 		return seawall.Verdict{Outcome: seawall.Failure}, resp.StatusCode >= 500
 	}
 	pushback := resp.Header.Get(fieldPushback)
-	refused := pushback == pushbackRefused
+	refused := pushback == hop.Refused
 	if refused {
 		v.Outcome = seawall.Overload
 	}
 	switch {
-	case !sendable || pushback == pushbackFinal:
+	case !sendable || pushback == hop.Final:
 	case refused && trusted():
 		v.Repeat = seawall.RepeatAlways
 	case idempotent:

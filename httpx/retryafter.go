@@ -3,11 +3,9 @@ package httpx
 import (
 	"net/http"
 	"time"
-)
 
-// maxHint is the longest Retry-After that is told to the policies, which have a much lower cap of their own. It keeps
-// their arithmetic far from an overflow.
-const maxHint = 365 * 24 * time.Hour
+	"github.com/seawall-go/seawall/internal/hop"
+)
 
 // retryAfter returns the wait that a response asks for, and 0 if it asks for none.
 func retryAfter(h http.Header) time.Duration {
@@ -19,10 +17,10 @@ func retryAfter(h http.Header) time.Duration {
 
 // parseRetryAfter reads a Retry-After (RFC 9110, section 10.2.3): whole seconds, or a date in any of the three forms of
 // HTTP. A date is measured against the response's own Date, because the two clocks may differ, and against now if there
-// is none. A date in the past, a negative number and whatever is not understood are 0; what is too large is maxHint.
+// is none. A date in the past, a negative number and whatever is not understood are 0; what is too large is hop.MaxHint.
 func parseRetryAfter(value, date string, now time.Time) time.Duration {
-	if n, ok := parseDigits(value); ok {
-		return time.Duration(min(n, int64(maxHint/time.Second))) * time.Second
+	if n, ok := hop.ParseDigits(value); ok {
+		return time.Duration(min(n, int64(hop.MaxHint/time.Second))) * time.Second
 	}
 	at, err := http.ParseTime(value)
 	if err != nil {
@@ -31,5 +29,5 @@ func parseRetryAfter(value, date string, now time.Time) time.Duration {
 	if sent, err := http.ParseTime(date); err == nil {
 		now = sent
 	}
-	return min(max(0, at.Sub(now)), maxHint)
+	return min(max(0, at.Sub(now)), hop.MaxHint)
 }

@@ -40,13 +40,16 @@ var layers = []layer{
 var libraries = map[string][]string{
 	"github.com/cenkalti/backoff/v4":        {"retry"},
 	"github.com/coder/websocket":            {"wsx"},
+	"github.com/dunglas/httpsfv":            {"httpx", "httpcache"},
 	"github.com/hashicorp/go-retryablehttp": {"httpx"},
-	"github.com/maypok86/otter/v2":          {"cache"},
+	"github.com/maypok86/otter/v2":          {"cache", "httpcache"},
 	"github.com/sony/gobreaker/v2":          {"breaker"},
 	"go.opentelemetry.io/otel":              {"telemetry", "httpx", "grpcx"},
 	"go.yaml.in/yaml/v4":                    {"policyfile"},
 	"golang.org/x/time/rate":                {"ratelimit"},
+	"google.golang.org/genproto/googleapis": {"grpcx"},
 	"google.golang.org/grpc":                {"grpcx"},
+	"google.golang.org/protobuf":            {"grpcx"},
 }
 
 // room is the folder in layers that a package belongs to: "." for the contract, "internal" for what is shared.

@@ -1,0 +1,3 @@
+// Package conformance holds tests against what is too heavy for the other modules: the SDK and exporters of
+// OpenTelemetry, Prometheus, a browser. It has no code.
+package conformance
