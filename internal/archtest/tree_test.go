@@ -39,7 +39,10 @@ func (p pkg) sources() []string {
 // tests are the files that only go test sees.
 func (p pkg) tests() []string { return slices.Concat(p.TestGoFiles, p.XTestGoFiles) }
 
-func (p pkg) inRootModule() bool { return p.Module.Path == modulePath }
+// inRootModule leaves out what protoc has generated for tests: it has no tests, and enters a registry at import.
+func (p pkg) inRootModule() bool {
+	return p.Module.Path == modulePath && !strings.HasSuffix(p.ImportPath, "/internal/echopb")
+}
 
 var listed = sync.OnceValues(func() ([]pkg, error) {
 	out, err := goTool(context.Background(), repository(), nil, "list", "-json", "work")

@@ -1,0 +1,34 @@
+package grpcx
+
+import (
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/seawall-go/seawall"
+)
+
+// The one door to the inside.
+
+// Ending is what judge goes by.
+type Ending struct {
+	Code                                    codes.Code
+	Leaving, Deadline, Limit                bool
+	Unsent, Listed, Refused, Trusted, Final bool
+	Hinted                                  bool
+	After                                   time.Duration
+}
+
+// Judge is judge.
+func Judge(e Ending) seawall.Verdict {
+	by := byPeer
+	switch {
+	case e.Leaving:
+		by = byLeaving
+	case e.Deadline:
+		by = byDeadline
+	case e.Limit:
+		by = byLimit
+	}
+	return judge(ending{e.Code, by, e.Unsent, e.Listed, e.Refused, e.Trusted, e.Final, e.Hinted, e.After})
+}
