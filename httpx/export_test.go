@@ -39,7 +39,12 @@ func Outgoing(ctx context.Context, h http.Header, left time.Duration, limited bo
 }
 
 func Incoming(h http.Header) (timeout time.Duration, attempt int, priority seawall.Priority) {
-	f := incoming(h)
+	return IncomingBy(Fields{}, h)
+}
+
+func IncomingBy(fields Fields, h http.Header) (timeout time.Duration, attempt int, priority seawall.Priority) {
+	fields = fields.withDefaults()
+	f := fields.incoming(h)
 	return f.timeout, f.attempt, f.priority
 }
 

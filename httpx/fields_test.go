@@ -35,6 +35,14 @@ func TestWhatAPeerSaysIsReadStrictlyAndClamped(t *testing.T) {
 		{"the smallest valid one", http.Header{
 			"X-Request-Timeout-Ms": {"900", "garbage", "300"}, "X-Envoy-Expected-Rq-Timeout-Ms": {"-1"},
 		}, 300 * time.Millisecond, 0, 0},
+		{"seconds", http.Header{"Request-Timeout": {"2"}}, 2 * time.Second, 0, 0},
+		{"gRPC's timeout", http.Header{"Grpc-Timeout": {"100m"}}, 100 * time.Millisecond, 0, 0},
+		{"the smallest of all names", http.Header{
+			"X-Request-Timeout-Ms": {"900"}, "Request-Timeout": {"1"}, "Grpc-Timeout": {"2S"},
+		}, 900 * time.Millisecond, 0, 0},
+		{"Envoy's attempt", http.Header{"X-Envoy-Attempt-Count": {"2"}}, 0, 2, 0},
+		{"gRPC's attempt", http.Header{"Grpc-Previous-Rpc-Attempts": {"1"}}, 0, 2, 0},
+		{"gRPC's attempt at its cap", http.Header{"Grpc-Previous-Rpc-Attempts": {"1000"}}, 0, httpx.MaxPeerAttempt, 0},
 		{"no limit, as proxies say it", http.Header{"X-Request-Timeout-Ms": {"0"}}, 0, 0, 0},
 		{"a timeout of another grammar", http.Header{"X-Request-Timeout-Ms": {"100m"}}, 0, 0, 0},
 		{"a negative timeout", http.Header{"X-Request-Timeout-Ms": {"-1"}}, 0, 0, 0},
@@ -53,6 +61,42 @@ func TestWhatAPeerSaysIsReadStrictlyAndClamped(t *testing.T) {
 					timeout, attempt, priority, row.timeout, row.attempt, row.priority)
 			}
 		})
+	}
+}
+
+func TestNamesOfFieldsAreTheUsersChoice(t *testing.T) {
+	f := httpx.Fields{
+		Timeout: "x-budget", Attempt: httpx.NoField, Priority: "X-Importance",
+		OtherTimeouts: []httpx.TimeoutField{{"x-deadline", httpx.Seconds}}, OtherAttempts: []httpx.AttemptField{},
+		OtherPriorities: []string{"x-prio"},
+	}
+	timeout, attempt, priority := httpx.IncomingBy(f, http.Header{
+		"X-Request-Timeout-Ms": {"1"}, "X-Budget": {"5000"}, "X-Deadline": {"3"},
+		"Seawall-Attempt": {"2"}, "X-Envoy-Attempt-Count": {"3"}, "-": {"4"},
+		"X-Importance": {"critical-plus"}, "X-Prio": {"sheddable"},
+	})
+	if timeout != 3*time.Second || attempt != 0 || priority != seawall.Sheddable {
+		t.Errorf("reads %v, %d, %v", timeout, attempt, priority)
+	}
+	for _, row := range []struct {
+		fields httpx.Fields
+		want   string
+	}{
+		{httpx.Fields{}, ""},
+		{httpx.Fields{Timeout: "a b"}, `httpx: Fields.Timeout is "a b", want the name of an HTTP field, or NoField`},
+		{
+			httpx.Fields{OtherTimeouts: []httpx.TimeoutField{{"", httpx.Millis}}},
+			`httpx: Fields.OtherTimeouts[0].Name is "", want the name of an HTTP field, or NoField`,
+		},
+		{
+			httpx.Fields{OtherAttempts: []httpx.AttemptField{{"A", 7}}},
+			`httpx: Fields.OtherAttempts[0].Form is 7, want AttemptNumber or PreviousAttempts`,
+		},
+		{httpx.Fields{OtherPriorities: []string{"a:"}}, `httpx: Fields.OtherPriorities[0] is "a:", want the name of an HTTP field, or NoField`},
+	} {
+		if got := text(row.fields.Validate()); got != row.want {
+			t.Errorf("%+v: %q, want %q", row.fields, got, row.want)
+		}
 	}
 }
 
@@ -168,13 +212,14 @@ func FuzzDigits(f *testing.F) {
 }
 
 func FuzzIncoming(f *testing.F) {
-	f.Add("1500", "250", "2", "sheddable")
-	f.Add("", "", "", "")
-	f.Add("-1", "0", "99999999999999999999", "Critical")
-	f.Fuzz(func(t *testing.T, timeout, envoy, attempt, priority string) {
+	f.Add("1500", "250", "2", "100m", "2", "1", "sheddable")
+	f.Add("", "", "", "", "", "", "")
+	f.Add("-1", "0", "99999999999999999999", "99999999H", "99999999999999999999", "1000", "Critical")
+	f.Fuzz(func(t *testing.T, timeout, envoy, seconds, grpc, attempt, previous, priority string) {
 		d, n, p := httpx.Incoming(http.Header{
 			"X-Request-Timeout-Ms": {timeout}, "X-Envoy-Expected-Rq-Timeout-Ms": {envoy},
-			"Seawall-Attempt": {attempt}, "Seawall-Priority": {priority},
+			"Request-Timeout": {seconds}, "Grpc-Timeout": {grpc},
+			"Seawall-Attempt": {attempt}, "Grpc-Previous-Rpc-Attempts": {previous}, "Seawall-Priority": {priority},
 		})
 		if d < 0 || d > httpx.MaxPeerTimeout || n < 0 || n > httpx.MaxPeerAttempt || p > seawall.CriticalPlus {
 			t.Fatalf("believes %v, %d, %v", d, n, p)
