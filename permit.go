@@ -9,6 +9,8 @@ type Ticket struct {
 	Generation uint64
 	// Start is the gate's own, such as a reading of its clock or an index.
 	Start int64
+	// Answer is the gate's own as well, noted when the answer began; see [Timekeeper]. It is 0 before.
+	Answer int64
 }
 
 // Issuer is the side of a [Gate] that its permits report to.
@@ -16,6 +18,13 @@ type Issuer interface {
 	// Release ends a call: err is nil for success. It returns false if the end was late and so dropped. A slot that
 	// the call held comes back in either case.
 	Release(t Ticket, err error) bool
+}
+
+// Timekeeper is an [Issuer] that judges a call by the time it took as well: breaker, adaptive bulkhead.
+type Timekeeper interface {
+	Issuer
+	// Answered is told that the answer to a call has begun. It returns the ticket for Release, with Answer set.
+	Answered(t Ticket) Ticket
 }
 
 // Permit is the right to make one call through a [Gate]. Its holder calls Done when the call has ended, on every path.
@@ -41,6 +50,16 @@ func (p *Permit) Done(err error) bool {
 		return false
 	}
 	return p.issuer.Release(p.ticket, err)
+}
+
+// Answered tells the gate that the answer has begun, such as the headers of a response. What passes from then on until Done
+// is not taken for the dependency's time: how long a body takes is up to its size and its reader. The slot is held until
+// Done all the same. Answered is called before Done, by one goroutine. A second one changes nothing, nor does one for a
+// gate that does not go by time.
+func (p *Permit) Answered() {
+	if k, ok := p.issuer.(Timekeeper); ok && p.ticket.Answer == 0 {
+		p.ticket = k.Answered(p.ticket)
+	}
 }
 
 // end is Done for a walk, whose frame has the only hand on its permit.

@@ -86,3 +86,35 @@ func TestVetFindsCopiesOfAPermit(t *testing.T) {
 		t.Errorf("go vet finds copies in lines %v, want %v:\n%s", found, wanted, out)
 	}
 }
+
+// timekeeper is an issuer that notes when the answer began.
+type timekeeper struct {
+	issuer
+	answers int
+}
+
+func (k *timekeeper) Answered(t seawall.Ticket) seawall.Ticket {
+	k.answers++
+	t.Answer = 42
+	return t
+}
+
+func TestPermitTellsItsGateOnceThatTheAnswerHasBegun(t *testing.T) {
+	k := &timekeeper{}
+	p := seawall.NewPermit(k, seawall.Ticket{Generation: 7})
+	p.Answered()
+	p.Answered()
+	p.Done(nil)
+	if want := (seawall.Ticket{Generation: 7, Answer: 42}); k.answers != 1 || k.ticket != want {
+		t.Errorf("told %d times, the ticket is %+v", k.answers, k.ticket)
+	}
+	i := &issuer{} // one that does not go by time
+	q := seawall.NewPermit(i, seawall.Ticket{Generation: 7})
+	q.Answered()
+	q.Done(nil)
+	if i.ticket != (seawall.Ticket{Generation: 7}) {
+		t.Errorf("the ticket is %+v", i.ticket)
+	}
+	var none seawall.Permit
+	none.Answered()
+}

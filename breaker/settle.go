@@ -24,6 +24,32 @@ func (b *Breaker) Release(t seawall.Ticket, err error) bool {
 	return b.settle(t, v)
 }
 
+// What is noted on a ticket when the answer began.
+const (
+	inTime    = 1 + iota
+	late      // it took as long as a slow call
+	collected // it was counted as slow while it ran
+)
+
+// Answered ends the time of a call whose answer has begun; it is what a permit's Answered calls. From here on the call
+// does not hang, and its end tells only whether it succeeded.
+func (b *Breaker) Answered(t seawall.Ticket) seawall.Ticket {
+	tr := b.era.Load().trackingOf(t.Generation)
+	if tr == nil {
+		return t
+	}
+	start := time.Duration(t.Start)
+	switch {
+	case tr.end(start):
+		t.Answer = collected
+	case mono.Now()-start >= tr.over:
+		t.Answer = late
+	default:
+		t.Answer = inTime
+	}
+	return t
+}
+
 // judge asks the classifier, outside of all locks. What only the policies know is not left to it.
 func judge(s *settings, err error) seawall.Verdict {
 	if err == seawall.ErrCanceled { //nolint:errorlint // the policies pass it bare
@@ -65,10 +91,10 @@ func (b *Breaker) succeed(t seawall.Ticket) bool {
 	}
 	if tr := e.tracking; tr != nil {
 		start := time.Duration(t.Start)
-		if now >= tr.due() || now-start >= tr.over {
+		if now >= tr.due() || t.Answer > inTime || t.Answer == 0 && now-start >= tr.over {
 			return b.settle(t, seawall.Verdict{})
 		}
-		if tr.end(start) { // collected since
+		if t.Answer == 0 && tr.end(start) { // collected since
 			return b.settleEnding(&ending{ticket: t, observed: true, collected: true})
 		}
 	}
@@ -129,6 +155,10 @@ func (b *Breaker) catchUpFor(c *ending) {
 
 // observe asks the tracking of a call, once.
 func (c *ending) observe(e *era) {
+	if answer := c.ticket.Answer; answer != 0 {
+		c.observed, c.collected, c.slow = true, answer == collected, answer > inTime
+		return
+	}
 	tr := e.trackingOf(c.ticket.Generation)
 	if tr == nil || c.observed {
 		return

@@ -115,6 +115,9 @@ func (a *Adaptive) Release(t seawall.Ticket, err error) bool {
 	if h&hasWaited != 0 {
 		a.engine.served(took)
 	}
+	if t.Answer != 0 {
+		took = time.Duration(t.Answer)
+	}
 	if !a.engine.exit(h) {
 		return false
 	}
@@ -124,6 +127,12 @@ func (a *Adaptive) Release(t seawall.Ticket, err error) bool {
 		a.judge(now, took, err)
 	}
 	return true
+}
+
+// Answered is called by the permit: what passes from here on is not latency, though the slot is in use.
+func (a *Adaptive) Answered(t seawall.Ticket) seawall.Ticket {
+	t.Answer = max(1, int64(mono.Now())-t.Start)
+	return t
 }
 
 func (a *Adaptive) succeeded(now, took time.Duration) {
