@@ -151,7 +151,7 @@ func (l *lane) nextLocked(conn uint64, most int) (at time.Duration, n int) {
 		case Stall:
 			return never, 0
 		case Latency:
-			late += a.run.delay(conn, l.seed(first))
+			late += f.lateness(draw(a.run.ofConn(conn), l.seed(first)))
 		case Bandwidth:
 			rate = min(rate, f.Rate*1000)
 		case ResetPeer:

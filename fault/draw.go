@@ -3,7 +3,6 @@ package fault
 import (
 	"context"
 	"math"
-	"time"
 
 	"github.com/seawall-go/seawall"
 )
@@ -52,25 +51,17 @@ func thresholdOf(rate float64) uint64 { return uint64(math.Ceil(rate * (1 << 53)
 
 func hits(drawn, threshold uint64) bool { return drawn>>11 < threshold }
 
-// drawFor decides about one call.
-func (r *run) drawFor(ctx context.Context) bool {
+// drawFor draws for one call.
+func (r *run) drawFor(ctx context.Context) uint64 {
 	if key, ok := ctx.Value(keyKey{}).(uint64); ok {
-		return hits(drawKeyed(r.stream, key, seawall.Attempt(ctx)), r.threshold)
+		return drawKeyed(r.stream, key, seawall.Attempt(ctx))
 	}
-	return hits(draw(r.stream, r.draws.Add(1)), r.threshold)
+	return draw(r.stream, r.draws.Add(1))
 }
 
 // meets decides about one connection, or one dial.
 func (r *run) meets(number uint64) bool { return hits(draw(r.stream, number), r.threshold) }
 
-// delay is how long a fault of latency holds back the n-th chunk of bytes in one direction of a connection. What it draws
-// depends on nothing but these numbers, so connections do not change each other's times.
-func (r *run) delay(number, n uint64) time.Duration {
-	f := r.fault
-	if f.Jitter == 0 {
-		return f.Latency
-	}
-	// From -1 to just below 1, in steps of 2^-52.
-	u := float64(draw(draw(^r.stream, number), n)>>11)/(1<<52) - 1
-	return f.Latency + time.Duration(u*float64(f.Jitter))
-}
+// ofConn is the stream of draws that a fault has for one connection. They depend on nothing but its number, so
+// connections do not change each other's.
+func (r *run) ofConn(number uint64) uint64 { return draw(^r.stream, number) }

@@ -26,3 +26,6 @@ func Hit(drawn uint64, rate float64) bool { return hits(drawn, thresholdOf(rate)
 
 // Multiply is how long a call takes that would have taken d.
 func Multiply(d time.Duration, by float64) time.Duration { return multiply(d, by) }
+
+// Lateness is the time of a latency that a drawn number stands for.
+func (f Fault) Lateness(drawn uint64) time.Duration { return f.lateness(drawn) }

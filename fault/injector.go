@@ -41,7 +41,10 @@ type run struct {
 	point     *Point
 	stream    uint64 // of draws
 	threshold uint64
+	damaged   uint64 // threshold for a byte of Corrupt
+	aim       aim
 	injected  *InjectedError
+	over      chan struct{} // closed when it ends
 
 	draws atomic.Uint64 // without a key
 	hits  atomic.Uint64
@@ -63,8 +66,8 @@ func New(name string, cfg Config) *Injector {
 	for n, f := range cfg.Plan.Faults {
 		i.runs = append(i.runs, &run{
 			index: n, fault: f, point: i.Point(f.Target),
-			stream: streamOf(cfg.Plan.Seed, n), threshold: thresholdOf(f.share()),
-			injected: &InjectedError{Kind: f.Kind, Target: f.Target},
+			stream: streamOf(cfg.Plan.Seed, n), threshold: thresholdOf(f.share()), damaged: thresholdOf(f.damage()),
+			aim: aimOf(f), injected: newInjected(f), over: make(chan struct{}),
 		})
 	}
 	seawall.Register(cfg.Registry, kind, &i.name, i)

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,24 +75,21 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 }
 
 func (f *Fault) read(prefix string, data []byte) error {
-	given, err := readObject(prefix, data, []field{
+	fields := []field{
 		{"at", duration(&f.At)},
 		{"for", duration(&f.For)},
 		{"kind", into(&f.Kind, "a text")},
 		{"target", into(&f.Target, "a text")},
-		{factorField, into(&f.Factor, "a number")},
-		{rateField, into(&f.Rate, "a number")},
-		{latencyField, duration(&f.Latency)},
-		{jitterField, duration(&f.Jitter)},
-		{bytesField, into(&f.Bytes, "a whole number")},
-		{streamField, into(&f.Stream, "a text")},
-		{toxicityField, toxicity(&f.Toxicity)},
-	})
+	}
+	for _, s := range f.slots() {
+		fields = append(fields, field{s.name, s.read})
+	}
+	given, err := readObject(prefix, data, fields)
 	if err != nil {
 		return err
 	}
 	// A rate that was forgotten must not pass for a rate of 0.
-	for _, p := range f.Kind.parameters() {
+	for _, p := range f.parameters() {
 		if p.needed && !given[p.name] {
 			return fmt.Errorf("%s%s is missing, want %s for kind %q", prefix, p.name, p.want, f.Kind)
 		}
@@ -130,42 +128,36 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 
 // MarshalJSON writes the form that [ParsePlan] reads.
 func (f Fault) MarshalJSON() ([]byte, error) {
-	written := struct {
-		At       string   `json:"at"`
-		For      string   `json:"for"`
-		Kind     Kind     `json:"kind"`
-		Target   string   `json:"target"`
-		Factor   *float64 `json:"factor,omitempty"`
-		Rate     *float64 `json:"rate,omitempty"`
-		Latency  *string  `json:"latency,omitempty"`
-		Jitter   *string  `json:"jitter,omitempty"`
-		Bytes    *int64   `json:"bytes,omitempty"`
-		Stream   *Stream  `json:"stream,omitempty"`
-		Toxicity *float64 `json:"toxicity,omitempty"`
-	}{At: f.At.String(), For: f.For.String(), Kind: f.Kind, Target: f.Target}
-	needed := func(name string) bool {
-		return slices.ContainsFunc(f.Kind.parameters(), func(p parameter) bool { return p.name == name && p.needed })
+	written := []slot{
+		{name: "at", v: f.At.String()},
+		{name: "for", v: f.For.String()},
+		{name: "kind", v: f.Kind},
+		{name: "target", v: f.Target},
 	}
-	for _, v := range f.values() {
-		if v.unset && !needed(v.name) {
-			continue
+	for _, s := range f.given() {
+		if s.name == toxicityField {
+			s.v = max(0, f.Toxicity) // Never is 0
 		}
-		switch v.name {
-		case factorField:
-			written.Factor = &f.Factor
-		case rateField:
-			written.Rate = &f.Rate
-		case latencyField:
-			written.Latency = new(f.Latency.String())
-		case jitterField:
-			written.Jitter = new(f.Jitter.String())
-		case bytesField:
-			written.Bytes = &f.Bytes
-		case streamField:
-			written.Stream = &f.Stream
-		case toxicityField:
-			written.Toxicity = new(max(0, f.Toxicity)) // Never is 0
-		}
+		written = append(written, s)
 	}
-	return json.Marshal(written)
+	var b bytes.Buffer
+	before := "{"
+	for _, s := range written {
+		v, err := json.Marshal(s.v)
+		if err != nil {
+			return nil, fmt.Errorf("fault: %s: %w", s.name, err)
+		}
+		fmt.Fprintf(&b, "%s%q:%s", before, s.name, v)
+		before = ","
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// given returns the fields that are set, and those that have no default.
+func (f *Fault) given() []slot {
+	parameters := f.parameters()
+	return slices.DeleteFunc(f.slots(), func(s slot) bool {
+		return s.unset && !slices.ContainsFunc(parameters, func(p parameter) bool { return p.name == s.name && p.needed })
+	})
 }

@@ -51,7 +51,9 @@ func TestParsePlanNeverGuesses(t *testing.T) {
 		{"null fault", `{"faults":[null]}`, "faults[0] is null, want an object"},
 		{
 			"unknown field of a fault", `{"faults":[{"for":"1s","kind":"slow","target":"a","factor":2},{"facter":2}]}`,
-			"faults[1].facter: unknown field, want one of at, for, kind, target, factor, rate, latency, jitter, bytes, stream, toxicity",
+			"faults[1].facter: unknown field, want one of at, for, kind, target, seam, factor, rate, latency, jitter, " +
+				"distribution, shape, cap, timeout, delay, average_size, size_variation, bytes, messages, status, code, " +
+				"retry_after, body, stream, toxicity, method, route, header",
 		},
 		{"twice in a fault", `{"faults":[{"at":"1s","at":"2s"}]}`, "faults[0].at: given twice"},
 		{"bare number", `{"faults":[{"at":8}]}`, `faults[0].at is 8, want a duration such as "8s"`},

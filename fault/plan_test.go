@@ -27,11 +27,13 @@ func TestPlanRefusesWhatItCannotDo(t *testing.T) {
 		},
 		{
 			"no kind", func(f *fault.Fault) { f.Kind = "" },
-			`kind is "", want one of ["slow" "capacity" "error" "latency" "bandwidth" "stall" "reset_peer" "down"]`,
+			`kind is "", want one of ["slow" "capacity" "error" "latency" "bandwidth" "stall" "reset_peer" "down" "status" "ack_lost" ` +
+				`"truncate" "slicer" "blackhole" "timeout" "limit_data" "half_close" "slow_close" "corrupt"]`,
 		},
 		{
 			"other kind", func(f *fault.Fault) { f.Kind = "Slow" },
-			`kind is "Slow", want one of ["slow" "capacity" "error" "latency" "bandwidth" "stall" "reset_peer" "down"]`,
+			`kind is "Slow", want one of ["slow" "capacity" "error" "latency" "bandwidth" "stall" "reset_peer" "down" "status" "ack_lost" ` +
+				`"truncate" "slicer" "blackhole" "timeout" "limit_data" "half_close" "slow_close" "corrupt"]`,
 		},
 		{"no target", func(f *fault.Fault) { f.Target = "" }, `target is "", want 1 to 64 bytes of UTF-8`},
 		{

@@ -31,7 +31,7 @@ type Point struct {
 type effects struct {
 	slow     []*run // each list in the order of the plan
 	capacity []*run
-	fails    []*run
+	calls    []*run // all kinds for calls but those two
 	wire     []*run // all kinds for connections
 
 	slowBy  float64       // product of slow
@@ -59,9 +59,9 @@ func (p *Point) Capacity() float64 {
 	return 1
 }
 
-// Err returns an [InjectedError] if a fault hits the call of ctx, and nil otherwise. The active faults draw in the
-// order of the plan until one hits, which counts its hit. The draw is by the key of ctx if that has one ([WithKey]),
-// and else by the number of draws of the fault so far.
+// Err returns an [InjectedError] if a fault of [Error] or [StatusCode] hits the call of ctx, and nil otherwise. The
+// active ones draw in the order of the plan until one hits, which counts its hit. The draw is by the key of ctx if that
+// has one ([WithKey]), and else by the number of draws of the fault so far.
 func (p *Point) Err(ctx context.Context) error {
 	if e := p.load(); e != nil {
 		return e.err(ctx)
@@ -88,8 +88,8 @@ func (p *Point) load() *effects {
 }
 
 func (e *effects) err(ctx context.Context) error {
-	for _, r := range e.fails {
-		if r.drawFor(ctx) {
+	for _, r := range e.calls {
+		if r.fault.within(failuresOnly) && r.aim.at(&Call{}) && hits(r.drawFor(ctx), r.threshold) {
 			r.hits.Add(1)
 			return r.injected
 		}
@@ -134,13 +134,13 @@ func newEffects(active []*run) *effects {
 		case r.fault.Kind == Capacity:
 			e.capacity = append(e.capacity, r)
 			e.rest *= r.fault.Factor
-		case r.fault.Kind == Error:
-			e.fails = append(e.fails, r)
+		case r.fault.seam() == OnCall:
+			e.calls = append(e.calls, r)
 		default:
 			e.wire = append(e.wire, r)
 		}
 	}
-	if len(e.slow)+len(e.capacity)+len(e.fails)+len(e.wire) == 0 {
+	if len(e.slow)+len(e.capacity)+len(e.calls)+len(e.wire) == 0 {
 		return nil
 	}
 	e.slowBy, e.rest = min(e.slowBy, mostSlow), max(e.rest, leastOfRest)

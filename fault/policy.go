@@ -9,13 +9,14 @@ import (
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
-// Do runs op as a dependency with the point's faults would: [Error] fails it before op runs, and [Slow] stretches it by
-// waiting after op for as long as it would have taken longer. [Capacity] has no meaning here. The point belongs inside
-// of what guards the dependency, as the last one in a chain.
+// Do runs op as a dependency with the point's faults would: [Error], [StatusCode], [ResetPeer], [Latency] and [Timeout]
+// fail it or make it wait before op runs, [AckLost] loses its result, and [Slow] stretches it by waiting after op for as
+// long as it would have taken longer. Of those that aim, none acts here. [Capacity] has no meaning here. The point
+// belongs inside of what guards the dependency, as the last one in a chain.
 //
-// The wait obeys ctx: if that ends first, Do returns the cause, or op's own error if op failed. It follows the plan: it
-// ends at once when the fault does. A call that began before the fault is not stretched. Do not stretch by Do what is
-// slowed by Slow at the same point already.
+// The waits obey ctx: if that ends first, Do returns the cause, or op's own error if op failed. They follow the plan:
+// they end at once when the fault does. A call that began before the fault is not stretched. Do not stretch by Do what
+// is slowed by Slow at the same point already.
 //
 // While nothing acts Do costs one atomic load and no allocation; a call that a fault slows allocates its context and a
 // timer.
@@ -23,20 +24,29 @@ func (p *Point) Do(ctx context.Context, op func(context.Context) error) error {
 	return seawall.Do(ctx, p, op)
 }
 
-// Enter begins a call: it returns the error of [Error], or the context for what is inside. It makes the point a
-// [seawall.Scope], which costs a chain no allocation.
+// Enter begins a call: it returns the error of the fault that fails it, or the context for what is inside. It makes the
+// point a [seawall.Scope], which costs a chain no allocation.
 func (p *Point) Enter(ctx context.Context) (context.Context, error) {
 	e := p.load()
 	if e == nil {
 		return ctx, nil
 	}
-	if err := e.err(ctx); err != nil {
+	in := e.draw(ctx, &Call{}, errorsOnly)
+	if err := in.Wait(ctx); err != nil {
 		return ctx, err
 	}
-	if len(e.slow) == 0 {
+	lost := in != nil && in.Lost
+	switch {
+	case in != nil && in.Err != nil && !lost:
+		return ctx, in.Err
+	case len(e.slow) == 0 && !lost:
 		return ctx, nil
 	}
-	return &timed{Context: ctx, start: mono.Now()}, nil
+	t := &timed{Context: ctx, start: mono.Now()}
+	if lost {
+		t.lost = in.Err
+	}
+	return t, nil
 }
 
 // Leave ends a call, after the wait that [Slow] asks for.
@@ -48,14 +58,19 @@ func (p *Point) Leave(outer, inner context.Context, err error) error {
 	if o, ok := outer.(*timed); ok && o == t {
 		return err // another point's, which this one handed on
 	}
-	return p.stretch(outer, t.start, err)
+	err = p.stretch(outer, t.start, err)
+	if t.lost != nil {
+		return t.lost
+	}
+	return err
 }
 
-// timed is the context of a call that began while a fault slowed its point.
+// timed is the context of a call that began while a fault slowed its point, or that loses its result.
 type timed struct {
 	context.Context
 
 	start time.Duration // reading of mono.Now
+	lost  *InjectedError
 }
 
 // stretch waits until the work that began at start and ends now would have ended. The point's effects may change

@@ -110,6 +110,7 @@ func (i *Injector) applyLocked(changes []change, now time.Duration, p pace) {
 			r.began = now
 		} else {
 			r.ended = now
+			close(r.over)
 		}
 		touched[r.point] = true
 	}

@@ -71,24 +71,28 @@ func (r *run) statsLocked(now time.Duration) Status {
 	return s
 }
 
-// Snapshot returns the state of the plan, and for each kind how many faults are active and how often they were felt.
+// Snapshot returns the state of the plan, and for each of its kinds how many faults are active and how often they were
+// felt. The kinds are those of the plan from the start, so the series of a plan are few, and all there.
 func (i *Injector) Snapshot() seawall.Snapshot {
 	stats := i.Stats()
 	s := seawall.Snapshot{Kind: kind, Name: i.name, State: stats.State.String()}
 	for _, k := range kinds() {
-		active, injections := 0.0, 0.0
+		planned, active, injections := false, 0.0, 0.0
 		for _, f := range stats.Faults {
 			if f.Fault.Kind != k {
 				continue
 			}
+			planned = true
 			injections += float64(f.Hits)
 			if f.State == Running {
 				active++
 			}
 		}
-		s.Values = append(s.Values,
-			seawall.Value{Name: "active." + string(k), V: active},
-			seawall.Value{Name: "injections." + string(k), V: injections})
+		if planned {
+			s.Values = append(s.Values,
+				seawall.Value{Name: "active." + string(k), V: active},
+				seawall.Value{Name: "injections." + string(k), V: injections})
+		}
 	}
 	return s
 }
