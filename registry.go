@@ -40,6 +40,7 @@ type Registry struct {
 	logger   atomic.Pointer[slog.Logger]
 	parent   *Registry // whose logger it is; nil if its own
 	detached bool      // nothing enters it
+	watchers atomic.Pointer[[]*watcher]
 
 	mu      sync.Mutex // guards the fields below
 	members map[memberKey]func() Member
@@ -179,7 +180,9 @@ func (r *Registry) Logger() *slog.Logger {
 	return slog.Default()
 }
 
-// Log writes an event with a stable name, such as seawall.breaker.state_changed.
+// Log writes an event with a stable name, such as seawall.breaker.state_changed, to the logger, and tells those who
+// watch.
 func (r *Registry) Log(ctx context.Context, level slog.Level, event string, attrs ...slog.Attr) {
 	r.Logger().LogAttrs(ctx, level, event, attrs...)
+	r.tell(level, event, attrs)
 }

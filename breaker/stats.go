@@ -210,6 +210,8 @@ func (s Stats) values() []seawall.Value {
 		{Name: "slow.ratio", V: s.Window.SlowRatio()},
 		{Name: "share", V: s.Share},
 		count("hung", s.Hung),
+		{Name: "since", V: s.Since.Seconds()},
+		{Name: "reopen", V: s.Reopen.Seconds()},
 	}, s.Totals.values()...)
 }
 

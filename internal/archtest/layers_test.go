@@ -29,7 +29,7 @@ var layers = []layer{
 	primitives: {name: "primitive", rooms: []string{
 		"breaker", "retry", "hedge", "timeout", "bulkhead", "ratelimit", "degrade", "fault",
 	}},
-	parts:    {name: "part", rooms: []string{"cache", "httpcache", "health", "telemetry", "policyfile"}, peers: true},
+	parts:    {name: "part", rooms: []string{"cache", "httpcache", "health", "lifecycle", "telemetry", "policyfile"}, peers: true},
 	adapters: {name: "adapter", rooms: []string{"httpx", "grpcx", "wsx"}, peers: true},
 	{name: "kit", rooms: []string{"seawalltest", "redisx", "natsx", "durable"}, peers: true},
 	{name: "program", rooms: []string{"demo", "benchmarks", "examples", "conformance"}},

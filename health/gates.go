@@ -1,0 +1,188 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seawall-go/seawall"
+)
+
+// gate is what one member of the registry has to say about the health of the program.
+type gate struct {
+	kind, name string
+	status     Status // Pass or Warn
+	note       string
+}
+
+func (g gate) String() string { return g.kind + " " + g.name }
+
+// watchGatesLocked begins to look at the gates: at each interval, and when one of them tells of a change.
+func (h *Health) watchGatesLocked(ctx context.Context) {
+	h.unwatch = h.cfg.Registry.Watch(func(e seawall.Event) {
+		switch e.Event {
+		case "seawall.breaker.state_changed", "seawall.gate.mode_changed", "seawall.degrade.level_changed",
+			"seawall.fault.started", "seawall.fault.stopped",
+			"seawall.ratelimit.shared_lost", "seawall.ratelimit.shared_restored":
+			select {
+			case h.wake <- struct{}{}:
+			default: // it is awake already
+			}
+		}
+	})
+	h.loops.Go(func() { h.readGates(ctx) })
+}
+
+func (h *Health) readGates(ctx context.Context) {
+	reading := gateReading{saturatedAfter: h.cfg.SaturatedAfter}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			timer.Reset(jittered(h.cfg.Interval, h.cfg.Jitter))
+		case <-h.wake:
+		}
+		h.takeGates(reading.read(h.cfg.Registry.Snapshots(), time.Now()))
+	}
+}
+
+func (h *Health) takeGates(gates []gate) {
+	defer h.tell()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	before, after := statuses(h.gates), statuses(gates)
+	change := func(g gate, from, to Status) {
+		h.log(h.statusEvent(Change{
+			Time: now, Health: h.name, Check: g.String(), From: from, To: to, FromPhase: h.phase, ToPhase: h.phase, Err: g.note,
+		}, "gate"))
+	}
+	for _, g := range gates {
+		if was := before[g.String()]; was != g.status {
+			change(g, was, g.status)
+		}
+	}
+	for _, g := range h.gates {
+		if _, still := after[g.String()]; !still && g.status != Pass {
+			change(gate{kind: g.kind, name: g.name}, g.status, Pass)
+		}
+	}
+	h.gates = gates
+	h.refreshLocked()
+}
+
+func statuses(gates []gate) map[string]Status {
+	m := make(map[string]Status, len(gates))
+	for _, g := range gates {
+		m[g.String()] = g.status
+	}
+	return m
+}
+
+// gateReading is what has to be remembered from one look at the registry to the next.
+type gateReading struct {
+	saturatedAfter time.Duration
+	full           map[string]time.Time // since when a bulkhead is full
+	served         map[string]float64   // degraded answers so far
+}
+
+// read returns the gates that have something to say.
+func (r *gateReading) read(snapshots []seawall.Snapshot, now time.Time) (gates []gate) {
+	full, served := map[string]time.Time{}, map[string]float64{}
+	var read func(seawall.Snapshot)
+	read = func(s seawall.Snapshot) {
+		for _, member := range s.Members {
+			read(member)
+		}
+		g := gate{kind: s.Kind, name: s.Name}
+		key := g.String()
+		var notes []string
+		warn := func(format string, args ...any) {
+			g.status = Warn
+			notes = append(notes, fmt.Sprintf(format, args...))
+		}
+		if s.Mode != seawall.Enforce {
+			notes = append(notes, "mode "+s.Mode.String())
+		}
+		if s.Mode == seawall.ForcedOpen {
+			g.status = Warn
+		}
+		switch {
+		case s.Kind == "breaker" && len(s.Members) == 0:
+			r.breaker(s, warn)
+		case isFull(s):
+			since, known := r.full[key]
+			if !known {
+				since = now
+			}
+			full[key] = since
+			if now.Sub(since) >= r.saturatedAfter {
+				warn("full for %v", now.Sub(since).Round(time.Second))
+			}
+		}
+		if valueOf(s, "local_fallback") > 0 {
+			warn("the shared store is lost, the limit is local")
+		}
+		if n := sumOf(s, "active."); s.Kind == "fault" && n > 0 {
+			warn("%v faults are injected", n)
+		}
+		if n := sumOf(s, "served.") + valueOf(s, "requests.stale"); n > 0 {
+			served[key] = n
+			if before, known := r.served[key]; known && n > before {
+				warn("%v degraded answers", n-before)
+			}
+		}
+		if len(notes) > 0 {
+			g.note = strings.Join(notes, ", ")
+			gates = append(gates, g)
+		}
+	}
+	for _, s := range snapshots {
+		read(s)
+	}
+	r.full, r.served = full, served
+	return gates
+}
+
+func (r *gateReading) breaker(s seawall.Snapshot, warn func(string, ...any)) {
+	since := seconds(valueOf(s, "since"))
+	switch s.State {
+	case "open":
+		warn("open for %v, probes in %v", since, seconds(valueOf(s, "reopen")))
+	case "half_open", "ramping":
+		warn("%s for %v", s.State, since)
+	}
+}
+
+func seconds(s float64) time.Duration {
+	return time.Duration(s * float64(time.Second)).Round(10 * time.Millisecond)
+}
+
+func valueOf(s seawall.Snapshot, name string) float64 {
+	for _, v := range s.Values {
+		if v.Name == name {
+			return v.V
+		}
+	}
+	return 0
+}
+
+// sumOf adds up the values whose name begins so.
+func sumOf(s seawall.Snapshot, prefix string) (sum float64) {
+	for _, v := range s.Values {
+		if strings.HasPrefix(v.Name, prefix) {
+			sum += v.V
+		}
+	}
+	return sum
+}
+
+// isFull reports whether a limit is reached. The sums of a family say nothing of that.
+func isFull(s seawall.Snapshot) bool {
+	limit := valueOf(s, "limit")
+	return limit > 0 && valueOf(s, "active") >= limit && valueOf(s, "members") == 0
+}

@@ -1,0 +1,239 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/events"
+)
+
+const kind = "health"
+
+// Health runs checks and knows what they mean together. Make it with [New]. It is safe for concurrent use. Between
+// [Health.Start] and [Health.Stop] it has one goroutine for each check, and one for the gates.
+type Health struct {
+	name string
+	cfg  Config
+
+	view   atomic.Pointer[view] // what the handlers write
+	events events.Queue[happening]
+	loops  sync.WaitGroup
+	wake   chan struct{} // to the gates' goroutine: something has happened
+
+	mu        sync.Mutex      // guards the fields below; no code of the user runs under it
+	ctx       context.Context // of all runs; nil before Start
+	cancel    context.CancelFunc
+	stopped   bool
+	phase     Phase
+	since     time.Time // of the phase
+	status    Status
+	checks    []*check // in the order in which they were added
+	gates     []gate
+	watchdogs []*Watchdog
+	services  map[string][]string // the checks of each
+	listeners []*listener         // replaced, never written to
+	timers    []*time.Timer
+	unwatch   func()
+}
+
+// New makes a Health without checks. Nothing runs until [Health.Start]. The name is a constant of the program. New panics
+// if cfg is not valid.
+func New(name string, cfg Config) *Health {
+	if err := cfg.Validate(); err != nil {
+		panic(err.Error())
+	}
+	h := &Health{name: name, cfg: cfg.withDefaults(), since: time.Now(), status: Fail, wake: make(chan struct{}, 1)}
+	h.mu.Lock()
+	h.renderLocked(time.Now())
+	h.mu.Unlock()
+	seawall.Register(cfg.Registry, kind, &h.name, h)
+	return h
+}
+
+var (
+	// ErrDuplicate is the error of a check or watchdog whose name is taken.
+	ErrDuplicate = errors.New("health: the name is taken")
+	// ErrStopped is the error of adding something after Stop.
+	ErrStopped = errors.New("health: stopped")
+)
+
+// Add adds checks, all or none. They begin to run at once, or at Start. A critical check that is added after the start
+// has finished is a warning until its first result.
+func (h *Health) Add(checks ...Check) error {
+	defer h.tell()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stopped {
+		return ErrStopped
+	}
+	for i, c := range checks {
+		if err := c.Validate(); err != nil {
+			return err
+		}
+		same := func(other Check) bool { return other.Name == c.Name }
+		if h.findLocked(c.Name) != nil || slices.ContainsFunc(checks[:i], same) {
+			return fmt.Errorf("%w: check %q", ErrDuplicate, c.Name)
+		}
+	}
+	if err := h.circleLocked(checks); err != nil {
+		return err
+	}
+	for _, c := range checks {
+		added := newCheck(h, c.withDefaults(h.cfg))
+		h.checks = append(h.checks, added)
+		if c.FailReadiness {
+			h.log(riskEvent(h.name, c.Name, added.Fall))
+		}
+		if h.ctx != nil {
+			added.startLocked(h.ctx)
+		}
+	}
+	h.refreshLocked()
+	return nil
+}
+
+// circleLocked returns an error if a check would be its own cause: two that name each other would excuse each other.
+func (h *Health) circleLocked(added []Check) error {
+	causes := map[string][]string{}
+	for _, c := range h.checks {
+		causes[c.Name] = c.DependsOn
+	}
+	for _, c := range added {
+		causes[c.Name] = c.DependsOn
+	}
+	for _, c := range added {
+		seen := map[string]bool{}
+		var leadsTo func(name string) bool
+		leadsTo = func(name string) bool {
+			for _, cause := range causes[name] {
+				if cause == c.Name || !seen[cause] {
+					seen[cause] = true
+					if cause == c.Name || leadsTo(cause) {
+						return true
+					}
+				}
+			}
+			return false
+		}
+		if leadsTo(c.Name) {
+			return fmt.Errorf("health: check %q depends on itself, by way of %q", c.Name, c.DependsOn)
+		}
+	}
+	return nil
+}
+
+// Remove removes a check and ends its run. It reports whether there was one of that name.
+func (h *Health) Remove(name string) bool {
+	defer h.tell()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := h.findLocked(name)
+	if c == nil {
+		return false
+	}
+	c.stopLocked()
+	h.checks = slices.DeleteFunc(h.checks, func(other *check) bool { return other == c })
+	h.refreshLocked()
+	return true
+}
+
+func (h *Health) findLocked(name string) *check {
+	for _, c := range h.checks {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// Start begins to run the checks and to look at the gates. A second Start, and one after Stop, does nothing.
+func (h *Health) Start() {
+	defer h.tell()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ctx != nil || h.stopped {
+		return
+	}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	for _, c := range h.checks {
+		c.startLocked(h.ctx)
+	}
+	if !h.cfg.IgnoreGates {
+		h.watchGatesLocked(h.ctx)
+	}
+	h.timers = append(h.timers, time.AfterFunc(h.cfg.StartDeadline, h.startIsLate))
+	h.refreshLocked()
+}
+
+// Drain begins the end: readiness fails from now on, whatever the checks say, and liveness goes on as before. It cannot
+// be taken back.
+func (h *Health) Drain() {
+	defer h.tell()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.phase != Draining {
+		h.enterLocked(Draining)
+		h.refreshLocked()
+	}
+}
+
+// Stop ends the contexts of all runs and waits until they have come back, or until ctx ends: then its error names the
+// checks that still run. What the handlers answer stays as it is. Stop may be called more than once.
+func (h *Health) Stop(ctx context.Context) error {
+	h.mu.Lock()
+	h.stopped = true
+	if h.cancel != nil {
+		h.cancel()
+	}
+	for _, c := range h.checks {
+		c.stopLocked()
+	}
+	for _, w := range h.watchdogs {
+		w.stopLocked()
+	}
+	for _, t := range h.timers {
+		t.Stop()
+	}
+	if h.unwatch != nil {
+		h.unwatch()
+	}
+	h.mu.Unlock()
+
+	back := make(chan struct{})
+	go func() { // ends with the last run
+		h.loops.Wait()
+		close(back)
+	}()
+	select {
+	case <-back:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("health: checks that do not return: %q: %w", h.running(), context.Cause(ctx))
+	}
+}
+
+func (h *Health) running() (names []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, c := range h.checks {
+		if c.run != nil {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// Name returns the name under which the registry knows it.
+func (h *Health) Name() string { return h.name }
+
+// String returns such as: health "box-office".
+func (h *Health) String() string { return fmt.Sprintf("%s %q", kind, h.name) }
+
+// Config returns the configuration with its defaults filled in.
+func (h *Health) Config() Config { return h.cfg }

@@ -1,0 +1,157 @@
+package health
+
+import (
+	"time"
+
+	"github.com/seawall-go/seawall/internal/dice"
+)
+
+// verdict is what a check means for the whole, at one moment.
+type verdict struct {
+	status Status
+	err    string
+	cause  string // the check that is why this one fails
+}
+
+// refreshLocked judges everything anew, after something has changed, and renders what the handlers write.
+func (h *Health) refreshLocked() {
+	now := time.Now()
+	if h.stopped {
+		return
+	}
+	if h.phase == Starting && h.ctx != nil && len(h.missingLocked()) == 0 {
+		h.enterLocked(Running)
+	}
+	whole := Pass
+	for _, c := range h.checks {
+		v := h.judgeLocked(c, now)
+		if v.cause == "" {
+			whole = max(whole, v.status)
+		}
+		if v.status != c.told && v.cause == "" {
+			h.log(h.statusEvent(Change{
+				Time: now, Health: h.name, Check: c.Name, From: c.told, To: v.status,
+				FromPhase: h.phase, ToPhase: h.phase, Fails: c.fails, Err: v.err,
+			}, c.Scope.String()))
+			c.told = v.status
+		}
+	}
+	for _, g := range h.gates {
+		whole = max(whole, g.status)
+	}
+	if h.phase != Running {
+		whole = Fail
+	}
+	if whole != h.status {
+		h.log(h.statusEvent(Change{
+			Time: now, Health: h.name, From: h.status, To: whole, FromPhase: h.phase, ToPhase: h.phase,
+		}, ""))
+		h.status = whole
+	}
+	h.renderLocked(now)
+}
+
+func (h *Health) enterLocked(p Phase) {
+	now := time.Now()
+	h.log(h.phaseEvent(Change{
+		Time: now, Health: h.name, From: h.status, To: h.status, FromPhase: h.phase, ToPhase: p,
+	}))
+	h.phase, h.since = p, now
+}
+
+// missingLocked returns the critical checks that the start still waits for.
+func (h *Health) missingLocked() (names []string) {
+	for _, c := range h.checks {
+		if c.Severity == Critical && !c.passed {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// judgeLocked is the table of scope and severity.
+func (h *Health) judgeLocked(c *check, now time.Time) verdict {
+	switch {
+	case !c.failing && !c.passed && c.fails == 0:
+		return verdict{status: Warn, err: "has not run yet"}
+	case !c.failing && c.passed:
+		h.releaseLocked(c)
+		if c.stale(now, time.Duration(h.cfg.StaleAfter)*c.Interval) {
+			return verdict{status: Warn, err: "stale result: " + c.err}
+		}
+		return verdict{err: c.err}
+	}
+	v := verdict{status: Warn, err: c.err, cause: h.causeLocked(c)}
+	switch {
+	case c.Severity == Optional:
+	case c.Scope == Local:
+		v.status = Fail
+	case c.FailReadiness && h.ripeLocked(c):
+		v.status = Fail
+	}
+	return v
+}
+
+// causeLocked returns the check that c's failure is a consequence of. Add lets no circle in.
+func (h *Health) causeLocked(c *check) string {
+	for _, name := range c.DependsOn {
+		cause := h.findLocked(name)
+		if cause == nil || !cause.failing {
+			continue
+		}
+		if further := h.causeLocked(cause); further != "" {
+			return further
+		}
+		return name
+	}
+	return ""
+}
+
+// ripeLocked reports whether a shared check has failed for as long as this instance holds out.
+func (h *Health) ripeLocked(c *check) bool {
+	if c.held != nil || c.ripe {
+		return c.ripe
+	}
+	hold := holdOf(h.cfg)
+	if hold == 0 {
+		c.ripe = true
+		return true
+	}
+	var timer *time.Timer
+	timer = time.AfterFunc(hold, func() {
+		defer h.tell()
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if c.held == timer { // it has not recovered meanwhile
+			c.ripe = true
+			h.refreshLocked()
+		}
+	})
+	c.held = timer
+	return false
+}
+
+func (h *Health) releaseLocked(c *check) {
+	if c.held != nil {
+		c.held.Stop()
+	}
+	c.held, c.ripe = nil, false
+}
+
+// holdOf draws how long an instance holds out.
+func holdOf(cfg Config) time.Duration {
+	if cfg.MaxHold <= 0 {
+		return 0
+	}
+	return time.Duration(dice.Uint64N(uint64(cfg.MaxHold)))
+}
+
+// startIsLate logs what the start still waits for.
+func (h *Health) startIsLate() {
+	defer h.tell()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if missing := h.missingLocked(); h.phase == Starting && len(missing) > 0 {
+		h.log(startLateEvent(h.name, missing))
+	}
+}

@@ -1,0 +1,72 @@
+package health
+
+import (
+	"github.com/seawall-go/seawall"
+)
+
+// Status returns how the whole does: what /readyz answers. Fail is also what it is before the start has finished, and
+// from Drain on.
+func (h *Health) Status() Status {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.status
+}
+
+// Phase returns the phase.
+func (h *Health) Phase() Phase {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.phase
+}
+
+// Alive reports whether no watchdog is overdue: what /livez answers.
+func (h *Health) Alive() bool { return h.view.Load().live.code == 200 }
+
+// CheckStatus returns what a check means for the whole. ok is false if there is none of that name.
+func (h *Health) CheckStatus(name string) (s Status, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := h.findLocked(name)
+	if c == nil {
+		return Fail, false
+	}
+	return c.told, true
+}
+
+// Snapshot returns the status of the whole as its state, and a member for each check, gate and watchdog that has something
+// to say, with the values status.pass, status.warn and status.fail, of which one is 1.
+func (h *Health) Snapshot() seawall.Snapshot {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := seawall.Snapshot{Kind: kind, Name: h.name, State: h.status.String(), Values: oneOf("status.", statusNames[:], int(h.status))}
+	s.Values = append(s.Values, oneOf("phase.", phaseNames[:], int(h.phase))...)
+	add := func(kind, name string, status Status) {
+		s.Members = append(s.Members, seawall.Snapshot{
+			Kind: kind, Name: name, State: status.String(), Values: oneOf("status.", statusNames[:], int(status)),
+		})
+	}
+	for _, c := range h.checks {
+		add("check", c.Name, c.told)
+	}
+	for _, w := range h.watchdogs {
+		status := Pass
+		if w.overdue.Load() {
+			status = Fail
+		}
+		add("watchdog", w.name, status)
+	}
+	return s
+}
+
+func oneOf(prefix string, names []string, current int) []seawall.Value {
+	values := make([]seawall.Value, len(names))
+	for i, name := range names {
+		values[i].Name = prefix + name
+		if i == current {
+			values[i].V = 1
+		}
+	}
+	return values
+}
+
+var _ seawall.Member = (*Health)(nil)
