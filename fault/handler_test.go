@@ -164,7 +164,7 @@ func TestHandlerLeavesADelayWithItsRequest(t *testing.T) {
 			defer cancel()
 			start := time.Now()
 			defer func() {
-				if v := recover(); v != error(http.ErrAbortHandler) || time.Since(start) != time.Second { //nolint:errorlint // a panic's value
+				if v := recover(); v != http.ErrAbortHandler || time.Since(start) != time.Second { //nolint:errorlint // a panic's value
 					t.Errorf("%v after %v", v, time.Since(start))
 				}
 			}()

@@ -156,10 +156,11 @@ func TestHeadersAreObeyedOnlyWhileEnabled(t *testing.T) {
 			t.Error("hit before the start")
 		}
 		mustStart(t, i)
+		start := time.Now()
 		if p.Draw(t.Context(), marked) == nil || p.Draw(t.Context(), fault.Call{}) != nil || p.Err(t.Context()) != nil {
 			t.Error("the mark does not decide")
 		}
-		time.Sleep(time.Second)
+		until(start, time.Second)
 		if p.Draw(t.Context(), marked) != nil {
 			t.Error("hit after the end")
 		}
