@@ -13,6 +13,8 @@ import (
 // are contexts themselves, and hold the one that they were derived from.
 var storesContext = map[string]string{
 	"fault.timed":        "the context of a call that a fault stretches: it carries the start to the end of the call",
+	"grpcx.inNoTime":     "the context of a tap, in which nothing may wait",
+	"grpcx.serverStream": "a stream of grpc-go's, whose Context method is how a handler gets its own",
 	"httpx.limitContext": "the context of a handler, with a deadline that can be lifted",
 	"httpx.limitRoot":    "what limitContext is derived from, so that it ends with the error that we say",
 	"httpx.scope":        "the context of an attempt, which lives as long as the response's body",

@@ -1,0 +1,111 @@
+package grpcx_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/grpcx"
+)
+
+// judging is an adaptive limit that tells how it is told that calls end; a success and a cancellation tell nothing.
+func judging(place grpcx.Place) (grpcx.ServerConfig, *atomic.Pointer[error]) {
+	told := &atomic.Pointer[error]{}
+	cfg := grpcx.ServerConfig{Limit: grpcx.AdaptiveLimit, Place: place}
+	cfg.Adaptive.Classify = func(err error) seawall.Verdict {
+		told.Store(&err)
+		return seawall.Classify(err)
+	}
+	return cfg, told
+}
+
+// T66, T37: all codes of a handler, wrapped ones and errors without a code too, are judged by the one table, also when a
+// tap has admitted the call.
+func TestGateLearnsTheOutcomeOfTheCallByItsCode(t *testing.T) {
+	outcomes := map[codes.Code]seawall.Outcome{ // others are answers
+		codes.Canceled: failure, codes.Unknown: failure, codes.DeadlineExceeded: failure, codes.Internal: failure,
+		codes.Unavailable: failure, codes.DataLoss: failure, codes.ResourceExhausted: overload,
+	}
+	for _, place := range []grpcx.Place{grpcx.InInterceptor, grpcx.BeforeDecode} {
+		for code := codes.Canceled; code <= codes.Unauthenticated; code++ {
+			for _, err := range []error{status.Error(code, ""), wrapped{status.Error(code, "")}} {
+				judgedAs(t, place, outcomes[code], func(context.Context) error { return err })
+			}
+		}
+		judgedAs(t, place, failure, func(context.Context) error { return errors.New("no status") })
+		judgedAs(t, place, failure, ouch)
+		judgedAs(t, place, failure, func(context.Context) error { runtime.Goexit(); return nil })
+		judgedAs(t, place, ignored, func(context.Context) error {
+			return seawall.Reject("breaker", "psp", seawall.ReasonOpen, errors.New("open"), 0)
+		})
+	}
+}
+
+func judgedAs(t *testing.T, place grpcx.Place, want seawall.Outcome, do func(context.Context) error) {
+	t.Helper()
+	for kind, call := range kinds {
+		cfg, told := judging(place)
+		r := serve(t, "bufconn", cfg, do)
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond) // after a Goexit nobody answers
+		_ = call(ctx, r.client)
+		cancel()
+		eventually(t, "the gate is told", func() bool { return told.Load() != nil })
+		if got := seawall.Classify(*told.Load()).Outcome; got != want {
+			t.Errorf("%s, %s: %v was judged as %v, want %v", place, kind, *told.Load(), got, want)
+		}
+	}
+}
+
+// T66, T13: whose time was over, and who left, is not read from the code.
+func TestTimeoutIsAFailureAndALeavingClientIsIgnored(t *testing.T) {
+	for _, place := range []grpcx.Place{grpcx.InInterceptor, grpcx.BeforeDecode} {
+		for kind, call := range kinds {
+			cfg, told := judging(place)
+			r := serve(t, "bufconn", cfg, func(ctx context.Context) error {
+				<-ctx.Done()
+				return status.Error(codes.NotFound, "whatever came of it")
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			_ = call(ctx, r.client)
+			cancel()
+			eventually(t, "the gate is told", func() bool { return told.Load() != nil })
+			if got := seawall.Classify(*told.Load()).Outcome; got != failure {
+				t.Errorf("%s: the caller's deadline was judged as %v", kind, got)
+			}
+
+			cfg, told = judging(place)
+			begun, ended := make(chan struct{}, 1), make(chan struct{})
+			r = serve(t, "bufconn", cfg, func(ctx context.Context) error {
+				begun <- struct{}{}
+				<-ctx.Done()
+				defer close(ended)
+				return status.Error(codes.Internal, "whatever came of it")
+			})
+			ctx, cancel = context.WithCancel(t.Context())
+			go func() { <-begun; cancel() }()
+			_ = call(ctx, r.client)
+			<-ended
+			eventually(t, "the slot comes back", func() bool { return active(r) == 0 })
+			if err := told.Load(); err != nil {
+				t.Errorf("%s: a client that left was judged by %v", kind, *err)
+			}
+		}
+	}
+}
+
+// active is how many slots are in use, of whatever gate it is.
+func active(r *rig) float64 {
+	for _, v := range r.server.Admission().(seawall.Member).Snapshot().Values {
+		if v.Name == "active" {
+			return v.V
+		}
+	}
+	return -1
+}

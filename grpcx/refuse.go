@@ -1,0 +1,86 @@
+package grpcx
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/hop"
+)
+
+// ErrDraining is matched by the rejection of a call that came after [Server.Drain].
+var ErrDraining = errors.New("grpcx: draining")
+
+// unknownHint is how long a client is asked to stay away when nothing better is known.
+const unknownHint = time.Second
+
+// refusal is a status that this package has made of an error. Interceptors further out still see that error in it.
+type refusal struct {
+	status *status.Status
+	cause  error
+}
+
+func (e *refusal) Error() string              { return e.status.Message() + ": " + e.cause.Error() }
+func (e *refusal) Unwrap() error              { return e.cause }
+func (e *refusal) GRPCStatus() *status.Status { return e.status }
+
+// refuse makes the status of a call that a gate has not let in: the code if the gate has rejected it, else what its
+// context says, which has ended.
+func (c *call) refuse(ctx context.Context, code codes.Code, err error) error {
+	rejected, ok := errors.AsType[*seawall.RejectedError](err)
+	if !ok {
+		return c.endedEarly(ctx)
+	}
+	c.server.refused.Add(1)
+	return hinted(ctx, code, rejected, err, hop.Refused)
+}
+
+// rejectedInside makes the status of a handler's error that is a rejection: of what it needs, so it is our state and not
+// the client's fault. The handler may have done something before, so the call is not called refused.
+func (c *call) rejectedInside(ctx context.Context, rejected *seawall.RejectedError, err error) error {
+	return hinted(ctx, codes.Unavailable, rejected, err, "")
+}
+
+// hinted makes a status that says when to come back. Its text is the reason alone: names of policies are nobody's
+// business.
+func hinted(ctx context.Context, code codes.Code, rejected *seawall.RejectedError, err error, pushback string) error {
+	after := rejected.RetryAfter()
+	if after <= 0 {
+		after = unknownHint
+	}
+	after = hop.SpreadUp(after)
+	millis := int64((after + time.Millisecond - 1) / time.Millisecond)
+	trailer := metadata.MD{fieldPushbackMillis: {strconv.FormatInt(millis, 10)}}
+	if pushback != "" {
+		trailer[fieldPushback] = []string{pushback}
+	}
+	_ = grpc.SetTrailer(ctx, trailer) // a tap has no stream to set it on
+	st := status.New(code, string(rejected.Reason))
+	info := &errdetails.RetryInfo{RetryDelay: durationpb.New(time.Duration(millis) * time.Millisecond)}
+	if detailed, derr := st.WithDetails(info); derr == nil {
+		st = detailed
+	}
+	return &refusal{st, err}
+}
+
+// endedEarly makes the status of a call whose context has ended before its handler began.
+func (c *call) endedEarly(ctx context.Context) error {
+	if ctx.Err() == context.Canceled {
+		return &refusal{status.New(codes.Canceled, "canceled"), context.Cause(ctx)}
+	}
+	c.server.outOfTime.Add(1)
+	return &refusal{status.New(codes.DeadlineExceeded, "deadline exceeded"), context.Cause(ctx)}
+}
+
+func (s *Server) drained() error {
+	return seawall.Reject(serverKind, s.name, seawall.ReasonDraining, ErrDraining, 0)
+}

@@ -1,0 +1,142 @@
+package grpcx
+
+import (
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/ratelimit"
+	"github.com/seawall-go/seawall/timeout"
+)
+
+const serverKind = "server"
+
+// ServerOptions returns the options that put a [Server] around all services of a gRPC server:
+//
+//	server := grpc.NewServer(grpcx.ServerOptions("payments", grpcx.ServerConfig{})...)
+//
+// The interceptors of other options are inside of ours if those options come later. ServerOptions panics if cfg is not
+// valid.
+func ServerOptions(name string, cfg ServerConfig) []grpc.ServerOption {
+	return NewServer(name, cfg).Options()
+}
+
+// Server keeps a gRPC server useful under load. From the outside in, it
+//
+//   - recovers from panics: logged once, and the call ends with INTERNAL;
+//   - lets health checks pass, whatever else is going on;
+//   - takes over priority and attempt from peers that it trusts;
+//   - ends the handler's context a little before the caller's deadline;
+//   - holds each client to its quota;
+//   - admits as many calls as it can handle, lets some wait, and refuses the others;
+//   - ends the context of a unary call that takes too long.
+//
+// A call that is over its client's quota is refused with RESOURCE_EXHAUSTED, one that finds the server full or draining
+// with UNAVAILABLE. Both have a google.rpc.RetryInfo in their status, and the trailers grpc-retry-pushback-ms, by which
+// clients know when to come back, and seawall-pushback: refused, by which they know that nothing was started. A call
+// whose deadline passes, in the queue or in the handler, ends with DEADLINE_EXCEEDED.
+//
+// What a handler returns is passed on. Only an error that is no status becomes one where more than UNKNOWN can be said:
+// DEADLINE_EXCEEDED if the handler's time is over, and UNAVAILABLE, with a RetryInfo, if it is a rejection by a policy
+// of this module.
+//
+// A stream is admitted once, holds one slot to its end, and has one outcome.
+//
+// A Server is safe for concurrent use.
+type Server struct {
+	name     string
+	cfg      ServerConfig
+	gate     seawall.Gate
+	quota    *ratelimit.Group[string] // nil if there is none
+	exceeded error                    // the cause of a context that has reached the limit
+	draining atomic.Bool
+
+	panics, outOfTime, refused atomic.Int64
+}
+
+// NewServer makes a Server and enters it into the registry. The name is a constant of the program, for people, metrics
+// and logs. NewServer panics if cfg is not valid.
+func NewServer(name string, cfg ServerConfig) *Server {
+	if err := cfg.Validate(); err != nil {
+		panic(err.Error())
+	}
+	s := &Server{name: name, cfg: cfg.withDefaults()}
+	if s.cfg.Limit == AdaptiveLimit {
+		s.gate = bulkhead.NewAdaptive(name, s.cfg.Adaptive)
+	} else {
+		s.gate = bulkhead.New(name, s.cfg.Admission)
+	}
+	if s.cfg.hasQuota() {
+		s.quota = ratelimit.NewGroup(name, s.cfg.Quota)
+	}
+	s.exceeded = &timeout.ExceededError{Name: name, Limit: s.cfg.Timeout}
+	seawall.Register(s.cfg.Registry, serverKind, &s.name, s)
+	return s
+}
+
+// Options returns the options for grpc.NewServer: the interceptors, and with [BeforeDecode] the tap, of which a gRPC
+// server can have but one.
+func (s *Server) Options() []grpc.ServerOption {
+	all := s.interceptor(everything)
+	options := []grpc.ServerOption{grpc.ChainUnaryInterceptor(all.Unary), grpc.ChainStreamInterceptor(all.Stream)}
+	if s.cfg.Place == BeforeDecode {
+		options = append(options, grpc.InTapHandle(s.tap))
+	}
+	return options
+}
+
+// Drain refuses all calls that come from now on with UNAVAILABLE, but for health checks; those that have come go on, also those
+// that wait in the queue. It is for a server that stays reachable while it stops: GracefulStop closes the door by itself.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// Admission returns the gate that calls go through, with its counts: a [*bulkhead.Bulkhead], or a [*bulkhead.Adaptive]
+// under an [AdaptiveLimit].
+func (s *Server) Admission() seawall.Gate { return s.gate }
+
+// Name returns the server's name, as the registry has it.
+func (s *Server) Name() string { return s.name }
+
+// String returns such as: server "payments".
+func (s *Server) String() string { return fmt.Sprintf("%s %q", serverKind, s.name) }
+
+// Config returns the configuration with its defaults filled in.
+func (s *Server) Config() ServerConfig {
+	cfg := s.cfg
+	cfg.HealthMethods = slices.Clone(cfg.HealthMethods)
+	return cfg
+}
+
+// exempt reports whether a method is always let in.
+func (s *Server) exempt(method string) bool { return slices.Contains(s.cfg.HealthMethods, method) }
+
+// ServerStats is what a [Server] has counted beside its policies. The numbers never decrease.
+type ServerStats struct {
+	Panics    int64 // of handlers
+	OutOfTime int64 // calls that ended with DEADLINE_EXCEEDED here: their time was over before or in their handler
+	Refused   int64 // calls that were turned away, by quota, admission or drain
+}
+
+// Stats returns what was counted so far.
+func (s *Server) Stats() ServerStats {
+	return ServerStats{Panics: s.panics.Load(), OutOfTime: s.outOfTime.Load(), Refused: s.refused.Load()}
+}
+
+// Snapshot returns the Stats in the form of the registry.
+func (s *Server) Snapshot() seawall.Snapshot {
+	stats := s.Stats()
+	state := "serving"
+	if s.draining.Load() {
+		state = "draining"
+	}
+	return seawall.Snapshot{Kind: serverKind, Name: s.name, State: state, Values: []seawall.Value{
+		{Name: "panics", V: float64(stats.Panics)},
+		{Name: "out_of_time", V: float64(stats.OutOfTime)},
+		{Name: "refused", V: float64(stats.Refused)},
+	}}
+}
+
+var _ seawall.Member = (*Server)(nil)
