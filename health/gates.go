@@ -19,7 +19,7 @@ type gate struct {
 func (g gate) String() string { return g.kind + " " + g.name }
 
 // watchGatesLocked begins to look at the gates: at each interval, and when one of them tells of a change.
-func (h *Health) watchGatesLocked(ctx context.Context) {
+func (h *Health) watchGatesLocked() {
 	h.unwatch = h.cfg.Registry.Watch(func(e seawall.Event) {
 		switch e.Event {
 		case "seawall.breaker.state_changed", "seawall.gate.mode_changed", "seawall.degrade.level_changed",
@@ -31,6 +31,8 @@ func (h *Health) watchGatesLocked(ctx context.Context) {
 			}
 		}
 	})
+	ctx, cancel := context.WithCancel(context.Background())
+	h.endGates = cancel
 	h.loops.Go(func() { h.readGates(ctx) })
 }
 

@@ -26,10 +26,10 @@ type Health struct {
 	loops  sync.WaitGroup
 	wake   chan struct{} // to the gates' goroutine: something has happened
 
-	mu        sync.Mutex      // guards the fields below; no code of the user runs under it
-	ctx       context.Context // of all runs; nil before Start
-	cancel    context.CancelFunc
+	mu        sync.Mutex // guards the fields below; no code of the user runs under it
+	started   bool
 	stopped   bool
+	endGates  context.CancelFunc // of the gates' goroutine
 	phase     Phase
 	since     time.Time // of the phase
 	status    Status
@@ -90,8 +90,8 @@ func (h *Health) Add(checks ...Check) error {
 		if c.FailReadiness {
 			h.log(riskEvent(h.name, c.Name, added.Fall))
 		}
-		if h.ctx != nil {
-			added.startLocked(h.ctx)
+		if h.started {
+			added.startLocked()
 		}
 	}
 	h.refreshLocked()
@@ -157,15 +157,15 @@ func (h *Health) Start() {
 	defer h.tell()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.ctx != nil || h.stopped {
+	if h.started || h.stopped {
 		return
 	}
-	h.ctx, h.cancel = context.WithCancel(context.Background())
+	h.started = true
 	for _, c := range h.checks {
-		c.startLocked(h.ctx)
+		c.startLocked()
 	}
 	if !h.cfg.IgnoreGates {
-		h.watchGatesLocked(h.ctx)
+		h.watchGatesLocked()
 	}
 	h.timers = append(h.timers, time.AfterFunc(h.cfg.StartDeadline, h.startIsLate))
 	h.refreshLocked()
@@ -188,8 +188,8 @@ func (h *Health) Drain() {
 func (h *Health) Stop(ctx context.Context) error {
 	h.mu.Lock()
 	h.stopped = true
-	if h.cancel != nil {
-		h.cancel()
+	if h.endGates != nil {
+		h.endGates()
 	}
 	for _, c := range h.checks {
 		c.stopLocked()

@@ -19,7 +19,7 @@ func (h *Health) refreshLocked() {
 	if h.stopped {
 		return
 	}
-	if h.phase == Starting && h.ctx != nil && len(h.missingLocked()) == 0 {
+	if h.phase == Starting && h.started && len(h.missingLocked()) == 0 {
 		h.enterLocked(Running)
 	}
 	whole := Pass

@@ -37,8 +37,8 @@ func newCheck(h *Health, c Check) *check {
 	return &check{Check: c, h: h, state: state{since: time.Now()}, told: Warn}
 }
 
-func (c *check) startLocked(parent context.Context) {
-	ctx, cancel := context.WithCancel(parent)
+func (c *check) startLocked() {
+	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	c.h.loops.Go(func() { c.loop(ctx) })
 }

@@ -1,0 +1,26 @@
+// Package lifecycle runs the parts of a program, its servers and workers, and ends them in the order in which nothing is
+// lost.
+//
+//	report, err := lifecycle.Run(ctx, lifecycle.Config{Health: h},
+//		lifecycle.HTTP("api", server, listener),
+//		lifecycle.GRPC("orders", grpcServer, grpcListener),
+//		lifecycle.Worker("outbox", relay.Run),
+//		lifecycle.Flush("telemetry", provider.Shutdown),
+//	)
+//
+// # The end
+//
+// It begins with SIGTERM or SIGINT, with the end of ctx, or when a part fails. Then:
+//
+//	1  at once        health drains: readiness fails. The Drain of each part: no new background work
+//	2  DrainDelay     servers go on serving, because the load balancer still sends. HTTP answers say Connection: close
+//	3  then           servers stop accepting, and finish what they have
+//	4  then           workers stop
+//	5  StopTimeout    after the signal, what has not ended is cut off
+//	6  last           telemetry is flushed
+//
+// The second step is the one that is left out most often: the removal of an instance from its load balancer, and the signal
+// to end, run side by side, so a server that stops at once refuses requests that are still sent to it.
+//
+// A second signal ends the process at once.
+package lifecycle

@@ -1,0 +1,48 @@
+package lifecycle_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/health"
+	"github.com/seawall-go/seawall/lifecycle"
+)
+
+func ExampleRun() {
+	registry := new(seawall.Registry) // left out in a program, as DrainDelay may be
+	registry.SetLogger(slog.New(slog.DiscardHandler))
+	ready := health.New("api", health.Config{Registry: registry})
+	mux := http.NewServeMux()
+	mux.Handle("/readyz", ready.Handler())
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	report, err := lifecycle.Run(ctx, lifecycle.Config{Health: ready, DrainDelay: 10 * time.Millisecond, Registry: registry},
+		lifecycle.HTTP("api", server, listener),
+		lifecycle.Worker("relay", func(ctx context.Context) error {
+			cancel() // in a program the end comes by a signal
+			<-ctx.Done()
+			fmt.Println("relay: stopped")
+			return nil
+		}),
+		lifecycle.Flush("telemetry", func(context.Context) error {
+			fmt.Println("telemetry: flushed")
+			return nil
+		}),
+	)
+	fmt.Println("cause:", report.Cause, "cut:", len(report.Cut), "error:", err)
+	// Output:
+	// relay: stopped
+	// telemetry: flushed
+	// cause: context canceled cut: 0 error: <nil>
+}

@@ -1,0 +1,113 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+)
+
+// Stage is when a part is stopped.
+type Stage uint8
+
+const (
+	// Serving parts take requests: they are stopped first, after the drain delay.
+	Serving Stage = iota
+	// Working parts do work of their own, which servers may still need: they are stopped when no server runs.
+	Working
+	// Flushing parts say what was done: they come last.
+	Flushing
+)
+
+// Part is something that runs, or that has something to do at the end. [HTTP], [GRPC], [Worker] and [Flush] make the usual
+// ones; make others by hand, such as a hub of WebSockets, whose Stop sends its farewell.
+type Part struct {
+	// Name is a constant of the program, for errors and logs.
+	Name string
+	// Stage is when it is stopped. Default [Serving].
+	Stage Stage
+	// Run runs until it is stopped, and then returns nil. If it returns an error before, or panics, all parts are stopped;
+	// if it returns nil before, it has done its work, and the others go on. Its context ends when a part without Stop is to
+	// stop, and for all parts when they are cut off. nil if there is nothing to run.
+	Run func(context.Context) error
+	// Drain is called at the signal, and is to begin no new work. It must not block. May be nil.
+	Drain func()
+	// Stop ends Run, and returns when what was begun has ended, or ctx has. May be nil.
+	Stop func(context.Context) error
+	// Kill ends what Stop could not, at once. May be nil.
+	Kill func()
+}
+
+// HTTP is a server of net/http on a listener. The handler of the server is wrapped by Run: once the end has begun, its
+// answers say Connection: close, so that clients go elsewhere with their next request; over HTTP/2 that is a GOAWAY.
+// Shutdown knows nothing of hijacked connections, such as WebSockets: give them a part of their own.
+func HTTP(name string, server *http.Server, listener net.Listener) Part {
+	var draining atomic.Bool
+	return Part{
+		Name: name,
+		Run: func(context.Context) error {
+			handler := server.Handler
+			if handler == nil {
+				handler = http.DefaultServeMux
+			}
+			server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if draining.Load() {
+					w.Header().Set("Connection", "close")
+				}
+				handler.ServeHTTP(w, r)
+			})
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		},
+		Drain: func() { draining.Store(true) },
+		Stop:  server.Shutdown,
+		Kill:  func() { _ = server.Close() },
+	}
+}
+
+// GRPC is a server of gRPC, which has these three methods, on a listener. beforeStop is called when the drain delay is over
+// and the server is to stop: it is for ending the streams of its health service, for which GracefulStop would wait, as
+// the Shutdown of grpcx's health mirror does. nil is nothing.
+func GRPC(name string, server interface {
+	Serve(net.Listener) error
+	GracefulStop()
+	Stop()
+}, listener net.Listener, beforeStop func(),
+) Part {
+	return Part{
+		Name: name,
+		Run:  func(context.Context) error { return server.Serve(listener) },
+		Stop: func(ctx context.Context) error {
+			if beforeStop != nil {
+				beforeStop()
+			}
+			stopped := make(chan struct{})
+			go func() { // ends at the latest with Kill
+				defer close(stopped)
+				server.GracefulStop()
+			}()
+			select {
+			case <-stopped:
+				return nil
+			case <-ctx.Done():
+				return fmt.Errorf("calls that do not end: %w", context.Cause(ctx))
+			}
+		},
+		Kill: server.Stop,
+	}
+}
+
+// Worker is work of the program's own, such as a relay or a poller, that ends when its context does. It is stopped when no
+// server runs any more.
+func Worker(name string, run func(context.Context) error) Part {
+	return Part{Name: name, Stage: Working, Run: run}
+}
+
+// Flush is what is to be done last, such as the Shutdown of an exporter of telemetry.
+func Flush(name string, flush func(context.Context) error) Part {
+	return Part{Name: name, Stage: Flushing, Stop: flush}
+}
