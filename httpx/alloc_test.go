@@ -31,7 +31,7 @@ func TestARequestCostsFewAllocations(t *testing.T) {
 	for limit, most := range map[string]float64{"with a limit": 13, "without": 2} {
 		cfg := httpx.ServerConfig{Registry: quiet()}
 		if limit == "without" {
-			cfg.Timeout = httpx.Off
+			cfg.TimeLimit.FirstByte = httpx.Off
 		}
 		h := httpx.NewHandler("test", cfg, inner)
 		if n := testing.AllocsPerRun(500, func() { h.ServeHTTP(w, r) }); n > most {

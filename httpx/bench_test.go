@@ -93,7 +93,7 @@ func BenchmarkHandler(b *testing.B) {
 	}{
 		{"bare", inner},
 		{"seawall", httpx.NewHandler("bench", httpx.ServerConfig{Registry: quiet()}, inner)},
-		{"nolimit", httpx.NewHandler("bench", httpx.ServerConfig{Timeout: httpx.Off, Registry: quiet()}, inner)},
+		{"nolimit", httpx.NewHandler("bench", httpx.ServerConfig{TimeLimit: httpx.TimeLimitConfig{FirstByte: httpx.Off}, Registry: quiet()}, inner)},
 	} {
 		ctx, cancel := context.WithCancel(b.Context())
 		defer cancel()

@@ -37,12 +37,15 @@ func TestImpossibleConfigurationsAreRefusedByName(t *testing.T) {
 			"httpx: ClientConfig.Bulkhead: bulkhead: Config.Limit is -1",
 		},
 		{httpx.ServerConfig{}, ""},
-		{httpx.ServerConfig{Timeout: httpx.Off, HealthPaths: []string{}}, ""},
-		{httpx.ServerConfig{Timeout: time.Microsecond}, "httpx: ServerConfig.Timeout is 1µs, want at least 1ms, or Off"},
+		{httpx.ServerConfig{TimeLimit: httpx.TimeLimitConfig{FirstByte: httpx.Off}, HealthPaths: []string{}}, ""},
+		{
+			httpx.ServerConfig{TimeLimit: httpx.TimeLimitConfig{FirstByte: time.Microsecond}},
+			"httpx: ServerConfig.TimeLimit: httpx: TimeLimitConfig.FirstByte is 1µs, want at least 1ms, or Off",
+		},
 		{httpx.ServerConfig{HealthPaths: []string{"/a", "b"}}, `httpx: ServerConfig.HealthPaths[1] is "b", want a path`},
 		{
-			httpx.ServerConfig{Admission: bulkhead.Config{Limit: -1}},
-			"httpx: ServerConfig.Admission: bulkhead: Config.Limit is -1",
+			httpx.ServerConfig{Admission: httpx.AdmissionConfig{Fixed: bulkhead.Config{Limit: -1}}},
+			"httpx: ServerConfig.Admission: httpx: AdmissionConfig.Fixed: bulkhead: Config.Limit is -1",
 		},
 	} {
 		err := row.cfg.Validate()
@@ -85,8 +88,8 @@ func TestDefaultsReadBack(t *testing.T) {
 	}
 	h := httpx.NewHandler("test", httpx.ServerConfig{Registry: quiet()}, http.NotFoundHandler())
 	s := h.Config()
-	if s.Timeout != 30*time.Second || strings.Join(s.HealthPaths, " ") != "/livez /readyz /startupz" ||
-		h.Admission().Config().Limit != 256 || h.Name() != "test" || h.String() != `handler "test"` {
+	if s.TimeLimit.FirstByte != 30*time.Second || strings.Join(s.HealthPaths, " ") != "/livez /readyz /startupz" ||
+		h.Stats().Admission.Limit != 64 || h.Name() != "test" || h.String() != `handler "test"` {
 		t.Errorf("the handler's are %+v", s)
 	}
 	s.HealthPaths[0] = "/scribbled" // T19
@@ -97,9 +100,9 @@ func TestDefaultsReadBack(t *testing.T) {
 
 // A configuration is a file's: it is written and read without its functions.
 func TestConfigurationsAreDataForFiles(t *testing.T) {
-	for _, cfg := range []any{httpx.ClientConfig{Timeout: time.Second}, httpx.ServerConfig{Timeout: time.Second}} {
+	for _, cfg := range []any{httpx.ClientConfig{Timeout: time.Second}, httpx.TimeLimitConfig{FirstByte: time.Second}} {
 		text, err := json.Marshal(cfg)
-		if err != nil || !strings.Contains(string(text), `"timeout":1000000000`) || strings.Contains(string(text), "rust") {
+		if err != nil || !strings.Contains(string(text), `":1000000000`) || strings.Contains(string(text), "rust") {
 			t.Errorf("%s, %v", text, err)
 		}
 	}

@@ -145,7 +145,9 @@ func ExampleNewHandler() {
 		close(busy)
 		<-done
 	})
-	cfg := httpx.ServerConfig{Admission: bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}}}
+	cfg := httpx.ServerConfig{Admission: httpx.AdmissionConfig{
+		Fixed: bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}},
+	}}
 	handler := httpx.NewHandler("seats", cfg, mux)
 
 	go handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/seats", nil))

@@ -51,8 +51,12 @@ func IncomingBy(fields Fields, h http.Header) (timeout time.Duration, attempt in
 func NewLimitContext(request context.Context, d time.Duration, cause error) (
 	ctx context.Context, lift, release func(), timing func() bool,
 ) {
-	c := newLimitContext(request, d, cause)
-	return c, c.lift, c.release, c.timer.Stop
+	c := &limitContext{}
+	c.begin(request, d)
+	timer := time.AfterFunc(d, func() { c.expire(cause) })
+	lift = func() { timer.Stop(); c.lift(0) }
+	release = func() { timer.Stop(); c.release() }
+	return c, lift, release, timer.Stop
 }
 
 func Wrap(w http.ResponseWriter) (offered http.ResponseWriter, begun func() bool) {

@@ -168,12 +168,6 @@ type peerFacts struct {
 	priority seawall.Priority
 }
 
-// standard is what a Handler reads.
-var standard = Fields{}.withDefaults()
-
-func incoming(h http.Header) peerFacts { return standard.incoming(h) }
-func hasFacts(h http.Header) bool      { return standard.hasFacts(h) }
-
 // incoming reads the fields of a request. All is clamped, since a peer that is believed may still be wrong. f has its
 // defaults.
 func (f *Fields) incoming(h http.Header) (facts peerFacts) {

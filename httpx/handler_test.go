@@ -31,10 +31,18 @@ import (
 // one is a configuration with a single slot.
 func one(queue int, maxWait time.Duration) httpx.ServerConfig {
 	return httpx.ServerConfig{
-		Admission: bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: queue, MaxWait: maxWait}},
+		Admission: httpx.AdmissionConfig{Fixed: bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: queue, MaxWait: maxWait}}},
 		Registry:  quiet(),
 	}
 }
+
+// trusting believes peers to the letter.
+func trusting(trust func(*http.Request) bool) httpx.InboundConfig {
+	return httpx.InboundConfig{TrustPeer: trust, Margin: httpx.NoMargin}
+}
+
+// within limits the time to the first byte.
+func within(d time.Duration) httpx.TimeLimitConfig { return httpx.TimeLimitConfig{FirstByte: d} }
 
 // serve runs a Handler on loopback.
 func serve(t *testing.T, cfg httpx.ServerConfig, h http.HandlerFunc) (*httpx.Handler, *httptest.Server) {
@@ -114,7 +122,7 @@ func TestAFullServerRefusesAndLetsHealthChecksPass(t *testing.T) {
 	}
 	close(done)
 	first.Wait()
-	if s := h.Admission().Stats(); s.InUse != 0 || s.Rejected.Full != 2 {
+	if s := h.Stats().Admission; s.InUse != 0 || s.Rejected.Full != 2 {
 		t.Errorf("in the end: %+v", s)
 	}
 }
@@ -130,8 +138,8 @@ func TestHealthPathsCanBeOthersOrNone(t *testing.T) {
 		{[]string{"/up"}, "/up", true},
 		{[]string{"/up"}, "/livez", false},
 	} {
-		cfg := httpx.ServerConfig{HealthPaths: row.paths, Registry: quiet()}
-		cfg.Admission.Mode = seawall.ForcedOpen
+		cfg := one(bulkhead.NoQueue, 0)
+		cfg.HealthPaths, cfg.Admission.Fixed.Mode = row.paths, seawall.ForcedOpen
 		h := httpx.NewHandler("test", cfg, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		if len(row.paths) > 0 {
 			row.paths[0] = "/scribbled" // T19
@@ -165,7 +173,7 @@ func TestTheSlotIsHeldUntilTheHandlerHasEndedInWhateverWay(t *testing.T) {
 				_, _, _ = get(t, server.URL)
 			}
 			server.Close() // waits for the handlers
-			if s := h.Admission().Stats(); s.InUse != 0 || s.Rejected.Full != 0 || s.Admitted < 3 {
+			if s := h.Stats().Admission; s.InUse != 0 || s.Rejected.Full != 0 || s.Admitted < 3 {
 				t.Errorf("after three requests: %+v", s)
 			}
 		})
@@ -201,13 +209,13 @@ func TestClientsThatLeaveLeaveTheQueueAndNoHandlerRunsForThem(t *testing.T) {
 			}
 		})
 	}
-	waitFor(t, "100 to queue", func() bool { return h.Admission().Stats().Waiting == 100 })
+	waitFor(t, "100 to queue", func() bool { return h.Stats().Admission.Waiting == 100 })
 	leave()
-	waitFor(t, "the queue to be empty", func() bool { return h.Admission().Stats().Waiting == 0 })
+	waitFor(t, "the queue to be empty", func() bool { return h.Stats().Admission.Waiting == 0 })
 	close(done)
 	clients.Wait()
 	server.Close()
-	if s := h.Admission().Stats(); ran.Load() != 1 || s.InUse != 0 || s.Canceled != 100 {
+	if s := h.Stats().Admission; ran.Load() != 1 || s.InUse != 0 || s.Canceled != 100 {
 		t.Errorf("%d handlers ran, %+v", ran.Load(), s)
 	}
 }
@@ -225,7 +233,7 @@ func waitFor(t *testing.T, what string, happened func() bool) {
 // T64: an upload that is refused is not asked for.
 func TestARefusedUploadIsNotRead(t *testing.T) {
 	cfg := one(bulkhead.NoQueue, 0)
-	cfg.Admission.Mode = seawall.ForcedOpen
+	cfg.Admission.Fixed.Mode = seawall.ForcedOpen
 	_, server := serve(t, cfg, func(http.ResponseWriter, *http.Request) { t.Error("a handler ran") })
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {
@@ -261,7 +269,7 @@ func TestTheDeadlineOfATrustedPeerEndsItsWaitInTheQueue(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cfg := one(10, time.Second)
-				cfg.TrustPeer = row.trust
+				cfg.Inbound.TrustPeer, cfg.Inbound.Margin = row.trust, httpx.NoMargin
 				done := make(chan struct{})
 				var ran atomic.Int64
 				h := httpx.NewHandler("test", cfg, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -316,7 +324,7 @@ func TestTheHandlerSeesWhatATrustedPeerSaysAndNothingOfOthers(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ran := false
-				h := httpx.NewHandler("test", httpx.ServerConfig{TrustPeer: row.trust, Registry: quiet()},
+				h := httpx.NewHandler("test", httpx.ServerConfig{Inbound: trusting(row.trust), Registry: quiet()},
 					http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 						ran = true
 						left, _ := seawall.Remaining(r.Context())
@@ -356,10 +364,13 @@ func TestAHandlerThatSaysNothingInTimeBecomesA503(t *testing.T) {
 			do: func(http.ResponseWriter, *http.Request) { time.Sleep(time.Minute) },
 		},
 		{
-			name: "answers too late, but answers", code: 418, cause: timeout.ErrExceeded,
+			name: "answers too late", code: 503, out: 1, cause: timeout.ErrExceeded,
 			do: func(w http.ResponseWriter, r *http.Request) {
 				<-r.Context().Done()
 				w.WriteHeader(418)
+				if _, err := io.WriteString(w, "late"); !errors.Is(err, http.ErrHandlerTimeout) {
+					t.Errorf("a late write gets %v", err)
+				}
 			},
 		},
 		{
@@ -384,7 +395,7 @@ func TestAHandlerThatSaysNothingInTimeBecomesA503(t *testing.T) {
 					time.AfterFunc(row.client, cancel)
 				}
 				var cause error
-				h := httpx.NewHandler("test", httpx.ServerConfig{TrustPeer: httpx.TrustAll, Registry: quiet()},
+				h := httpx.NewHandler("test", httpx.ServerConfig{Inbound: trusting(httpx.TrustAll), Registry: quiet()},
 					http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						row.do(w, r)
 						cause = context.Cause(r.Context())
@@ -411,7 +422,7 @@ func TestAHandlerThatSaysNothingInTimeBecomesA503(t *testing.T) {
 
 // T39: a response that has begun is not cut, nor added to.
 func TestAResponseThatHasBegunMayTakeAsLongAsItTakes(t *testing.T) {
-	cfg := httpx.ServerConfig{Timeout: 50 * time.Millisecond, Registry: quiet()}
+	cfg := httpx.ServerConfig{TimeLimit: within(50 * time.Millisecond), Registry: quiet()}
 	h, server := serve(t, cfg, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, strings.Repeat("x", 1024))
 		_ = http.NewResponseController(w).Flush()
@@ -558,7 +569,7 @@ func TestTheServersOwnRequestGetsBackWhatItNeedsAtTheEnd(t *testing.T) {
 // T38: what a handler could do without us it can do with us.
 func TestStreamsUpgradesAndControllersWorkThroughTheHandler(t *testing.T) {
 	t.Run("hijack", func(t *testing.T) {
-		_, server := serve(t, httpx.ServerConfig{Registry: quiet(), Timeout: 50 * time.Millisecond},
+		_, server := serve(t, httpx.ServerConfig{Registry: quiet(), TimeLimit: within(50 * time.Millisecond)},
 			func(w http.ResponseWriter, r *http.Request) {
 				conn, rw, err := w.(http.Hijacker).Hijack()
 				if err != nil {

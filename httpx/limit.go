@@ -12,50 +12,111 @@ import (
 //
 // None of package context can do that. Its deadlines cannot be lifted, and a context canceled by hand says Canceled to
 // those derived from it, which would make a dependency that hangs look like a client that left. But it derives from
-// contexts of other packages: so this is one of its own, below a root of ours that ends as we say.
+// contexts of other packages: so as soon as somebody waits for its end, or it ends, this one becomes a context of the
+// standard library below a root of ours, which ends as we say. Most handlers only read it, and pay for nothing of that.
 type limitContext struct {
+	context.Context // the request's
+	start           time.Time
+	limit           atomic.Int64                // from start on; 0 if there is none, or none any more
+	became          atomic.Pointer[liveContext] // nil as long as nobody waits
+}
+
+// liveContext is what a limitContext becomes.
+type liveContext struct {
 	context.Context // below root
 	root            limitRoot
 	cancel          context.CancelFunc
-	timer           *time.Timer
 	detach          func() bool // from the request's context
-	deadline        time.Time
 }
 
-// newLimitContext derives the context of a handler that has d to begin its response, and after that ends with
-// DeadlineExceeded and the cause. The caller calls release when the handler has returned.
-func newLimitContext(request context.Context, d time.Duration, cause error) *limitContext {
-	c := &limitContext{root: limitRoot{Context: request}, deadline: time.Now().Add(d)}
-	c.Context, c.cancel = context.WithCancel(&c.root)
-	c.timer = time.AfterFunc(d, func() { c.root.finish(context.DeadlineExceeded, cause) })
-	c.detach = context.AfterFunc(request, func() { c.root.finish(request.Err(), nil) })
-	return c
+// gone is what a limitContext becomes at its end if nobody has waited for it.
+var gone = canceledContext()
+
+func canceledContext() *liveContext {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return &liveContext{Context: ctx}
 }
 
-// lift takes the deadline away. It does nothing if that has passed.
-func (c *limitContext) lift() {
-	c.timer.Stop()
-	c.root.mu.Lock()
-	defer c.root.mu.Unlock()
-	c.root.lifted = true
+// begin makes a zero limitContext the context of a handler that has d to begin its response; 0 is no limit. The caller
+// calls release when the handler has returned.
+func (c *limitContext) begin(request context.Context, d time.Duration) {
+	c.Context, c.start = request, time.Now()
+	c.limit.Store(int64(d))
 }
+
+// lift takes the deadline away, or puts another one in its place, from the start on. It changes nothing for those who
+// have derived a context from it: what they wait for is the end.
+func (c *limitContext) lift(to time.Duration) { c.limit.Store(int64(to)) }
+
+// expire ends the context with DeadlineExceeded and the cause, unless it has ended before.
+func (c *limitContext) expire(cause error) { c.live().root.finish(context.DeadlineExceeded, cause) }
 
 // release ends the context and frees what it holds.
 func (c *limitContext) release() {
-	c.timer.Stop()
-	c.detach()
-	c.cancel()
+	if !c.became.CompareAndSwap(nil, gone) {
+		c.became.Load().release()
+	}
 }
 
-// Deadline is the request's own, if any, once ours is lifted.
+// live makes it a context that can be waited for.
+func (c *limitContext) live() *liveContext {
+	if l := c.became.Load(); l != nil {
+		return l
+	}
+	l := &liveContext{root: limitRoot{Context: c.Context}}
+	l.Context, l.cancel = context.WithCancel(&l.root)
+	l.detach = context.AfterFunc(c.Context, func() { l.root.finish(l.root.Context.Err(), nil) })
+	if !c.became.CompareAndSwap(nil, l) {
+		l.release()
+	}
+	return c.became.Load()
+}
+
+func (l *liveContext) release() {
+	if l != gone {
+		l.detach()
+		l.cancel()
+	}
+}
+
+// Deadline is the limit or the request's own deadline, whichever is earlier. Once the limit is lifted it is the
+// request's own.
 func (c *limitContext) Deadline() (time.Time, bool) {
-	theirs, ok := c.root.Deadline()
-	c.root.mu.Lock()
-	defer c.root.mu.Unlock()
-	if c.root.lifted || ok && theirs.Before(c.deadline) {
+	theirs, ok := c.Context.Deadline()
+	limit := time.Duration(c.limit.Load())
+	if limit == 0 {
 		return theirs, ok
 	}
-	return c.deadline, true
+	if ours := c.start.Add(limit); !ok || ours.Before(theirs) {
+		return ours, true
+	}
+	return theirs, true
+}
+
+// Done makes it a context that can be waited for.
+func (c *limitContext) Done() <-chan struct{} { return c.live().Done() }
+
+// Err returns nil, context.Canceled or context.DeadlineExceeded.
+func (c *limitContext) Err() error {
+	if l := c.became.Load(); l != nil {
+		return l.Err()
+	}
+	return c.Context.Err()
+}
+
+// Value finds the request's values, and for package context the standard context that it has become.
+func (c *limitContext) Value(key any) any {
+	switch l := c.became.Load(); l {
+	case nil:
+	case gone:
+		if v := l.Value(key); v != nil {
+			return v
+		}
+	default:
+		return l.Value(key)
+	}
+	return c.Context.Value(key)
 }
 
 // limitRoot is what the context of a handler is derived from, and nothing else is.
@@ -64,10 +125,9 @@ type limitRoot struct {
 
 	end atomic.Pointer[context.Context] // where context.Cause finds a cause of our own
 
-	mu     sync.Mutex // guards the fields below
-	child  func()     // ends the handler's context by what Err and context.Cause say
-	err    error
-	lifted bool
+	mu    sync.Mutex // guards the fields below
+	child func()     // ends the handler's context by what Err and context.Cause say
+	err   error
 }
 
 // finish ends the handler's context. Without a cause the request's own is the cause.

@@ -11,37 +11,65 @@ import (
 	"github.com/seawall-go/seawall/internal/hop"
 )
 
-// refuse answers a request that was not admitted. The body is not read: after Expect: 100-continue not a byte of it is
-// sent.
+// Refuse answers a request that a gate has rejected, for a handler that has started nothing: with a 503, a Retry-After
+// not before the one of err, Seawall-Pushback: refused and Cache-Control: no-store. A client of this package then knows
+// that it may repeat even a POST. It is for a handler whose own dependency is behind an open breaker or a full bulkhead.
+//
+//	if errors.Is(err, seawall.ErrRejected) {
+//		httpx.Refuse(w, err)
+//		return
+//	}
+//
+// What was set in the header for another answer, such as an ETag, is removed. Refuse must come before anything is
+// written.
+func Refuse(w http.ResponseWriter, err error) {
+	w.Header().Set(fieldPushback, hop.Refused)
+	writeAnswer(w, http.StatusServiceUnavailable, retryAfterOf(err))
+}
+
+// refuse answers a request for which no handler is started. The body is not read: after Expect: 100-continue not a byte
+// of it is sent.
 //
 // It answers also when the request's context has ended while it waited: that may be the deadline that the peer gave,
 // and then the peer is still there.
-func refuse(w http.ResponseWriter, err error) {
-	var after time.Duration
-	if rejected, ok := errors.AsType[*seawall.RejectedError](err); ok {
-		after = rejected.RetryAfter()
-	}
+func (w *writer) refuse(status int, err error) {
+	w.refusal = err
 	w.Header().Set(fieldPushback, hop.Refused)
-	answer(w, http.StatusServiceUnavailable, after)
+	writeAnswer(w, status, retryAfterOf(err))
 }
 
-// answer writes one of our own answers, in the place of what the handler may have begun to prepare. A 503 gets a
-// Retry-After.
-func answer(w http.ResponseWriter, status int, after time.Duration) {
-	h := w.Header()
-	for _, about := range [...]string{"Content-Range", "Etag", "Last-Modified", "Accept-Ranges"} {
-		h.Del(about) // a body that is not sent
+func retryAfterOf(err error) time.Duration {
+	if rejected, ok := errors.AsType[*seawall.RejectedError](err); ok {
+		return rejected.RetryAfter()
 	}
-	if status == http.StatusServiceUnavailable {
+	return 0
+}
+
+// writeAnswer writes one of our own answers, in the place of what the handler may have begun to prepare. A 503 and a 429
+// get a Retry-After.
+func writeAnswer(w http.ResponseWriter, status int, after time.Duration) {
+	h := w.Header()
+	for _, about := range [...]string{
+		"Content-Encoding", "Content-Range", "Etag", "Last-Modified", "Accept-Ranges", "Trailer", "Transfer-Encoding",
+	} {
+		delete(h, about) // a body that is not sent
+	}
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		h.Set("Retry-After", strconv.FormatInt(retrySeconds(after, int64N), 10))
 	}
+	text := http.StatusText(status) + "\n"
 	h.Set("Cache-Control", "no-store")
-	http.Error(w, http.StatusText(status), status)
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text)) // to HEAD nothing is written
 }
 
 // retrySeconds returns a wait as a Retry-After: whole seconds, never less than asked for and at least 1, and up to a
 // quarter more at random, so that those who are refused together do not come back together. random returns a number in [0, n).
 func retrySeconds(after time.Duration, random func(int64) int64) int64 {
+	after = min(after, hop.MaxHint) // far from an overflow
 	s := max(1, int64((after+time.Second-1)/time.Second))
 	return s + random(max(2, s/4+1))
 }

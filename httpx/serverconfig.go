@@ -4,68 +4,100 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/seawall-go/seawall"
-	"github.com/seawall-go/seawall/bulkhead"
 )
 
-// ServerConfig sets a [Handler]. A zero field is its default.
+// ServerConfig sets a [Handler]. The zero value is a good one for most services; a zero field is its default. The
+// Registry of its parts is that of the ServerConfig unless they have their own.
 type ServerConfig struct {
-	// Admission limits the requests that are handled at once, and those that wait. Its Limit is 256 by default here: by
-	// Little's law that serves some 5,000 requests a second of 50 ms each. What streams, holds its slot to the end.
-	Admission bulkhead.Config `json:"admission" yaml:"admission"`
-	// Timeout is how long the handler may take until it begins its response: its context ends then, or at the deadline
-	// that a trusted peer has given, whichever comes first. Default 30 s; at least 1 ms, or [Off]. Once the response has
-	// begun, only the peer's deadline stays, so downloads, streams and upgraded connections are not cut. It ends the
-	// context, and so what the handler does with it; a handler that does not look at its context is not interrupted.
-	Timeout time.Duration `json:"timeout" yaml:"timeout"`
+	// Inbound says who is believed about deadlines, priorities and attempts. By default nobody is.
+	Inbound InboundConfig `json:"inbound" yaml:"inbound"`
+	// Quotas limit how many requests each client makes, one after the other. Default none.
+	Quotas []QuotaConfig `json:"quotas" yaml:"quotas"`
+	// Admission limits the requests that are handled at once, and those that wait. Default an adaptive limit.
+	Admission AdmissionConfig `json:"admission" yaml:"admission"`
+	// TimeLimit limits the time of the handler. Default 30 s until the response begins.
+	TimeLimit TimeLimitConfig `json:"time_limit" yaml:"time_limit"`
 	// HealthPaths are the paths that are always let in: a full server that fails its liveness probe gets killed, and that
-	// is the outage. They are compared exactly. nil is /livez, /readyz and /startupz; an empty list is none.
+	// is the outage. They are compared exactly. Everything but the recovery from panics is left out for them. nil is
+	// /livez, /readyz and /startupz; an empty list is none.
 	HealthPaths []string `json:"health_paths" yaml:"health_paths"`
+	// Degraded says whether answers tell that they were served degraded. Default [DegradedUntold].
+	Degraded Degraded `json:"degraded" yaml:"degraded"`
 
-	// TrustPeer says whether a request comes from a peer that is believed about its deadline, priority and attempt.
-	// Default: none is. It is asked only about requests that say something of these. See [TrustAll] and
-	// [TrustLoopback].
-	TrustPeer func(*http.Request) bool `json:"-" yaml:"-"`
-	// Registry is where the handler and its bulkhead enter themselves, and where panics are logged. Default
+	// Inner are middlewares around the handler, the outermost first, inside of all the others: what is to run for
+	// requests that are handled, and not for those that are refused. Default none.
+	Inner []func(http.Handler) http.Handler `json:"-" yaml:"-"`
+	// Registry is where the handler and its parts enter themselves, and where panics are logged. Default
 	// [seawall.DefaultRegistry].
 	Registry *seawall.Registry `json:"-" yaml:"-"`
 }
 
 func (c ServerConfig) withDefaults() ServerConfig {
-	if c.Admission.Limit == 0 {
-		c.Admission.Limit = 256
+	if c.Inbound.Registry == nil {
+		c.Inbound.Registry = c.Registry
+	}
+	c.Inbound = c.Inbound.withDefaults()
+	c.Quotas = slices.Clone(c.Quotas)
+	for i := range c.Quotas {
+		if c.Quotas[i].Registry == nil {
+			c.Quotas[i].Registry = c.Registry
+		}
+		c.Quotas[i] = c.Quotas[i].withDefaults()
+		c.Quotas[i].Routes = slices.Clone(c.Quotas[i].Routes)
 	}
 	if c.Admission.Registry == nil {
 		c.Admission.Registry = c.Registry
 	}
-	if c.Timeout == 0 {
-		c.Timeout = 30 * time.Second
+	c.Admission = c.Admission.withDefaults()
+	if c.TimeLimit.Registry == nil {
+		c.TimeLimit.Registry = c.Registry
 	}
+	c.TimeLimit = c.TimeLimit.withDefaults()
+	c.TimeLimit.Exempt = slices.Clone(c.TimeLimit.Exempt)
 	if c.HealthPaths == nil {
 		c.HealthPaths = []string{"/livez", "/readyz", "/startupz"}
 	} else {
 		c.HealthPaths = slices.Clone(c.HealthPaths)
 	}
-	if c.TrustPeer == nil {
-		c.TrustPeer = trustNobody
-	}
+	c.Inner = slices.Clone(c.Inner)
 	return c
 }
 
 // Validate returns an error that names a field that is out of its range, its value, and the range. 0 is the default.
 func (c ServerConfig) Validate() error {
-	if err := validateLimit("ServerConfig.Timeout", c.Timeout); err != nil {
-		return err
+	if err := c.Inbound.Validate(); err != nil {
+		return fmt.Errorf("httpx: ServerConfig.Inbound: %w", err)
+	}
+	names := map[string]bool{}
+	for i, q := range c.Quotas {
+		if err := q.Validate(); err != nil {
+			return fmt.Errorf("httpx: ServerConfig.Quotas[%d]: %w", i, err)
+		}
+		if name := q.withDefaults().Name; names[name] {
+			return fmt.Errorf("httpx: ServerConfig.Quotas[%d].Name is %q, want one that no other quota has", i, name)
+		}
+		names[q.withDefaults().Name] = true
+	}
+	if err := c.Admission.Validate(); err != nil {
+		return fmt.Errorf("httpx: ServerConfig.Admission: %w", err)
+	}
+	if err := c.TimeLimit.Validate(); err != nil {
+		return fmt.Errorf("httpx: ServerConfig.TimeLimit: %w", err)
 	}
 	for i, path := range c.HealthPaths {
 		if path == "" || path[0] != '/' {
 			return fmt.Errorf("httpx: ServerConfig.HealthPaths[%d] is %q, want a path that begins with /", i, path)
 		}
 	}
-	if err := c.Admission.Validate(); err != nil {
-		return fmt.Errorf("httpx: ServerConfig.Admission: %w", err)
+	if int(c.Degraded) >= len(degradedNames) {
+		return fmt.Errorf("httpx: ServerConfig.Degraded is %v, want one of %v", c.Degraded, degradedNames)
+	}
+	for i, m := range c.Inner {
+		if m == nil {
+			return fmt.Errorf("httpx: ServerConfig.Inner[%d] is nil, want a middleware", i)
+		}
 	}
 	return nil
 }

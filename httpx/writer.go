@@ -1,63 +1,344 @@
 package httpx
 
 import (
-	"errors"
+	"bufio"
 	"io"
+	"maps"
+	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/seawall-go/seawall"
 )
 
-// writer is the http.ResponseWriter that a handler gets. It only notes whether a response has begun, and passes
-// everything on.
+// phase is how far a response is. Whoever moves it on first, the handler or the time limit, decides in one atomic step
+// what the client gets: there is never a second status, nor a text of ours behind one of the handler's.
+type phase uint32
+
+const (
+	nothing  phase = iota // was written, so the limit may still answer
+	header                // the status is decided, by the handler
+	body                  // bytes have followed
+	hijacked              // the connection is the handler's
+	answered              // the limit came first: its 503 is the answer
+	aborted               // the limit came in the middle: the answer is cut off
+)
+
+// The state of a writer in one word: the phase, whether the limit is out of force, and how many operations are under
+// way, each of which has the writer below for itself until it ends.
+const (
+	phaseBits uint32 = 7
+	disarmed  uint32 = 8
+	operation uint32 = 16
+)
+
+func phaseOf(state uint32) phase { return phase(state & phaseBits) }
+
+//go:generate go run writerforms_gen.go
+
+// writer is the http.ResponseWriter that a handler gets. One serves all the middlewares of a request, see share. It
+// follows the response, and passes everything on, except while a time limit is in force: then the handler fills a
+// header of its own, which reaches the writer below when the response begins, because the limit may be about to
+// write there.
 //
 // It is handed out in the form that offers what the one below offers, see wrap; http.ResponseController finds the rest
 // by Unwrap.
 type writer struct {
-	below http.ResponseWriter
-	limit *limitContext // falls away when a response begins; nil if there is none
-	dirty atomic.Bool   // a response has begun, or the connection is not ours any more
+	below  http.ResponseWriter
+	state  atomic.Uint32
+	status atomic.Int32 // of the response, once the phase is header or body
+
+	own    bool            // the handler has a header of its own
+	fields http.Header     // that header; nil until it is asked for
+	early  bool            // what it held has reached the writer below, with a response of 1xx
+	before http.Header     // what the writer below had then
+	record *seawall.Record // what is told of in Seawall-Degraded; nil for nothing
+	// refusal is the error of the gate that has refused the request.
+	refusal error
+
+	permit   seawall.Permit // of the admission
+	admitted bool
+	untilEnd bool // the gate is not told when the response begins
+
+	timed // the time limit of the request
 }
+
+// phase returns how far the response is.
+func (w *writer) phase() phase { return phaseOf(w.state.Load()) }
 
 // begun reports whether it is too late for an answer of ours.
-func (w *writer) begun() bool { return w.dirty.Load() }
+func (w *writer) begun() bool { return w.phase() != nothing }
 
-// begin notes that a response begins.
-func (w *writer) begin() {
-	if w.begun() || w.dirty.Swap(true) {
-		return
-	}
-	if w.limit != nil {
-		w.limit.lift()
+// enter begins an operation of the handler that brings the response to a phase at least. It returns false if the limit
+// has the response.
+func (w *writer) enter(to phase, status int) bool {
+	for {
+		state := w.state.Load()
+		from := phaseOf(state)
+		if from >= answered {
+			return false
+		}
+		next := state + operation
+		if to > from {
+			next += uint32(to - from)
+		}
+		if !w.state.CompareAndSwap(state, next) {
+			continue
+		}
+		if from == nothing && to > nothing {
+			w.commit(status)
+		}
+		return true
 	}
 }
 
-func (w *writer) Header() http.Header { return w.below.Header() }
+// leave ends an operation. If the limit came meanwhile, it has left the rest to us.
+func (w *writer) leave() {
+	w.touch()
+	if state := w.state.Add(^(operation - 1)); phaseOf(state) >= answered && state < operation {
+		w.settling.Lock()
+		defer w.settling.Unlock()
+		w.settle(phaseOf(state))
+	}
+}
 
-func (w *writer) Unwrap() http.ResponseWriter { return w.below }
+// commit begins the response.
+func (w *writer) commit(status int) {
+	w.status.Store(int32(status))
+	w.publish()
+	if w.record != nil {
+		setDegraded(w.below.Header(), w.record.Facts())
+	}
+	w.begin()
+}
+
+// begin is told that the response has begun, or that the connection is the handler's.
+func (w *writer) begin() {
+	if w.admitted && !w.untilEnd {
+		w.permit.Answered()
+	}
+	w.firstByte()
+}
+
+// publish brings the handler's header to the writer below.
+func (w *writer) publish() {
+	if w.own && w.fields != nil {
+		replaceHeader(w.below.Header(), w.fields)
+	}
+}
+
+// replaceHeader makes dst hold what src does.
+func replaceHeader(dst, src http.Header) {
+	for name := range dst {
+		if _, kept := src[name]; !kept {
+			delete(dst, name)
+		}
+	}
+	maps.Copy(dst, src)
+}
+
+// Header is what the handler fills.
+func (w *writer) Header() http.Header {
+	if !w.own {
+		return w.below.Header()
+	}
+	if w.fields == nil {
+		if w.fields = w.below.Header().Clone(); w.fields == nil {
+			w.fields = http.Header{}
+		}
+	}
+	return w.fields
+}
+
+// Unwrap is where http.ResponseController finds what the writer does not have. What would go behind its back stays with
+// it.
+func (w *writer) Unwrap() http.ResponseWriter { return (*beneath)(w) }
 
 func (w *writer) WriteHeader(status int) {
-	if status >= 200 || status == http.StatusSwitchingProtocols { // others of the 1xx may be followed by anything
-		w.begin()
+	switch {
+	case status < 100 || status > 999: // a panic of the writer below, before anything has begun
+		w.below.WriteHeader(status)
+	case status < 200 && status != http.StatusSwitchingProtocols: // may be followed by anything
+		if w.enter(nothing, 0) {
+			defer w.leave()
+			if w.own && w.fields != nil {
+				if !w.early && !w.begun() {
+					w.early, w.before = true, w.below.Header().Clone()
+				}
+				w.publish()
+			}
+			w.below.WriteHeader(status)
+		}
+	default:
+		if w.enter(header, status) {
+			defer w.leave()
+			w.below.WriteHeader(status)
+		}
 	}
-	w.below.WriteHeader(status)
 }
 
 func (w *writer) Write(p []byte) (int, error) {
-	w.begin()
+	if !w.enter(body, http.StatusOK) {
+		return 0, http.ErrHandlerTimeout
+	}
+	defer w.leave()
 	return w.below.Write(p)
-}
-
-func (w *writer) WriteString(s string) (int, error) {
-	w.begin()
-	return io.WriteString(w.below, s)
 }
 
 // FlushError is what http.ResponseController looks for, before anything below. Every form has it, so that none flushes
 // behind the writer's back.
 func (w *writer) FlushError() error {
-	err := http.NewResponseController(w.below).Flush()
-	if !errors.Is(err, http.ErrNotSupported) {
-		w.begin()
+	flush := flushOf(w.below)
+	if flush == nil {
+		return http.ErrNotSupported
 	}
-	return err
+	if !w.enter(header, http.StatusOK) {
+		return http.ErrHandlerTimeout
+	}
+	defer w.leave()
+	return flush()
+}
+
+// flushOf finds how to flush a writer, as http.ResponseController does; nil if it cannot be.
+func flushOf(w http.ResponseWriter) func() error {
+	for {
+		switch f := w.(type) {
+		case interface{ FlushError() error }:
+			return f.FlushError
+		case http.Flusher:
+			return func() error { f.Flush(); return nil }
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = f.Unwrap()
+		default:
+			return nil
+		}
+	}
+}
+
+func (w *writer) flush() { _ = w.FlushError() }
+
+func (w *writer) writeString(s string) (int, error) {
+	if !w.enter(body, http.StatusOK) {
+		return 0, http.ErrHandlerTimeout
+	}
+	defer w.leave()
+	return io.WriteString(w.below, s)
+}
+
+// hijack gives the connection to the handler. If it fails, the response is as it was.
+func (w *writer) hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !w.enter(nothing, 0) {
+		return nil, nil, http.ErrHandlerTimeout
+	}
+	defer w.leave()
+	conn, rw, err := http.NewResponseController(w.below).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	for {
+		state := w.state.Load()
+		to := hijacked
+		if phaseOf(state) >= answered { // the limit came meanwhile, and the answer cannot be sent any more
+			to = aborted
+		}
+		if !w.state.CompareAndSwap(state, state&^phaseBits|uint32(to)) {
+			continue
+		}
+		if to == aborted {
+			_ = conn.Close()
+			return nil, nil, http.ErrHandlerTimeout
+		}
+		w.begin()
+		return conn, rw, nil
+	}
+}
+
+// readFrom copies src. As long as nothing is written, the first bytes are waited for here: a source that hangs has not
+// begun the response.
+func (w *writer) readFrom(src io.Reader) (n int64, err error) {
+	if w.own && !w.begun() {
+		first := make([]byte, 512)
+		for n == 0 {
+			read, err := src.Read(first)
+			if read > 0 {
+				written, werr := w.Write(first[:read])
+				n += int64(written)
+				if werr != nil {
+					return n, werr
+				}
+			}
+			if err == io.EOF { // by its contract it comes bare
+				return n, nil
+			}
+			if err != nil {
+				return n, err
+			}
+		}
+	}
+	for {
+		// With an idle limit a copy is made of pieces, each of which shows that the response goes on.
+		piece, chunk := src, w.chunk()
+		if chunk > 0 {
+			piece = io.LimitReader(src, chunk)
+		}
+		m, err := w.readPiece(piece)
+		n += m
+		if err != nil || chunk == 0 || m < chunk {
+			return n, err
+		}
+	}
+}
+
+func (w *writer) readPiece(src io.Reader) (int64, error) {
+	if !w.enter(body, http.StatusOK) {
+		return 0, http.ErrHandlerTimeout
+	}
+	defer w.leave()
+	return w.below.(io.ReaderFrom).ReadFrom(src)
+}
+
+// beneath is a writer as http.ResponseController sees it when it looks below: a hijack further down is noticed.
+type beneath writer
+
+// Header is that of the writer below.
+func (b *beneath) Header() http.Header { return b.below.Header() }
+
+// Write writes behind the writer's back.
+func (b *beneath) Write(p []byte) (int, error) { return b.below.Write(p) }
+
+// WriteHeader writes behind the writer's back.
+func (b *beneath) WriteHeader(status int) { b.below.WriteHeader(status) }
+
+// Hijack is here because the one that is offered may be further down.
+func (b *beneath) Hijack() (net.Conn, *bufio.ReadWriter, error) { return (*writer)(b).hijack() }
+
+// Unwrap returns the writer below.
+func (b *beneath) Unwrap() http.ResponseWriter { return b.below }
+
+// shared is how the middlewares of one request find its writer.
+type shared interface{ shared() *writer }
+
+func (w *writer) shared() *writer { return w }
+
+// share returns the writer of the request, and the form of it for the handler: the one that a middleware further out has
+// made, or a new one.
+func share(rw http.ResponseWriter) (*writer, http.ResponseWriter) {
+	if s, ok := rw.(shared); ok {
+		return s.shared(), rw
+	}
+	return wrap(rw)
+}
+
+// timed is the time limit of a request. Its fields are set before the handler starts, but for the atomic ones.
+type timed struct {
+	limits *limits // nil if there has been none
+	ctx    limitContext
+	timer  *time.Timer
+	http1  bool
+	began  time.Duration // reading of mono.Now
+	latest atomic.Int64  // reading of mono.Now at the end of the latest operation; only with an idle limit
+	// settling is held by who does what the limit has decided, so that the handler's end can wait for it.
+	settling sync.Mutex
 }

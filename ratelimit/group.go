@@ -85,6 +85,18 @@ func (g *Group[K]) Acquire(ctx context.Context, key K) (seawall.Permit, error) {
 	return g.acquire(ctx, key, g.index.find(key))
 }
 
+// Tokens returns how many tokens the bucket of a key holds now: Burst for a key that is not remembered, and below 0 while
+// a rehearsal has borrowed some. It is for telling a caller about its quota; by the time it is read it may be another.
+func (g *Group[K]) Tokens(key K) float64 {
+	e := g.index.find(key)
+	if e == nil {
+		return float64(g.settings.Load().Limiter.Burst)
+	}
+	e.limiter.mu.Lock()
+	defer e.limiter.mu.Unlock()
+	return e.limiter.tokens(mono.Now())
+}
+
 // acquire asks an entry, which may be none. It may also have been forgotten meanwhile: then it asks the one that is there
 // now.
 func (g *Group[K]) acquire(ctx context.Context, key K, e *entry[K]) (permit seawall.Permit, err error) {

@@ -288,3 +288,29 @@ func TestGroupCallOfAForgottenBucketAsksTheNewOne(t *testing.T) {
 		t.Errorf("it was overtaken by one that got %v; stats are %+v", overtook, s)
 	}
 }
+
+func TestAGroupTellsHowManyTokensAKeyHas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := ratelimit.NewGroup("test", ratelimit.GroupConfig[string]{
+			Limiter: ratelimit.Config{Rate: 1, Burst: 5}, Registry: new(seawall.Registry),
+		})
+		if n := g.Tokens("a"); n != 5 {
+			t.Errorf("an unknown key has %v tokens, want the burst", n)
+		}
+		for range 3 {
+			if _, err := g.Acquire(t.Context(), "a"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := g.Tokens("a"); n != 2 {
+			t.Errorf("after three calls %v tokens are left, want 2", n)
+		}
+		time.Sleep(time.Second)
+		if n := g.Tokens("a"); n != 3 {
+			t.Errorf("a second later there are %v, want 3", n)
+		}
+		if n := g.Tokens("b"); n != 5 {
+			t.Errorf("another key has %v", n)
+		}
+	})
+}

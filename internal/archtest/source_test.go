@@ -16,6 +16,7 @@ var storesContext = map[string]string{
 	"grpcx.inNoTime":     "the context of a tap, in which nothing may wait",
 	"grpcx.serverStream": "a stream of grpc-go's, whose Context method is how a handler gets its own",
 	"httpx.limitContext": "the context of a handler, with a deadline that can be lifted",
+	"httpx.liveContext":  "what a limitContext becomes when somebody waits for its end",
 	"httpx.limitRoot":    "what limitContext is derived from, so that it ends with the error that we say",
 	"httpx.scope":        "the context of an attempt, which lives as long as the response's body",
 	"timeout.scope":      "the context of a timed call, which arms no timer before somebody waits for its end",

@@ -29,12 +29,15 @@ func (s *seawallStyle) inventoryServer(h http.Handler) http.Handler {
 }
 
 func (s *seawallStyle) gatewayServer(h http.Handler) http.Handler {
-	return s.server("gateway", bulkhead.Config{}, h)
+	return s.server("gateway", bulkhead.Config{Limit: 256}, h)
 }
 
 func (s *seawallStyle) server(name string, admission bulkhead.Config, h http.Handler) http.Handler {
 	handler := httpx.NewHandler(name, httpx.ServerConfig{
-		Admission: admission, Timeout: 2 * time.Second, TrustPeer: httpx.TrustAll, Registry: s.registry,
+		Inbound:   httpx.InboundConfig{TrustPeer: httpx.TrustAll},
+		Admission: httpx.AdmissionConfig{Fixed: admission},
+		TimeLimit: httpx.TimeLimitConfig{FirstByte: 2 * time.Second},
+		Registry:  s.registry,
 	}, h)
 	s.servers = append(s.servers, handler)
 	return handler
@@ -60,7 +63,7 @@ func (s *seawallStyle) status(m *measure.Status) {
 	budget := s.gateway.Transport().Retry().Budget().Config()
 	m.Budget, m.Floor = budget.Ratio, budget.Burst
 	for _, h := range s.servers {
-		b := h.Admission().Stats()
+		b := h.Stats().Admission
 		m.Gates = append(m.Gates, measure.Gate{Name: h.Name(), InFlight: b.InUse, Limit: b.Limit})
 		m.Shed += uint64(b.Rejected.Total())
 	}

@@ -16,8 +16,8 @@ import (
 func (s *seawallStyle) settings() []report.Setting {
 	var all []report.Setting
 	for _, h := range s.servers {
-		all = append(all, report.Setting{Of: h.String(), Name: "Timeout", Value: h.Config().Timeout.String()})
-		all = append(all, settingsOf("admission of "+h.String(), h.Admission().Config(), bulkhead.Config{})...)
+		all = append(all, report.Setting{Of: h.String(), Name: "TimeLimit.FirstByte", Value: h.Config().TimeLimit.FirstByte.String()})
+		all = append(all, settingsOf("admission of "+h.String(), h.Config().Admission.Fixed, bulkhead.Config{})...)
 	}
 	t := s.gateway.Transport()
 	cfg, of := t.Config(), fmt.Sprintf("httpx %q, ", t.Name())
