@@ -2,19 +2,21 @@ package grpcx_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
 	"github.com/seawall-go/seawall/grpcx"
 	"github.com/seawall-go/seawall/grpcx/internal/echopb"
-
-	"google.golang.org/grpc"
+	"github.com/seawall-go/seawall/health"
 )
 
 const (
@@ -253,4 +255,42 @@ func TestHealthIsLetInWhateverElseGoesOn(t *testing.T) {
 		}
 		release()
 	}
+}
+
+// The package for it is a source as it is.
+func TestMirrorFollowsPackageHealth(t *testing.T) {
+	var failing atomic.Bool
+	h := health.New("api", health.Config{Registry: silent(), Interval: 10 * time.Millisecond})
+	if err := h.Add(health.Check{Name: "disk", Scope: health.Local, Run: func(context.Context) error {
+		if failing.Load() {
+			return errors.New("full")
+		}
+		return nil
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{grpc: grpc.NewServer()}
+	mirror := grpcx.RegisterHealth(r.grpc, h)
+	r.listen(t, "loopback")
+	t.Cleanup(mirror.Shutdown)
+	h.Start()
+	t.Cleanup(func() {
+		if err := h.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	stream := watch(t, healthpb.NewHealthClient(r.conn), "")
+	for told := notServing; told != serving; {
+		resp, err := stream.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		told = resp.GetStatus()
+	}
+	failing.Store(true)
+	wantTold(t, stream, notServing)
+	failing.Store(false)
+	wantTold(t, stream, serving)
+	h.Drain()
+	wantTold(t, stream, notServing)
 }

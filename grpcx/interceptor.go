@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"google.golang.org/grpc"
+
+	"github.com/seawall-go/seawall"
 )
 
 // Interceptor is a part of a server's way of a call, for unary calls and for streams.
@@ -76,18 +78,29 @@ func (s *Server) interceptor(do step) Interceptor {
 			if err != nil {
 				return err
 			}
-			if inner != ctx {
-				stream = &serverStream{stream, inner}
+			if answer := c.timed(); inner != ctx || answer != nil {
+				stream = &serverStream{stream, inner, answer}
 			}
 			return c.answered(ctx, inner, handler(srv, stream))
 		},
 	}
 }
 
-// serverStream is a stream with the context of its handler.
+// serverStream is a stream with the context of its handler, that tells the gate when the answer begins: how long a stream
+// goes on is up to its messages and its reader.
 type serverStream struct {
 	grpc.ServerStream
-	ctx context.Context
+	ctx    context.Context
+	answer *seawall.Permit // nil if that was told, or nobody asks
 }
 
 func (s *serverStream) Context() context.Context { return s.ctx }
+
+// SendMsg is called by one goroutine at a time, and not after the handler has returned: grpc-go wants it so.
+func (s *serverStream) SendMsg(m any) error {
+	if s.answer != nil {
+		s.answer.Answered()
+		s.answer = nil
+	}
+	return s.ServerStream.SendMsg(m)
+}

@@ -6,12 +6,15 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/grpcx"
 )
 
@@ -109,3 +112,38 @@ func active(r *rig) float64 {
 	}
 	return -1
 }
+
+// How long a stream goes on after its first answer teaches an adaptive limit nothing.
+func TestStreamIsMeasuredUpToItsFirstAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := withRegistry(grpcx.ServerConfig{Limit: grpcx.AdaptiveLimit})
+		cfg.Adaptive.Algorithm, cfg.Adaptive.AIMD.Timeout = bulkhead.AIMD, 30*time.Millisecond
+		s := grpcx.NewServer("test", cfg)
+		for _, answers := range []bool{true, false} {
+			err := s.Admit().Stream(nil, fakeStream{ctx: t.Context()}, &grpc.StreamServerInfo{},
+				func(_ any, stream grpc.ServerStream) error {
+					for range 3 {
+						time.Sleep(20 * time.Millisecond)
+						if answers {
+							_ = stream.SendMsg(nil)
+						}
+					}
+					return nil
+				})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if o := s.Admission().(*bulkhead.Adaptive).Stats().Outcomes; o.Successes != 2 || o.Dropped != 1 {
+			t.Errorf("of a stream with answers and one without came %+v", o)
+		}
+	})
+}
+
+type fakeStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (f fakeStream) Context() context.Context { return f.ctx }
+func (fakeStream) SendMsg(any) error          { return nil }

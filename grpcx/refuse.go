@@ -25,8 +25,9 @@ const unknownHint = time.Second
 
 // refusal is a status that this package has made of an error. Interceptors further out still see that error in it.
 type refusal struct {
-	status *status.Status
-	cause  error
+	status  *status.Status
+	cause   error
+	refused bool // nothing was started
 }
 
 func (e *refusal) Error() string              { return e.status.Message() + ": " + e.cause.Error() }
@@ -57,28 +58,41 @@ func hinted(ctx context.Context, code codes.Code, rejected *seawall.RejectedErro
 	if after <= 0 {
 		after = unknownHint
 	}
-	after = hop.SpreadUp(after)
-	millis := int64((after + time.Millisecond - 1) / time.Millisecond)
-	trailer := metadata.MD{fieldPushbackMillis: {strconv.FormatInt(millis, 10)}}
+	after = toMillis(hop.SpreadUp(after))
+	trailer := pushbackAfter(after)
 	if pushback != "" {
 		trailer[fieldPushback] = []string{pushback}
 	}
 	_ = grpc.SetTrailer(ctx, trailer) // a tap has no stream to set it on
-	st := status.New(code, string(rejected.Reason))
-	info := &errdetails.RetryInfo{RetryDelay: durationpb.New(time.Duration(millis) * time.Millisecond)}
-	if detailed, derr := st.WithDetails(info); derr == nil {
-		st = detailed
+	return &refusal{
+		status: withRetryInfo(status.New(code, string(rejected.Reason)), after), cause: err, refused: pushback == hop.Refused,
 	}
-	return &refusal{st, err}
+}
+
+// toMillis rounds up to what a trailer can say.
+func toMillis(d time.Duration) time.Duration {
+	return (d + time.Millisecond - 1).Truncate(time.Millisecond)
+}
+
+func pushbackAfter(d time.Duration) metadata.MD {
+	return metadata.MD{fieldPushbackMillis: {strconv.FormatInt(toMillis(d).Milliseconds(), 10)}}
+}
+
+func withRetryInfo(st *status.Status, after time.Duration) *status.Status {
+	detailed, err := st.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(after)})
+	if err != nil {
+		return st // never: it has a code
+	}
+	return detailed
 }
 
 // endedEarly makes the status of a call whose context has ended before its handler began.
 func (c *call) endedEarly(ctx context.Context) error {
 	if ctx.Err() == context.Canceled {
-		return &refusal{status.New(codes.Canceled, "canceled"), context.Cause(ctx)}
+		return &refusal{status: status.New(codes.Canceled, "canceled"), cause: context.Cause(ctx)}
 	}
 	c.server.outOfTime.Add(1)
-	return &refusal{status.New(codes.DeadlineExceeded, "deadline exceeded"), context.Cause(ctx)}
+	return &refusal{status: status.New(codes.DeadlineExceeded, "deadline exceeded"), cause: context.Cause(ctx)}
 }
 
 func (s *Server) drained() error {

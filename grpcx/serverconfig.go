@@ -27,8 +27,8 @@ type ServerConfig struct {
 	// by default here: by Little's law that serves some 5,000 calls a second of 50 ms each. A stream holds its slot to its
 	// end, however many messages it has.
 	Admission bulkhead.Config `json:"admission" yaml:"admission"`
-	// Adaptive does so under an [AdaptiveLimit]. It learns from the outcomes that the package's table gives to the codes.
-	// Streams that stay open teach it that calls take long: it is for servers of short calls.
+	// Adaptive does so under an [AdaptiveLimit]. It learns from the outcomes that the package's table gives to the codes,
+	// and from the time until a call's first answer: how long a stream goes on then is up to its messages and its reader.
 	Adaptive bulkhead.AdaptiveConfig `json:"adaptive" yaml:"adaptive"`
 	// Place says where calls are admitted. Default [InInterceptor].
 	Place Place `json:"place" yaml:"place"`

@@ -116,8 +116,8 @@ func (c *call) answered(caller, inner context.Context, err error) error {
 		c.told = nil
 		return nil
 	}
-	if _, ok := errors.AsType[*refusal](err); ok {
-		c.quota.Done(err) // further in; not made, so not counted
+	if r, ok := errors.AsType[*refusal](err); ok && r.refused {
+		c.quota.Done(err) // further in, so the call was not made
 	}
 	sent := c.statusOf(inner, err)
 	c.told = told(caller, inner, sent)
@@ -133,7 +133,7 @@ func (c *call) statusOf(inner context.Context, err error) error {
 		if inner.Err() != nil {
 			c.server.outOfTime.Add(1)
 		}
-		return &refusal{status.New(codes.DeadlineExceeded, "deadline exceeded"), err}
+		return &refusal{status: status.New(codes.DeadlineExceeded, "deadline exceeded"), cause: err}
 	}
 	if rejected, ok := errors.AsType[*seawall.RejectedError](err); ok {
 		return c.rejectedInside(inner, rejected, err)
@@ -153,6 +153,17 @@ func told(caller, inner context.Context, err error) error {
 		return err // a gate's, somewhere inside: it says nothing about us
 	}
 	return &ended{err, judge(ending{code: status.Code(err), by: by})}
+}
+
+// timed returns the slot's permit if its gate learns from the time that a call takes, or nil.
+func (c *call) timed() *seawall.Permit {
+	switch {
+	case c.do&admitting == 0 || c.server.cfg.Limit != AdaptiveLimit:
+		return nil
+	case c.early != nil:
+		return &c.early.slot
+	}
+	return &c.slot
 }
 
 // leave gives back what the call holds, on every path. It comes before rescue, so that a slot is free before anybody is
