@@ -17,7 +17,8 @@ import (
 type requestBody struct {
 	original io.ReadCloser // nil if the request has no body
 	getBody  func() (io.ReadCloser, error)
-	plain    bool // the original goes out as it is
+	plain    bool    // the original goes out as it is
+	replay   *replay // what was read of an original that can only be streamed; nil if it is not kept
 
 	mu      sync.Mutex // guards the fields below
 	lent    int        // number of times
@@ -38,11 +39,14 @@ var (
 	}{}))
 )
 
-func (b *requestBody) init(req *http.Request) {
+func (b *requestBody) init(req *http.Request, keep int) {
 	if req.Body == nil || req.Body == http.NoBody {
 		return
 	}
 	b.original, b.getBody = req.Body, req.GetBody
+	if b.getBody == nil && keep > 0 && req.ContentLength <= int64(keep) {
+		b.replay = &replay{original: req.Body, most: keep}
+	}
 	// net/http looks whether a body is one of its own in-memory readers in a NopCloser, and then sends it in one packet
 	// with the header. There is no close to count on such a body, so it needs no wrapping.
 	if t := reflect.TypeOf(req.Body); b.getBody != nil {
@@ -69,21 +73,28 @@ func (b *requestBody) lend(req *http.Request) (io.ReadCloser, error) {
 	case b.plain:
 		return b.original, nil
 	}
-	return &lease{body: b, number: number}, nil
+	l := &lease{body: b, number: number, from: b.original}
+	if b.replay != nil {
+		l.from = &replayed{replay: b.replay}
+	}
+	return l, nil
 }
 
+// copies reports whether each attempt gets a body of its own.
+func (b *requestBody) copies() bool { return b.original == nil || b.getBody != nil }
+
 // repeatable reports whether another attempt could send the body.
-func (b *requestBody) repeatable() bool { return b.original == nil || b.getBody != nil }
+func (b *requestBody) repeatable() bool { return b.copies() || b.replay != nil && b.replay.whole() }
 
 // takeBack is repeatable for an attempt that came to nothing: it also holds for an original that is still unread, which
 // it takes away from the attempt.
 func (b *requestBody) takeBack() bool {
-	if b.repeatable() {
+	if b.copies() {
 		return true
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.touched || b.closed {
+	if b.closed || b.touched && (b.replay == nil || !b.replay.whole()) {
 		return false
 	}
 	b.lent++ // ends the lease
@@ -111,7 +122,8 @@ func (b *requestBody) finish() {
 type lease struct {
 	body   *requestBody
 	number int
-	begun  bool // to read; then the lease cannot be ended any more
+	from   io.Reader // the original, or what is kept of it and then the rest
+	begun  bool      // to read; then the lease cannot be ended any more, unless what is read is kept
 }
 
 func (l *lease) Read(p []byte) (int, error) {
@@ -119,9 +131,9 @@ func (l *lease) Read(p []byte) (int, error) {
 		if !l.begin() {
 			return 0, errTakenBack
 		}
-		l.begun = true
+		l.begun = l.body.replay == nil
 	}
-	return l.body.original.Read(p)
+	return l.from.Read(p)
 }
 
 func (l *lease) begin() bool {
@@ -142,7 +154,8 @@ func (l *lease) Close() error {
 	if current {
 		b.out = false
 	}
-	closing := current && !b.closed && (b.over || b.touched || b.getBody != nil)
+	spent := b.getBody != nil || b.touched && (b.replay == nil || !b.replay.whole())
+	closing := current && !b.closed && (b.over || spent)
 	b.closed = b.closed || closing
 	b.mu.Unlock()
 	if closing {

@@ -23,7 +23,7 @@ func TestImpossibleConfigurationsAreRefusedByName(t *testing.T) {
 		{httpx.ClientConfig{Timeout: httpx.Off, AttemptTimeout: httpx.Off}, ""},
 		{httpx.ClientConfig{Timeout: -2}, "httpx: ClientConfig.Timeout is -2ns, want at least 1ms, or Off"},
 		{httpx.ClientConfig{AttemptTimeout: 10}, "httpx: ClientConfig.AttemptTimeout is 10ns, want at least 1ms, or Off"},
-		{httpx.ClientConfig{MaxHosts: -1}, "httpx: ClientConfig.MaxHosts is -1, want at least 1"},
+		{httpx.ClientConfig{MaxHosts: -1}, "httpx: ClientConfig.MaxHosts is -1, want 1 to 1000000"},
 		{
 			httpx.ClientConfig{Retry: retry.Config{MaxAttempts: -7}},
 			"httpx: ClientConfig.Retry: retry: Config.MaxAttempts is -7",

@@ -5,18 +5,38 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/seawall-go/seawall"
 )
 
-// exchange is one call of RoundTrip: a request, and its attempts one after the other.
+// exchange is one call of RoundTrip: a request, and its attempts.
 type exchange struct {
-	t          *Transport
-	req        *http.Request // the caller's, never written to
+	t     *Transport
+	opts  *settings
+	req   *http.Request // the caller's, never written to
+	host  hostKey
+	trail *trail // what the redirect that led here says; nil if there was none
+	limit callLimits
+
 	idempotent bool
+	hedged     bool
+	key        string // that was made for this call; empty if there is none
+	most       int32  // attempts; 0 for no bound of our own
 	body       requestBody
-	first      scope // of the first attempt, which is the only one of most calls
+
+	started     atomic.Int32
+	running     atomic.Int32
+	misdirected atomic.Bool // by a 421: from then on attempts have connections of their own
+	first       scope       // of the first attempt, which is the only one of most calls
+}
+
+// callLimits are the limits of one call where they are not those of the client.
+type callLimits struct {
+	attempt    time.Duration
+	attemptErr error
+	total      error // of the limit that the policies' context has; see Transport.call
 }
 
 var errNoResponse = errors.New("httpx: the base returned neither response nor error")
@@ -24,27 +44,51 @@ var errNoResponse = errors.New("httpx: the base returned neither response nor er
 // attempt sends the request once. Its results are what the policies see: an error for a status that is no good, with
 // which the response comes all the same.
 //
-// ctx is the policies' own. It says when the total limit ends, and which attempt this is.
+// ctx is the policies' own. It says when the total limit ends, which attempt this is, and whether it has lost a race.
 func (x *exchange) attempt(ctx context.Context) (*scope, error) {
+	number := x.started.Add(1)
+	if x.most > 0 && number > x.most {
+		return nil, seawall.Reject("httpx", x.opts.name, seawall.ReasonBudget, seawall.ErrRejected, 0)
+	}
 	s := &x.first
-	if s.cancel != nil {
+	if number > 1 {
 		s = new(scope)
+	}
+	s.opts, s.host, s.parent = x.opts, x.host, x.req.Context()
+	first := x.running.Add(1) == 1
+	defer x.running.Add(-1)
+
+	end := seawall.ErrAborted // until the base returns
+	defer func() {
+		if end != nil { // also after a panic or a Goexit of the base
+			s.release(end)
+		}
+	}()
+	if err := x.t.hosts.enter(ctx, x.host, s, first); err != nil {
+		end = seawall.Settle(ctx, err)
+		return nil, err
 	}
 	req, err := x.prepare(ctx, s)
 	if err != nil {
+		end = seawall.Settle(ctx, err)
 		return nil, err
 	}
-	returned := false
-	defer func() {
-		if !returned { // a panic or a Goexit of the base, which may not have come to close the body
-			s.release()
-			if req.Body != nil {
-				_ = req.Body.Close()
+	if x.hedged {
+		leave := context.AfterFunc(ctx, func() {
+			if errors.Is(context.Cause(ctx), seawall.ErrLost) {
+				s.lose()
 			}
+		})
+		defer leave()
+	}
+	sent := false
+	defer func() {
+		if !sent && req.Body != nil { // the base has not come to close it
+			_ = req.Body.Close()
 		}
 	}()
-	resp, err := x.t.base.RoundTrip(req)
-	returned = true
+	resp, err := x.send(s, req, first)
+	sent = true
 	if err == nil && resp == nil {
 		err = errNoResponse
 	}
@@ -52,59 +96,63 @@ func (x *exchange) attempt(ctx context.Context) (*scope, error) {
 		if resp != nil && resp.Body != nil { // against the contract, but seen
 			_ = resp.Body.Close()
 		}
-		return nil, x.fail(s, err)
+		err = x.fail(s, err)
+		end = seawall.Settle(ctx, err)
+		return nil, err
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
 	}
 	resp.Request = x.req
-	if !s.answered(resp) {
-		s.expire() // the timer's own goroutine may not have come to it yet
+	verdict := x.judge(ctx, resp)
+	if !s.answer(resp, verdict) {
 		_ = s.body.Close()
-		return nil, x.fail(s, s.limit)
+		err = x.fail(s, s.exceeded())
+		end = seawall.Settle(ctx, err)
+		return nil, err
 	}
-	trusted := func() bool { return x.t.cfg.TrustPeer(x.req) }
-	if v, bad := judgeStatus(resp, x.idempotent, x.body.repeatable(), trusted); bad {
-		return s, &statusError{method(x.req), x.req.URL.Host, resp.StatusCode, v}
-	}
-	return s, nil
+	end = nil
+	s.attend()
+	x.leadOn(s)
+	return s, verdict
 }
 
-// prepare makes the scope of an attempt, and the request that goes out.
+// prepare makes the request that goes out in an attempt, whose context the scope is.
 func (x *exchange) prepare(ctx context.Context, s *scope) (*http.Request, error) {
 	body, err := x.body.lend(x.req)
 	if err != nil { // of GetBody
 		return nil, x.fault(err, seawall.Verdict{Outcome: seawall.Ignored})
 	}
-	parent := x.req.Context()
-	if n := seawall.Attempt(ctx); n != seawall.Attempt(parent) {
-		parent = seawall.WithAttempt(parent, n)
-	}
-	end, limited := ctx.Deadline()
-	var left time.Duration
-	if limited {
-		left = time.Until(end)
-		if callers, ok := parent.Deadline(); !ok || end.Before(callers) {
-			s.end, s.total = end, x.t.totalLimit
+	if x.started.Load() > 1 {
+		if n := seawall.Attempt(ctx); n != seawall.Attempt(s.parent) {
+			s.parent = seawall.WithAttempt(s.parent, n)
 		}
 	}
-	s.Context, s.cancel = context.WithCancelCause(parent)
-	s.arm(x.t.cfg.AttemptTimeout, x.t.attemptLimit, left)
+	now := time.Now()
+	end, limited := ctx.Deadline()
+	if limited {
+		if callers, ok := s.parent.Deadline(); !ok || end.Before(callers) {
+			s.total, s.totalEnd = x.limit.total, end
+		}
+	}
+	s.begin(now, x.limit.attempt, x.limit.attemptErr)
 
-	req := x.req.WithContext(s.trace(s))
-	req.Header = outgoing(parent, x.req.Header, left, limited)
+	req := x.req.WithContext(s)
+	req.Header = x.outgoing(s, end.Sub(now), limited)
 	req.Body = body
 	return req, nil
 }
 
-// fail ends the scope of an attempt that has no response, and returns its error with the verdict on it.
+// fail returns the error of an attempt that has no response, with the verdict on it.
 func (x *exchange) fail(s *scope, err error) error {
-	defer s.release()
-	caller, limit := x.req.Context(), s.exceeded()
-	v := x.verdict(s, limit, err)
+	caller, why := x.req.Context(), s.exceeded()
+	v := x.verdict(s, why, err)
 	switch {
 	// What the base made of its canceled context is left out: it may match an error of the caller's context.
-	case limit != nil && limit == x.t.totalLimit: //nolint:errorlint // which one, not of what kind
-		err = &noResponse{limit}
-	case limit != nil:
-		err = limit
+	case why != nil && why == s.total: //nolint:errorlint // which one, not of what kind
+		err = &noResponse{why}
+	case why != nil:
+		err = why
 	case caller.Err() != nil:
 		if cause := context.Cause(caller); !errors.Is(err, cause) {
 			err = fmt.Errorf("%w: %w", cause, err)
@@ -119,21 +167,22 @@ type noResponse struct{ limit error }
 func (*noResponse) Error() string   { return "no response in time" }
 func (e *noResponse) Unwrap() error { return e.limit }
 
-// verdict judges an attempt without a response. limit is the limit of ours that ended it, if one did.
-func (x *exchange) verdict(s *scope, limit, err error) seawall.Verdict {
+// verdict judges an attempt without a response. why is what of ours ended it, if that is why.
+func (x *exchange) verdict(s *scope, why, err error) seawall.Verdict {
 	v := seawall.Verdict{Outcome: seawall.Failure}
 	switch {
-	case x.req.Context().Err() != nil, limit != nil && limit == x.t.totalLimit: //nolint:errorlint // see fail
-		return v
-	case x.t.plain && s.Err() == nil && !s.asked.Load() && !s.connected.Load():
+	case why == seawall.ErrLost: //nolint:errorlint // it is told bare
+		v.Outcome = seawall.Ignored
+	case x.req.Context().Err() != nil, why != nil && why == s.total: //nolint:errorlint // see fail
+	case x.t.std != nil && s.Err() == nil && !s.asked.Load() && !s.connected.Load() && s.conn == nil && !isDial(err):
 		// Refused by net/http before it turned to the network, for a field or a scheme that it does not send.
 		v.Outcome = seawall.Ignored
-	case limit == nil && hopeless(err):
-	case limit == nil && streamRefused(err):
+	case why == nil && hopeless(err):
+	case why == nil && streamRefused(err):
 		if x.body.repeatable() {
 			v.Repeat = seawall.RepeatAlways
 		}
-	case s.unsent() && x.body.takeBack():
+	case (s.unsent() || isDial(err)) && x.body.takeBack():
 		v.Repeat = seawall.RepeatAlways
 	case x.idempotent && x.body.takeBack():
 		v.Repeat = seawall.RepeatIfIdempotent

@@ -22,12 +22,16 @@ const (
 )
 
 var (
-	ParseRetryAfter = parseRetryAfter
-	ParseDigits     = hop.ParseDigits
-	ParseMillis     = hop.ParseMillis
-	RetrySeconds    = retrySeconds
-	ErrTakenBack    = errTakenBack
+	ParseDigits  = hop.ParseDigits
+	ParseMillis  = hop.ParseMillis
+	RetrySeconds = retrySeconds
+	ErrTakenBack = errTakenBack
 )
+
+func ParseRetryAfter(value, date string, now time.Time) time.Duration {
+	d, _ := parseRetryAfter(value, date, now)
+	return d
+}
 
 func Key(u *url.URL) (string, error) {
 	k, err := keyOf(u)
@@ -35,7 +39,10 @@ func Key(u *url.URL) (string, error) {
 }
 
 func Outgoing(ctx context.Context, h http.Header, left time.Duration, limited bool) http.Header {
-	return outgoing(ctx, h, left, limited)
+	t := &Transport{}
+	req := (&http.Request{Header: h}).WithContext(ctx)
+	x := &exchange{t: t, opts: newSettings(t, ClientConfig{}.withDefaults()), req: req}
+	return x.outgoing(&scope{parent: ctx}, left, limited)
 }
 
 func Incoming(h http.Header) (timeout time.Duration, attempt int, priority seawall.Priority) {
@@ -69,7 +76,7 @@ type RequestBody struct{ b requestBody }
 
 func NewRequestBody(req *http.Request) *RequestBody {
 	x := &RequestBody{}
-	x.b.init(req)
+	x.b.init(req, 0)
 	return x
 }
 
@@ -81,4 +88,4 @@ func (x *RequestBody) Finish()                                       { x.b.finis
 func (t *Transport) Base() http.RoundTripper { return t.base }
 
 // Hosts returns how many hosts are remembered.
-func (t *Transport) Hosts() int { return t.hosts.Len() }
+func (t *Transport) Hosts() int { return t.hosts.breakers.Len() }

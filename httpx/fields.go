@@ -115,7 +115,10 @@ func (f Fields) Validate() error {
 		return fmt.Errorf("httpx: Fields.%s is %q, want the name of an HTTP field, or NoField", field, name)
 	}
 	for _, own := range [...]struct{ field, name string }{
-		{"Timeout", f.Timeout}, {"Attempt", f.Attempt}, {"Priority", f.Priority}, {"Pushback", f.Pushback},
+		{"Timeout", f.Timeout},
+		{"Attempt", f.Attempt},
+		{"Priority", f.Priority},
+		{"Pushback", f.Pushback},
 		{"IdempotencyKey", f.IdempotencyKey},
 	} {
 		if own.name != "" && !isToken(own.name) {

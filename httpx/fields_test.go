@@ -117,7 +117,8 @@ func TestOnlyWhatIsTrueNowIsSent(t *testing.T) {
 	}{
 		{"nothing to say", background, http.Header{"Accept": {"*/*"}}, 0, false, http.Header{"Accept": {"*/*"}}},
 		{"no header at all", background, nil, 0, false, http.Header{}},
-		{"a limit", background, http.Header{}, 1500 * time.Millisecond, true, millis("1500")},
+		{"a limit, less a hundredth", background, http.Header{}, 1500 * time.Millisecond, true, millis("1480")},
+		{"the limit of the client", background, http.Header{}, 30*time.Second - time.Microsecond, true, millis("29940")},
 		{"part of a millisecond is cut off", background, nil, 1999 * time.Microsecond, true, millis("1")},
 		{"0 would mean no limit", background, nil, 400 * time.Microsecond, true, millis("1")},
 		{"a deadline that has passed", background, nil, -time.Second, true, millis("1")},
@@ -128,7 +129,7 @@ func TestOnlyWhatIsTrueNowIsSent(t *testing.T) {
 		{"what somebody else claimed", background, stale, 0, false, http.Header{"Accept": {"*/*"}}},
 		{
 			"over what somebody else claimed", background, stale, time.Second, true,
-			http.Header{"Accept": {"*/*"}, "X-Request-Timeout-Ms": {"1000"}},
+			http.Header{"Accept": {"*/*"}, "X-Request-Timeout-Ms": {"990"}},
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -15,22 +15,14 @@ import (
 	"github.com/seawall-go/seawall/retry"
 )
 
-type idempotentKey struct{}
-
-// Idempotent returns a context that says that its requests may be carried out twice, whatever their method: they are
-// repeated as a GET is.
-func Idempotent(ctx context.Context) context.Context {
-	return context.WithValue(ctx, idempotentKey{}, true)
-}
-
-// idempotent reports whether a request may be carried out twice: by its method (RFC 9110, section 9.2.2), because it
-// has an Idempotency-Key, or because the context says so.
-func idempotent(req *http.Request) bool {
-	switch req.Method {
+// mayRepeat reports whether a request may be carried out twice: by its method (RFC 9110, section 9.2.2), because it
+// has an idempotency key, or because the context says so.
+func (x *exchange) mayRepeat(says overrides) bool {
+	switch x.req.Method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
 		return true
 	}
-	return len(req.Header["Idempotency-Key"]) > 0 || req.Context().Value(idempotentKey{}) != nil
+	return says.idempotent || x.key != "" || x.opts.hasKey(x.req)
 }
 
 // statusError is a response that is no good, in the eyes of the policies. The caller gets the response, not the error,
@@ -49,33 +41,49 @@ func (e *statusError) Error() string {
 // Verdict says what the status means.
 func (e *statusError) Verdict() seawall.Verdict { return e.verdict }
 
-// judgeStatus says what the status of a response means; bad is false for an answer like any other. sendable is whether
-// the request could be sent again, trusted is asked whether the peer is believed that it has done nothing.
-func judgeStatus(
-	resp *http.Response, idempotent, sendable bool, trusted func() bool,
-) (v seawall.Verdict, bad bool) {
-	switch resp.StatusCode {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+// judge returns what a response is to the policies: nil for an answer like any other. The body is not looked at.
+func (x *exchange) judge(ctx context.Context, resp *http.Response) error {
+	var v seawall.Verdict
+	switch code := resp.StatusCode; {
+	case code < 400:
+		return nil
+	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests:
 		v.Outcome = seawall.Overload
-	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case code == http.StatusConflict && x.started.Load() > 1 && (x.key != "" || x.opts.hasKey(x.req)):
+		v.Outcome = seawall.Overload // the first of the attempts is still at work
+	case code == http.StatusMisdirectedRequest && x.body.repeatable() && x.misdirected.CompareAndSwap(false, true):
+		return x.status(resp, seawall.Verdict{Outcome: seawall.Success, Repeat: seawall.RepeatAlways})
+	case code == http.StatusInternalServerError, code == http.StatusBadGateway, code == http.StatusServiceUnavailable,
+		code == http.StatusGatewayTimeout:
 		v.Outcome = seawall.Failure
+	case code >= 500:
+		return x.status(resp, seawall.Verdict{Outcome: seawall.Failure})
 	default:
-		return seawall.Verdict{Outcome: seawall.Failure}, resp.StatusCode >= 500
+		return nil
 	}
-	pushback := resp.Header.Get(fieldPushback)
+	pushback := ""
+	if says := values(resp.Header, x.opts.Fields.Pushback); len(says) > 0 {
+		pushback = says[0]
+	}
 	refused := pushback == hop.Refused
 	if refused {
 		v.Outcome = seawall.Overload
 	}
 	switch {
-	case !sendable || pushback == hop.Final:
-	case refused && trusted():
+	case !x.body.repeatable() || pushback == hop.Final:
+	case refused && x.opts.TrustPeer(x.req):
 		v.Repeat = seawall.RepeatAlways
-	case idempotent:
+	case x.idempotent:
 		v.Repeat = seawall.RepeatIfIdempotent
 	}
-	v.After = retryAfter(resp.Header)
-	return v, true
+	if v.After = hint(resp.Header); v.After > 0 {
+		seawall.RecordOf(ctx).Note(func(f *seawall.Facts) { f.ServerDelay = max(f.ServerDelay, v.After) })
+	}
+	return x.status(resp, v)
+}
+
+func (x *exchange) status(resp *http.Response, v seawall.Verdict) error {
+	return &statusError{method(x.req), x.req.URL.Host, resp.StatusCode, v}
 }
 
 // transportError is an attempt without a response.

@@ -5,33 +5,67 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptrace"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/events"
 )
 
-// scope is one attempt: its context, its timer, the response and its body. It owns them, and has one exit, release,
-// which may be taken several times, from several goroutines: at a transport error, at the end of the body or an error
-// in it, at its Close, and when the response is discarded.
+// scope is one attempt: its context, its timer, its permits, the response and its body. It owns them, and has one exit,
+// release, which may be taken several times, from several goroutines: at a transport error, at the end of the body or an
+// error in it, at its Close, at a limit that passes while nobody reads, and when the response is discarded.
 //
-// It is the context of the attempt itself, which lives as long as the response body. So it hangs on the caller's
-// context and not on the one that the policies hand in: that one ends when RoundTrip returns. The timer stands in for
-// it, first with whichever of attempt limit and total limit ends earlier, and from the response headers on with the
-// total limit.
+// It is the context of the attempt itself, which lives as long as the response body: see attemptcontext.go. So it hangs
+// on the caller's context and not on the one that the policies hand in, which ends when RoundTrip returns. The timer
+// stands in for it, with whichever limit ends first.
 type scope struct {
-	context.Context // of the caller, with a cancel of our own
-	cancel          context.CancelCauseFunc
-	timer           *time.Timer // nil without a limit of ours
-	limit           error       // what the timer cancels with
-	end             time.Time   // of the total limit
-	total           error       // the total limit's error; nil if there is none, or the caller's deadline is nearer
+	sending
+	parent context.Context // the caller's
+	opts   *settings
+	host   hostKey
 
-	asked, connected atomic.Bool // for a connection; got one
-	hooks            httptrace.ClientTrace
+	breaker, slot, token seawall.Permit
+	conn                 *http.ClientConn // of its own; nil if it is one of the base's pool
 
-	resp *http.Response
-	body io.ReadCloser // of the response, as the base gave it
+	resp   *http.Response
+	body   io.ReadCloser // of the response, as the base gave it
+	failed error         // what the status says, if that is no good
+	field  [4]string     // values of fields that are sent
+
+	total    error // the total limit's error; nil if there is none, or the caller's deadline is nearer
+	totalEnd time.Time
+
+	listed  bool        // among the open bodies
+	begun   bool        // the first byte of the body was read; its reader's own
+	reading atomic.Bool // somebody waits for the body
+	std     atomic.Pointer[context.Context]
+
+	mu       sync.Mutex // guards the fields below
+	cancel   context.CancelCauseFunc
+	timer    *time.Timer // made when std is
+	detach   func() bool // from the caller's context; nil if the scope does not watch it
+	stage    stage
+	why      error     // what of ours ended the attempt: a limit, or a lost race
+	limit    error     // the one that ends first; nil if there is none
+	deadline time.Time // of that
+	limits   attemptLimits
 }
+
+// attemptLimits are those of one attempt that count now. Each is nil if there is none.
+type attemptLimits struct {
+	total, attempt, idle          error
+	totalEnd, attemptEnd, idleEnd time.Time
+}
+
+type stage uint8
+
+const (
+	stageWaiting stage = iota // for the headers
+	stageOpen                 // they are there
+	stageReleased
+)
 
 var (
 	_ context.Context = (*scope)(nil)
@@ -48,137 +82,255 @@ const (
 	drainTime  = 50 * time.Millisecond
 )
 
-// arm starts the attempt's limit, or the total one if that ends before it.
-func (s *scope) arm(attempt time.Duration, attemptErr error, left time.Duration) {
+// begin starts an attempt at now, with the limits that it has until its headers are there.
+func (s *scope) begin(now time.Time, attempt time.Duration, exceeded error) {
+	s.limits.total, s.limits.totalEnd = s.total, s.totalEnd
+	if attempt != Off {
+		s.limits.attempt, s.limits.attemptEnd = exceeded, now.Add(attempt)
+	}
+	s.nearestLocked() // nobody else knows of the scope yet
+}
+
+// nearestLocked chooses the limit that ends first. The total one wins a tie: nothing comes after it.
+func (s *scope) nearestLocked() {
+	l := &s.limits
+	s.limit, s.deadline = l.total, l.totalEnd
+	if l.attempt != nil && (s.limit == nil || l.attemptEnd.Before(s.deadline)) {
+		s.limit, s.deadline = l.attempt, l.attemptEnd
+	}
+	if l.idle != nil && (s.limit == nil || l.idleEnd.Before(s.deadline)) {
+		s.limit, s.deadline = l.idle, l.idleEnd
+	}
+}
+
+// rearmLocked lets the timer, if there is one, ring at the limit that ends first now.
+func (s *scope) rearmLocked() {
+	s.nearestLocked()
 	switch {
-	case s.total != nil && (attempt <= 0 || left <= attempt):
-		s.limit = s.total
-		s.timer = time.AfterFunc(left, s.expire)
-	case attempt > 0:
-		s.limit = attemptErr
-		s.timer = time.AfterFunc(attempt, s.expire)
+	case s.cancel == nil || s.stage == stageReleased:
+	case s.limit == nil:
+		if s.timer != nil {
+			s.timer.Stop()
+		}
+	case s.timer == nil:
+		s.timer = time.AfterFunc(time.Until(s.deadline), s.ring)
+	default:
+		s.timer.Reset(time.Until(s.deadline))
 	}
 }
 
-func (s *scope) expire() { s.cancel(s.limit) }
-
-// release ends the attempt.
-func (s *scope) release() {
-	if s.timer != nil {
-		s.timer.Stop()
+// ring is the end of a limit, unless that was moved meanwhile. If the response is there, it ends the attempt as well:
+// nobody may come for the body.
+func (s *scope) ring() {
+	s.mu.Lock()
+	if s.stage == stageReleased || s.limit == nil || s.why != nil {
+		s.mu.Unlock()
+		return
 	}
-	s.cancel(nil)
+	if left := time.Until(s.deadline); left > 0 {
+		s.timer.Reset(left)
+		s.mu.Unlock()
+		return
+	}
+	s.why = s.limit
+	cancel, why := s.cancel, s.why
+	over := s.stage == stageOpen && why != errDiscarded //nolint:errorlint // which one; Close goes on with that
+	s.mu.Unlock()
+	cancel(why)
+	if over {
+		s.abandon(why)
+	}
 }
 
-// exceeded returns the limit of ours that ended the attempt, or nil. It compares by identity, because the caller's
-// context may have been ended by a limit like this one, of somebody further out.
+// abandon ends an attempt whose body nobody may come for any more. It runs on a goroutine of its own, where a panic of a
+// function of the user's would have no caller.
+func (s *scope) abandon(why error) {
+	end := s.failed
+	if end == nil && s.reading.Load() { // who reads slowly has himself to blame
+		end = &bodyError{why}
+	}
+	events.Shield(s.opts.Registry.Logger(), "httpx", s.opts.name, func() {
+		s.release(seawall.Settle(s.parent, end))
+	})
+}
+
+// exceeded returns what of ours ended the attempt, or nil. It goes by the clock as well: what hands a deadline to a
+// connection can be faster than the timer.
 func (s *scope) exceeded() error {
-	if s.limit != nil && context.Cause(s.Context) == s.limit { //nolint:errorlint // which one, not of what kind
-		return s.limit
+	callerDone := s.parent.Err() != nil
+	s.mu.Lock()
+	late := s.expireLocked(callerDone)
+	cancel, why := s.cancel, s.why
+	s.mu.Unlock()
+	if late && cancel != nil {
+		cancel(why)
 	}
-	return nil
+	return why
 }
 
-// answered is told that the response is there: the attempt limit is over, and the scope lives as long as the body. It
-// returns false if the limit has just passed, which has canceled the body.
-func (s *scope) answered(resp *http.Response) bool {
-	if resp.Body == nil {
-		resp.Body = http.NoBody
-	}
-	s.resp, s.body = resp, resp.Body
-	if s.timer != nil && !s.timer.Stop() {
+// expireLocked reports whether it has just found that a limit is over.
+func (s *scope) expireLocked(callerDone bool) bool {
+	if s.why != nil || s.limit == nil || callerDone || s.stage == stageReleased || time.Until(s.deadline) > 0 {
 		return false
 	}
+	s.why = s.limit
+	return true
+}
+
+// lose ends an attempt whose race is over, unless its response is there: that is then let go of as any other.
+func (s *scope) lose() {
+	s.standard() // so that there is something to cancel
+	s.mu.Lock()
+	losing := s.stage == stageWaiting && s.why == nil
+	if losing {
+		s.why = seawall.ErrLost
+	}
+	cancel := s.cancel
+	s.mu.Unlock()
+	if losing {
+		cancel(seawall.ErrLost)
+	}
+}
+
+// answer is told that the response is there, and what that is to the policies: nil for a good one. It returns false if a
+// limit has just passed, or the race was lost, which has canceled the body.
+func (s *scope) answer(resp *http.Response, verdict error) bool {
+	s.resp, s.body, s.failed = resp, resp.Body, verdict
+	callerDone := s.parent.Err() != nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.expireLocked(callerDone); s.why != nil {
+		return false
+	}
+	s.stage = stageOpen
 	switch {
+	case resp.Body == http.NoBody: // what follows is the end
 	case resp.StatusCode == http.StatusSwitchingProtocols:
-		resp.Body = s.upgraded()
-	case resp.Body == http.NoBody:
-		s.release()
+		s.limits = attemptLimits{}
+		s.rearmLocked()
 	default:
-		resp.Body = (*responseBody)(s)
-		if s.total != nil {
-			s.limit = s.total // the timer stands still, so nobody reads it now
-			s.timer.Reset(time.Until(s.end))
+		if s.opts.AttemptSpan == SpanHeaders {
+			s.limits.attempt = nil
 		}
+		if s.opts.IdleTimeout != Off {
+			s.limits.idle, s.limits.idleEnd = s.opts.idleLimit, time.Now().Add(s.opts.IdleTimeout)
+		}
+		s.rearmLocked()
 	}
 	return true
 }
 
-// Close lets go of a response that is not returned: it reads what little there is to read, so that the connection can
-// be used again, within a bound of bytes and one of time.
-func (s *scope) Close() error {
-	defer s.release()
-	if s.body != http.NoBody && s.resp.ContentLength <= drainBytes && (s.timer == nil || s.timer.Stop()) {
-		s.limit = errDiscarded
-		if s.timer == nil {
-			s.timer = time.AfterFunc(drainTime, s.expire)
-		} else {
-			s.timer.Reset(drainTime)
+// attend tells the policies what the headers tell them, and puts the body that the caller gets into the response. If
+// there is none, the attempt ends here.
+func (s *scope) attend() {
+	switch {
+	case s.body == http.NoBody:
+		s.release(s.failed)
+		return
+	case s.opts.Settle == AtHeaders:
+		s.settle(s.failed)
+	case s.failed != nil || s.resp.StatusCode == http.StatusSwitchingProtocols:
+		// Whatever the body does, it is not going to be good; and a connection that lives for hours holds no probe.
+		s.breaker.Done(s.failed)
+		s.slot.Answered()
+	default:
+		s.breaker.Answered()
+		s.slot.Answered()
+	}
+	s.watch()
+	if s.resp.StatusCode == http.StatusSwitchingProtocols {
+		s.resp.Body = s.upgraded()
+	} else {
+		s.resp.Body = (*responseBody)(s)
+	}
+}
+
+// watch sees to it that an open body does not outlive its time or its caller, where that is up to us: if the base watches
+// its context, or if no limit ends it.
+func (s *scope) watch() {
+	if s.opts.IdleTimeout != Off {
+		s.standard()
+	}
+	upgrade := s.resp.StatusCode == http.StatusSwitchingProtocols
+	s.mu.Lock()
+	endless := s.limit == nil && !upgrade
+	live := s.cancel != nil
+	s.mu.Unlock()
+	if endless {
+		s.opts.open.add(s)
+	}
+	if (live || endless) && !upgrade && s.parent.Done() != nil {
+		detach := context.AfterFunc(s.parent, func() { s.abandon(context.Cause(s.parent)) })
+		s.mu.Lock()
+		s.detach = detach
+		over := s.stage == stageReleased
+		s.mu.Unlock()
+		if over {
+			detach()
 		}
+	}
+}
+
+// settle tells the policies of the host how the attempt ended, the innermost first. Only the first time counts.
+func (s *scope) settle(end error) {
+	s.token.Done(end)
+	s.slot.Done(end)
+	s.breaker.Done(end)
+}
+
+// release ends the attempt; end is what the policies are told.
+func (s *scope) release(end error) {
+	s.mu.Lock()
+	if s.stage == stageReleased {
+		s.mu.Unlock()
+		return
+	}
+	s.stage = stageReleased
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	cancel, detach := s.cancel, s.detach
+	s.mu.Unlock()
+	if cancel == nil && !s.std.CompareAndSwap(nil, &ended) { // a base has just asked for it
+		s.mu.Lock()
+		cancel = s.cancel
+		s.mu.Unlock()
+	}
+	if cancel != nil {
+		cancel(nil)
+	}
+	if detach != nil {
+		detach()
+	}
+	if s.conn != nil {
+		_ = s.conn.Close() // it was for this attempt alone
+	}
+	s.opts.open.remove(s)
+	s.settle(end)
+}
+
+// Close lets go of a response that is not returned: it reads what little there is to read, so that the connection can
+// be used again, within a bound of bytes and one of time. An answer that was good has lost a race, which is neutral.
+func (s *scope) Close() error {
+	end := s.failed
+	if end == nil {
+		end = seawall.ErrCanceled
+	}
+	defer s.release(end)
+	if s.body != http.NoBody && s.conn == nil && s.resp.ContentLength <= drainBytes && s.startDraining() {
 		_, _ = io.CopyN(io.Discard, s.body, drainBytes)
 	}
 	return s.body.Close()
 }
 
-// trace notes what becomes of the connection: a request without one was not sent.
-func (s *scope) trace(ctx context.Context) context.Context {
-	s.hooks.GetConn = func(string) { s.asked.Store(true) }
-	s.hooks.GotConn = func(httptrace.GotConnInfo) { s.connected.Store(true) }
-	return httptrace.WithClientTrace(ctx, &s.hooks)
-}
-
-// unsent reports whether it is certain that nothing of the request was sent. A connection is obtained by the goroutine
-// that runs RoundTrip, so there is nothing left to race with when that has returned. Whether a header was written on a
-// connection would not be as certain: net/http writes in another goroutine, also after it has given up waiting.
-func (s *scope) unsent() bool { return s.asked.Load() && !s.connected.Load() }
-
-// responseBody is the body of the response of a scope.
-type responseBody scope
-
-func (b *responseBody) Read(p []byte) (int, error) {
-	n, err := b.body.Read(p)
-	if err != nil {
-		s := (*scope)(b)
-		if err != io.EOF { //nolint:errorlint // the end is never wrapped
-			if limit := s.exceeded(); limit != nil {
-				err = limit
-			}
-		}
-		s.release()
+// startDraining puts the bound of time in the place of all limits. It returns false if one of them has passed.
+func (s *scope) startDraining() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stage == stageReleased || s.why != nil {
+		return false
 	}
-	return n, err
-}
-
-func (b *responseBody) Close() error {
-	err := b.body.Close()
-	(*scope)(b).release()
-	return err
-}
-
-// upgraded is the body of a 101, which can be written to. The limits do not apply to it, and its end of file is one of
-// two directions only.
-func (s *scope) upgraded() io.ReadCloser {
-	if rw, ok := s.body.(io.ReadWriteCloser); ok {
-		return &upgradedBody{rw, s}
-	}
-	return (*responseBody)(s)
-}
-
-type upgradedBody struct {
-	io.ReadWriteCloser
-	scope *scope
-}
-
-func (b *upgradedBody) Close() error {
-	err := b.ReadWriteCloser.Close()
-	b.scope.release()
-	return err
-}
-
-// CloseWrite ends the direction to the server, if the connection can do that.
-func (b *upgradedBody) CloseWrite() error {
-	if c, ok := b.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
-		return c.CloseWrite()
-	}
-	return http.ErrNotSupported
+	s.limits = attemptLimits{total: errDiscarded, totalEnd: time.Now().Add(drainTime)}
+	s.rearmLocked()
+	return true
 }

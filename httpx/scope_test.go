@@ -602,7 +602,7 @@ func TestEachAttemptTellsItsNumberAndTheTimeThatIsLeft(t *testing.T) {
 			<-r.Context().Done()
 			return nil, context.Cause(r.Context())
 		}, newRequest(t, "GET", "").WithContext(seawall.WithPriority(t.Context(), seawall.CriticalPlus)))
-		want := "25000  critical-plus|14999 2 critical-plus|4998 3 critical-plus"
+		want := "24950  critical-plus|14940 2 critical-plus|4940 3 critical-plus"
 		if strings.Join(got, "|") != want {
 			t.Errorf("sent %q, want %q", strings.Join(got, "|"), want)
 		}

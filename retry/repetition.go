@@ -65,7 +65,7 @@ func (p *repetition) Next(ctx context.Context, err error) (wait time.Duration, a
 
 // plan returns the wait before the next attempt, or how the call ends without one, and why.
 func (p *repetition) plan(ctx context.Context, hint time.Duration) (wait time.Duration, end result, why error) {
-	if p.attempts >= p.settings.maxAttempts {
+	if p.attempts >= maxAttempts(ctx, p.settings) {
 		return 0, exhausted, ErrExhausted
 	}
 	scheduled := p.scheduled()

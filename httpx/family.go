@@ -1,0 +1,103 @@
+package httpx
+
+import (
+	"sync"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/keyed"
+)
+
+// kept is a policy of one host.
+type kept interface {
+	seawall.Member
+	seawall.Keeper
+}
+
+// family is a bounded family of policies by host, of a kind that has no Group of its own. It is one member of the
+// registry, with the sums of what its members count.
+type family[V kept] struct {
+	kind, name string
+	members    *keyed.Map[hostKey, V]
+
+	mu      sync.Mutex         // guards retired
+	retired map[string]float64 // the counts of what was forgotten
+}
+
+// newFamily makes a family of at most n hosts beside those that must be kept.
+func newFamily[V kept](registry *seawall.Registry, kind, name string, n int, build func(hostKey) V) *family[V] {
+	f := &family[V]{kind: kind, name: name, retired: map[string]float64{}}
+	f.members = keyed.NewMap(n, build, V.Keep)
+	f.members.OnForget(f.forget)
+	seawall.Register(registry, kind, &f.name, f)
+	return f
+}
+
+func (f *family[V]) forget(v V) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, value := range v.Snapshot().Values {
+		if _, gauge := gauges[value.Name]; !gauge {
+			f.retired[value.Name] += value.V
+		}
+	}
+}
+
+// gauges are the values that go with their member; true for those whose sum says something.
+var gauges = map[string]bool{
+	"limit": true, "limit.learned": true, "active": true, "pending": true,
+	"delay": false, "expected_wait": false, "latency.baseline": false,
+}
+
+// For returns the policy of a host, and makes it if there is none.
+func (f *family[V]) For(k hostKey) V { return f.members.Get(k) }
+
+// mostMembers is how many members a snapshot has, as those of groups.
+const mostMembers = 32
+
+// Snapshot returns the sums, and the members that have most to say.
+func (f *family[V]) Snapshot() seawall.Snapshot {
+	s := seawall.Snapshot{Kind: f.kind, Name: f.name}
+	var all []V
+	for _, v := range f.members.All() {
+		all = append(all, v)
+	}
+	sums := map[string]int{}
+	add := func(name string, v float64) {
+		i, ok := sums[name]
+		if !ok {
+			i = len(s.Values)
+			sums[name] = i
+			s.Values = append(s.Values, seawall.Value{Name: name})
+		}
+		s.Values[i].V += v
+	}
+	add("members", float64(len(all)))
+	for _, v := range all {
+		for _, value := range v.Snapshot().Values {
+			if sums, gauge := gauges[value.Name]; sums || !gauge {
+				add(value.Name, value.V)
+			}
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, v := range f.retired {
+		add(name, v)
+	}
+	for _, v := range keyed.Foremost(func(yield func(V) bool) {
+		for _, v := range all {
+			if !yield(v) {
+				return
+			}
+		}
+	}, mostMembers, V.Keep) {
+		s.Members = append(s.Members, v.Snapshot())
+	}
+	return s
+}
+
+// memberName returns the name of the member for a host, in the form of groups.
+func (f *family[V]) memberName(k hostKey) string {
+	label := k.String()
+	return f.name + "[" + label[:min(len(label), 64)] + "]"
+}

@@ -1,0 +1,51 @@
+package httpx
+
+import (
+	"errors"
+	"net"
+	"net/http"
+)
+
+// send sends an attempt through the base, or over a connection of its own: a hedge that is to have one, and what comes
+// after a 421.
+func (x *exchange) send(s *scope, req *http.Request, first bool) (*http.Response, error) {
+	own := x.misdirected.Load() || !first && x.opts.HedgeOtherConn
+	if !own || x.t.std == nil || x.host.scheme != "http" && x.host.scheme != "https" {
+		return x.t.base.RoundTrip(req)
+	}
+	conn, err := x.t.std.NewClientConn(s, x.host.scheme, x.host.address())
+	if err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
+		return nil, &dialError{err}
+	}
+	s.conn = conn
+	return conn.RoundTrip(req)
+}
+
+// address returns host and port.
+func (k hostKey) address() string {
+	host, port, err := net.SplitHostPort(k.host)
+	if err != nil {
+		host, port = k.host, "80"
+		if k.scheme == "https" {
+			port = "443"
+		}
+		if len(host) > 1 && host[0] == '[' {
+			host = host[1 : len(host)-1]
+		}
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// dialError is that no connection of its own was there for an attempt: nothing was sent.
+type dialError struct{ err error }
+
+func (e *dialError) Error() string { return e.err.Error() }
+func (e *dialError) Unwrap() error { return e.err }
+
+func isDial(err error) bool {
+	_, ok := errors.AsType[*dialError](err)
+	return ok
+}

@@ -1,0 +1,107 @@
+package httpx
+
+import (
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/seawall-go/seawall"
+)
+
+// bodyError is a response that broke off, in the eyes of the policies: a failure, and no more to repeat, since the response
+// is with the caller.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return "response body: " + e.err.Error() }
+func (e *bodyError) Unwrap() error { return e.err }
+
+// Verdict is a failure that is not repeated.
+func (*bodyError) Verdict() seawall.Verdict { return seawall.Verdict{Outcome: seawall.Failure} }
+
+// responseBody is the body of the response of a scope.
+type responseBody scope
+
+func (b *responseBody) Read(p []byte) (int, error) {
+	s := (*scope)(b)
+	s.reading.Store(true)
+	n, err := s.body.Read(p)
+	s.reading.Store(false)
+	if err == nil {
+		if !s.begun || s.opts.IdleTimeout != Off {
+			s.progress(n)
+		}
+		return n, nil
+	}
+	if err == io.EOF { //nolint:errorlint // the end is never wrapped
+		s.release(s.failed)
+		return n, err
+	}
+	if why := s.exceeded(); why != nil {
+		err = why
+	}
+	end := s.failed
+	if end == nil {
+		end = seawall.Settle(s.parent, &bodyError{err})
+	}
+	s.release(end)
+	return n, err
+}
+
+// progress moves the limits that go by it.
+func (s *scope) progress(n int) {
+	if n == 0 {
+		return
+	}
+	first := !s.begun
+	s.begun = true
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stage != stageOpen || s.limit == errDiscarded { //nolint:errorlint // which one
+		return
+	}
+	if s.limits.idle != nil {
+		s.limits.idleEnd = time.Now().Add(s.opts.IdleTimeout)
+		s.nearestLocked() // the timer finds it when it rings
+	}
+	if first && s.opts.AttemptSpan == SpanFirstByte {
+		s.limits.attempt = nil
+		s.rearmLocked()
+	}
+}
+
+// Close ends the attempt: a body that is not read to its end is judged by the status.
+func (b *responseBody) Close() error {
+	s := (*scope)(b)
+	err := s.body.Close()
+	s.release(s.failed)
+	return err
+}
+
+// upgraded is the body of a 101, which can be written to. The limits do not apply to it, and its end of file is one of
+// two directions only.
+func (s *scope) upgraded() io.ReadCloser {
+	if rw, ok := s.body.(io.ReadWriteCloser); ok {
+		return &upgradedBody{rw, s}
+	}
+	return (*responseBody)(s)
+}
+
+type upgradedBody struct {
+	io.ReadWriteCloser
+	scope *scope
+}
+
+// Close ends the attempt, and gives its slot back.
+func (b *upgradedBody) Close() error {
+	err := b.ReadWriteCloser.Close()
+	b.scope.release(b.scope.failed)
+	return err
+}
+
+// CloseWrite ends the direction to the server, if the connection can do that.
+func (b *upgradedBody) CloseWrite() error {
+	if c, ok := b.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return http.ErrNotSupported
+}
