@@ -129,10 +129,13 @@ func (r *gateReading) read(snapshots []seawall.Snapshot, now time.Time) (gates [
 		if valueOf(s, "local_fallback") > 0 {
 			warn("the shared store is lost, the limit is local")
 		}
+		if strings.HasSuffix(s.State, "_lost") {
+			warn("%s", strings.ReplaceAll(s.State, "_", " "))
+		}
 		if n := sumOf(s, "active."); s.Kind == "fault" && n > 0 {
 			warn("%v faults are injected", n)
 		}
-		if n := sumOf(s, "served.") + valueOf(s, "requests.stale"); n > 0 {
+		if n := sumOf(s, "served."); n > 0 {
 			served[key] = n
 			if before, known := r.served[key]; known && n > before {
 				warn("%v degraded answers", n-before)

@@ -1,0 +1,31 @@
+// Package telemetry exports what the policies of a registry count, as metrics of OpenTelemetry.
+//
+//	registration, err := telemetry.Register(otel.GetMeterProvider(), telemetry.Config{})
+//	if err != nil {
+//		return err
+//	}
+//	defer registration.Unregister()
+//
+// It knows OpenTelemetry's API only: SDK, reader and exporter are the program's choice.
+//
+// # Cost
+//
+// A call through a policy costs the same with and without telemetry: policies count for themselves, and their snapshots are
+// read when metrics are collected. A collection stops nobody.
+//
+// # Names
+//
+// All instruments are called seawall.<kind>.<what>, and [Instruments] lists them. Times are in seconds, ratios from 0 to 1,
+// and counters never decrease while the policy lives. Each series has the attribute seawall.name, which is the policy's
+// name; a member of a keyed family has seawall.key as well. What happens on one of several ways is one counter with an
+// attribute, such as seawall.outcome; state and mode are 1 for the current value and 0 for the others, and there from the
+// beginning.
+//
+// Durations of requests are not measured again: otelhttp and otelgrpc do that.
+//
+// # Bounds
+//
+// At most [Config.MaxNames] names are exported for each kind, and of a family the members that its snapshot has, at most
+// 32. The counters of the others are folded into a series called _other, which never decreases; their states and gauges
+// are left out. That a name is folded is logged once, as seawall.telemetry.folded.
+package telemetry
