@@ -1,0 +1,238 @@
+package httpcache
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/seawall-go/seawall"
+)
+
+// conditions are the fields by which a caller brings validators of its own.
+var conditions = []string{"If-None-Match", "If-Modified-Since"}
+
+func conditional(h http.Header) bool {
+	return h["If-None-Match"] != nil || h["If-Modified-Since"] != nil
+}
+
+// ask has the origin asked, and answers with what comes of it. Of several callers who may get the same answer one asks,
+// and the others wait for it.
+func (c *Cache) ask(req *http.Request, k key, flight string, e *entry, w *wishes, why forward) (*http.Response, error) {
+	p := c.join(req, k, flight, e, !conditional(req.Header) && !w.strict())
+	if !p.led {
+		resp, shared, err := c.follow(p, req, e, w, why)
+		if shared || err != nil {
+			return resp, err
+		}
+		p = c.join(req, k, flight, e, false)
+	}
+	if err := p.wait(req.Context(), p.f.ready); err != nil {
+		c.counts.errors.Add(1)
+		return nil, err
+	}
+	return c.lead(p, req, e, w, why)
+}
+
+// wait waits for what a fetch closes. The error is the cause of the caller's context, who has left then.
+func (p *part) wait(ctx context.Context, what <-chan struct{}) error {
+	select {
+	case <-what:
+		return nil
+	case <-ctx.Done():
+		p.leave()
+		return context.Cause(ctx)
+	}
+}
+
+// lead answers the caller who began the fetch.
+func (c *Cache) lead(p *part, req *http.Request, e *entry, w *wishes, why forward) (*http.Response, error) {
+	f, now := p.f, time.Now()
+	switch {
+	case f.panic != nil:
+		p.leave()
+		c.counts.errors.Add(1)
+		panic(f.panic)
+	case f.exited:
+		p.leave()
+		c.counts.errors.Add(1)
+		runtime.Goexit()
+	case f.err != nil:
+		p.leave()
+		if ctx := req.Context(); ctx.Err() != nil {
+			c.counts.errors.Add(1)
+			return nil, context.Cause(ctx)
+		}
+		if c.forgives(e, w, true, now) {
+			return c.rescue(e, req, now, 0, f.err), nil
+		}
+		c.counts.errors.Add(1)
+		return nil, f.err
+	case f.resp == nil: // it has confirmed what is stored
+		p.leave()
+		c.counts.miss.Add(1)
+		resp := f.entry.answer(req, now)
+		c.tell(resp.Header, told{fwd: why, status: f.status, timed: f.kept, ttl: -f.entry.staleness(now), stored: f.kept})
+		return resp, nil
+	case serverError(f.status) && c.forgives(e, w, false, now):
+		f.drain()
+		p.leave()
+		return c.rescue(e, req, now, f.status, nil), nil
+	}
+	c.counts.miss.Add(1)
+	resp := f.resp
+	resp.Request = req
+	if resp.Header == nil {
+		resp.Header = http.Header{}
+	}
+	c.tell(resp.Header, told{fwd: why, stored: f.kept})
+	switch {
+	case f.spool != nil:
+		resp.Body = c.reader(p, req)
+	case f.body == http.NoBody:
+		p.leave()
+	default:
+		resp.Body = &passedBody{body: f.body, cause: cause(req.Context()), leave: p.leave}
+	}
+	return resp, nil
+}
+
+func (c *Cache) reader(p *part, req *http.Request) *follower {
+	ctx := req.Context()
+	return &follower{
+		spool: p.f.spool, began: p.led, gone: ctx.Done(), cause: cause(ctx), leave: p.leave, closed: make(chan struct{}),
+	}
+}
+
+// cause returns what ended a context, or nil.
+func cause(ctx context.Context) func() error { return func() error { return context.Cause(ctx) } }
+
+// follow answers a caller who waits for another's fetch with what the store could have given to both. shared is false if
+// that is nothing: the caller has to ask alone.
+func (c *Cache) follow(p *part, req *http.Request, e *entry, w *wishes, why forward) (resp *http.Response, shared bool, err error) {
+	f, ctx := p.f, req.Context()
+	if err := p.wait(ctx, f.ready); err != nil {
+		c.counts.errors.Add(1)
+		return nil, false, err
+	}
+	now, got := time.Now(), f.entry
+	switch {
+	case f.err != nil || serverError(f.status) && f.entry == nil:
+		p.leave()
+		if f.err != errAborted && c.forgives(e, w, f.err != nil, now) { //nolint:errorlint // nobody wraps it
+			return c.rescue(e, req, now, f.status, f.err), true, nil
+		}
+		return nil, false, nil
+	case got == nil || !f.kept || got.header["Set-Cookie"] != nil:
+		p.leave()
+		c.goAlone(f)
+		return nil, false, nil
+	case !got.selector.matches(req.Header):
+		p.leave()
+		return nil, false, nil
+	case judge(got, w, now) == ask:
+		p.leave()
+		c.goAlone(f)
+		return nil, false, nil
+	}
+	t := told{fwd: why, timed: true, ttl: -got.staleness(now), collapsed: true}
+	switch {
+	case f.spool == nil:
+		p.leave()
+		resp = got.answer(req, now)
+	case f.length >= 0:
+		resp = got.answerWith(req, c.reader(p, req), int(f.length), now)
+		if resp.Body == http.NoBody {
+			p.leave()
+		}
+	default: // it may still outgrow what is stored
+		if err := p.wait(ctx, f.done); err != nil {
+			c.counts.errors.Add(1)
+			return nil, false, err
+		}
+		p.leave()
+		if f.whole == nil {
+			return nil, false, nil
+		}
+		resp = f.whole.answer(req, time.Now())
+	}
+	c.counts.miss.Add(1)
+	c.counts.joined.Add(1)
+	c.tell(resp.Header, t)
+	return resp, true, nil
+}
+
+// rescue answers with a stale entry in the place of an error, and tells the caller, the record of the call and the log.
+func (c *Cache) rescue(e *entry, req *http.Request, now time.Time, status int, err error) *http.Response {
+	c.counts.stale.Add(1)
+	c.counts.rescued.Add(1)
+	t := told{fwd: stale, status: status, detail: "stale-if-error"}
+	rejection, rejected := errors.AsType[*seawall.RejectedError](err)
+	if rejected {
+		t.fwd, t.detail = nowhere, string(rejection.Reason) // nothing was sent
+	}
+	resp := c.serveStale(e, req, now, t)
+	seawall.RecordOf(req.Context()).Note(func(f *seawall.Facts) {
+		f.Replaced, f.DecidedBy = true, c.String()
+		if rejected {
+			f.Reason = rejection.Reason
+		}
+	})
+	c.tellFailed(req.Context(), err, status)
+	return resp
+}
+
+// Bounds of what is read of an answer that a stale one takes the place of, so that its connection can be used again.
+const (
+	drainBytes = 64 << 10
+	drainTime  = 50 * time.Millisecond
+)
+
+// drain reads what little there is of the answer that is not used.
+func (f *fetch) drain() {
+	if f.body == http.NoBody || f.resp.ContentLength > drainBytes {
+		return
+	}
+	timer := time.AfterFunc(drainTime, func() { f.cancel(errLeft) })
+	defer timer.Stop()
+	_, _ = io.CopyN(io.Discard, f.body, drainBytes)
+}
+
+// head asks for the fields of an answer only, which are not stored. An entry that they contradict is dropped.
+func (c *Cache) head(req *http.Request, e *entry, w *wishes, why forward) (*http.Response, error) {
+	resp, err := c.base.RoundTrip(req)
+	c.counts.loaded(resp, err)
+	now := time.Now()
+	switch {
+	case err != nil:
+		if ctx := req.Context(); ctx.Err() == nil && c.forgives(e, w, true, now) {
+			return c.rescue(e, req, now, 0, err), nil
+		}
+		c.counts.errors.Add(1)
+		return nil, err
+	case resp == nil:
+		return nil, nil //nolint:nilnil // the base's
+	case serverError(resp.StatusCode) && c.forgives(e, w, false, now):
+		_ = resp.Body.Close()
+		return c.rescue(e, req, now, resp.StatusCode, nil), nil
+	case resp.StatusCode == http.StatusOK && e != nil && e.contradicts(resp):
+		c.drop(e)
+	}
+	c.counts.miss.Add(1)
+	if resp.Header != nil {
+		c.tell(resp.Header, told{fwd: why})
+	}
+	return resp, nil
+}
+
+// contradicts reports whether the fields of an answer to HEAD belong to another representation (RFC 9111, section 4.3.5).
+func (e *entry) contradicts(resp *http.Response) bool {
+	for _, field := range [...]string{"Etag", "Last-Modified"} {
+		if now, then := resp.Header.Get(field), e.header.Get(field); now != "" && then != "" && now != then {
+			return true
+		}
+	}
+	return resp.ContentLength >= 0 && !e.unpacked && resp.ContentLength != int64(len(e.body))
+}

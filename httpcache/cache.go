@@ -1,0 +1,241 @@
+package httpcache
+
+import (
+	"fmt"
+	"hash/maphash"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seawall-go/seawall"
+)
+
+const kind = "httpcache"
+
+var (
+	_ http.RoundTripper = (*Cache)(nil)
+	_ seawall.Member    = (*Cache)(nil)
+)
+
+// Cache is an HTTP cache by RFC 9111, an http.RoundTripper. It is private by default; see [Config.Shared]. Make it with
+// [New], and share it: it is safe for concurrent use.
+//
+// A hit costs no request and no lock that calls contend on, and some one or two microseconds with a dozen allocations,
+// most of them for a header of the caller's own. A miss costs one goroutine until the answer's body has come in.
+type Cache struct {
+	name   string
+	member string // how Cache-Status calls it
+	cfg    Config // defaults filled in
+	base   http.RoundTripper
+	store  Store
+	seed   maphash.Seed
+	marks  *marks
+
+	incoming atomic.Int64 // bytes of answers that are being stored
+
+	mu      sync.Mutex // guards the fields below, and what fetch says
+	fetches map[string]*fetch
+	alone   aloneTable
+	closed  bool
+	work    sync.WaitGroup // the refreshes
+	running map[*fetch]struct{}
+
+	counts counts
+}
+
+// New makes a cache in front of base; nil is http.DefaultTransport. Its name is a constant of the program, for people,
+// metrics, logs and Cache-Status. New panics if cfg is not valid; see [Config.Validate].
+func New(name string, cfg Config, base http.RoundTripper) *Cache {
+	if err := cfg.Validate(); err != nil {
+		panic(err.Error())
+	}
+	cfg = cfg.withDefaults()
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	c := &Cache{
+		name: name, cfg: cfg, base: base, store: cfg.Store, seed: maphash.MakeSeed(), marks: newMarks(cfg.MaxBytes),
+		fetches: map[string]*fetch{}, running: map[*fetch]struct{}{},
+	}
+	if c.store == nil {
+		c.store = newMemory(cfg.MaxBytes)
+	}
+	seawall.Register(cfg.Registry, kind, &c.name, c)
+	c.member = memberName(c.name)
+	return c
+}
+
+// Close stops the refreshes in the background, waits for them, and lets no new ones begin. The cache stays usable: what
+// would have been refreshed in the background is asked for by the caller. Close may be called more than once.
+func (c *Cache) Close() {
+	c.mu.Lock()
+	c.closed = true
+	for f := range c.running {
+		f.cancel(errClosed)
+	}
+	c.mu.Unlock()
+	c.work.Wait()
+}
+
+// CloseIdleConnections closes the idle connections of the base, if it can do that.
+func (c *Cache) CloseIdleConnections() {
+	if b, ok := c.base.(interface{ CloseIdleConnections() }); ok {
+		b.CloseIdleConnections()
+	}
+}
+
+// Name returns the name under which the registry knows the cache: the given one, or that with a number.
+func (c *Cache) Name() string { return c.name }
+
+// String returns such as: httpcache "catalog".
+func (c *Cache) String() string { return fmt.Sprintf("%s %q", kind, c.name) }
+
+// Config returns the configuration with its defaults filled in.
+func (c *Cache) Config() Config { return c.cfg }
+
+// RoundTrip answers from the store if it may, and else asks the base, as [http.RoundTripper] says. The request is left
+// as it is.
+//
+// The error is the base's, or the cause of the request's context, if that has ended. An error under which a stale answer
+// may be used is not returned: see the package documentation.
+func (c *Cache) RoundTrip(req *http.Request) (*http.Response, error) {
+	k, ok := c.keyOf(req)
+	if !ok {
+		return c.base.RoundTrip(req)
+	}
+	w := parseWishes(req.Header)
+	if why := passing(req, &w); why != nowhere {
+		return c.pass(req, k, why)
+	}
+	now := time.Now()
+	e, fk, why := c.find(req, k)
+	if e != nil {
+		switch judge(e, &w, now) {
+		case useFresh:
+			c.counts.fresh.Add(1)
+			return c.hit(e, req, now), nil
+		case useStale:
+			c.counts.stale.Add(1)
+			return c.serveStale(e, req, now, told{}), nil
+		case useMeanwhile:
+			if c.refresh(req, k, fk, e) {
+				c.counts.stale.Add(1)
+				return c.serveStale(e, req, now, told{}), nil
+			}
+		case ask:
+			if e.staleness(now) < 0 {
+				why = request
+			}
+		}
+	}
+	if w.onlyIfCached {
+		c.counts.errors.Add(1)
+		return c.onlyIfCached(req), nil
+	}
+	if req.Method == http.MethodHead {
+		return c.head(req, e, &w, why)
+	}
+	return c.ask(req, k, fk, e, &w, why)
+}
+
+// passing says why a request is none of the cache's business, or nowhere.
+func passing(req *http.Request, w *wishes) forward {
+	h := req.Header
+	switch {
+	case req.Method != "" && req.Method != http.MethodGet && req.Method != http.MethodHead:
+		return method
+	case w.noStore:
+		return request
+	case req.Body != nil && req.Body != http.NoBody, // the answer may depend on it
+		h["Range"] != nil, h["If-Range"] != nil, h["If-Match"] != nil, h["If-Unmodified-Since"] != nil, h["Upgrade"] != nil:
+		return bypass
+	}
+	return nowhere
+}
+
+// pass lets a request pass by, and invalidates what it has changed.
+func (c *Cache) pass(req *http.Request, k key, why forward) (*http.Response, error) {
+	c.counts.passed.Add(1)
+	resp, err := c.base.RoundTrip(req)
+	if err != nil || resp == nil {
+		return resp, err
+	}
+	c.changed(req, k, resp)
+	if resp.StatusCode != http.StatusSwitchingProtocols && resp.Header != nil {
+		c.tell(resp.Header, told{fwd: why})
+	}
+	return resp, nil
+}
+
+// find returns the stored answer for a request, or nil and what is missing. flight is what requests have in common that
+// may get the same answer, as far as the answers that are there tell by their Vary.
+func (c *Cache) find(req *http.Request, k key) (e *entry, flight string, why forward) {
+	answers := c.store.Load(k.store)
+	if answers == nil {
+		return nil, k.store, uriMiss
+	}
+	flight = k.store
+	for _, field := range answers.variants[0].selector.fields {
+		flight += "\x00" + normalised(field, req.Header[field])
+	}
+	e = answers.find(req.Header)
+	switch {
+	case e == nil:
+		return nil, flight, varyMiss
+	case !c.marks.valid(k.target, e.birth):
+		c.drop(e)
+		return nil, flight, uriMiss
+	}
+	return e, flight, stale
+}
+
+// put stores an answer, unless it was invalidated since its request was sent.
+func (c *Cache) put(e *entry, req http.Header) {
+	c.store.Update(e.key.store, func(a *Answers) *Answers {
+		if !c.marks.valid(e.key.target, e.birth) {
+			return a
+		}
+		return a.with(e, req, 4*c.cfg.MaxObject)
+	})
+	c.counts.stored.Add(1)
+}
+
+// drop forgets an answer.
+func (c *Cache) drop(e *entry) {
+	c.store.Update(e.key.store, func(a *Answers) *Answers { return a.without(e) })
+}
+
+// hit answers from a fresh entry, with a 304 if the caller has it already.
+func (c *Cache) hit(e *entry, req *http.Request, now time.Time) *http.Response {
+	resp := c.answer(e, req, now)
+	c.tell(resp.Header, told{timed: true, ttl: -e.staleness(now)})
+	return resp
+}
+
+func (c *Cache) answer(e *entry, req *http.Request, now time.Time) *http.Response {
+	if e.satisfies(req) {
+		return e.notModified(req, now)
+	}
+	return e.answer(req, now)
+}
+
+// serveStale answers from a stale entry, and says so to the caller and in the record of the call.
+func (c *Cache) serveStale(e *entry, req *http.Request, now time.Time, t told) *http.Response {
+	resp := c.answer(e, req, now)
+	t.timed, t.ttl = true, -e.staleness(now)
+	c.tell(resp.Header, t)
+	seawall.RecordOf(req.Context()).Note(func(f *seawall.Facts) { f.Stale = e.age(now) })
+	return resp
+}
+
+// onlyIfCached is the answer to a request that must not be forwarded.
+func (c *Cache) onlyIfCached(req *http.Request) *http.Response {
+	resp := &http.Response{
+		Status: "504 " + http.StatusText(http.StatusGatewayTimeout), StatusCode: http.StatusGatewayTimeout,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Cache-Control": {"no-store"}},
+		Body: http.NoBody, Request: req,
+	}
+	c.tell(resp.Header, told{fwd: refused, detail: "only-if-cached"})
+	return resp
+}

@@ -1,0 +1,254 @@
+package httpcache
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/seawall-go/seawall"
+)
+
+// fetch is one request to the origin and what comes of it. It runs in a goroutine and with a context of its own, so
+// that the caller who began it may leave while others wait for it. It is theirs: it ends with the answer's body, or when
+// nobody wants that any more.
+type fetch struct {
+	moment
+	flight string // of Cache.fetches
+	cancel context.CancelCauseFunc
+	req    *http.Request // as it is sent
+	base   *entry        // what the origin is asked to confirm; nil without
+	own    bool          // the validators in the request are the caller's
+
+	// Set before ready is closed, and not changed afterwards.
+	resp   *http.Response // the origin's, for the caller who began; nil if it has confirmed base
+	body   io.ReadCloser  // of resp
+	status int            // of the origin's answer; 0 if there is none
+	err    error
+	panic  *seawall.AttemptPanic
+	exited bool   // by runtime.Goexit
+	entry  *entry // what may be stored of the answer; without its body as long as spool brings it
+	kept   bool   // the entry is stored, or will be
+	length int64  // of the body that spool brings; -1 is not known
+	spool  *spool // nil if nothing comes in to be stored
+	ready  chan struct{}
+
+	whole *entry // what was stored; set before done is closed
+	done  chan struct{}
+
+	told     bool  // ready is closed; the goroutine's
+	reserved int64 // bytes of Cache.incoming; the goroutine's, and behind handed that of whoever leaves last
+
+	// Guarded by Cache.mu.
+	refs   int  // who wants the answer: callers, and the cache itself for a refresh
+	led    bool // the caller who began is among them
+	listed bool // in Cache.fetches
+	handed bool // the origin's body is that caller's to close
+	ended  bool
+	timer  *time.Timer
+}
+
+// grace is how long an answer that is being stored may take to its end when nobody reads it any more: many a caller has
+// all that it wants before it has read the end.
+const grace = 50 * time.Millisecond
+
+var (
+	errLeft    = errors.New("httpcache: nobody waits for the answer")
+	errTooLong = errors.New("httpcache: Config.RefreshTimeout has passed")
+	errClosed  = errors.New("httpcache: the cache was closed")
+	errAborted = errors.New("httpcache: the transport left by a panic or runtime.Goexit")
+)
+
+// newFetch makes a fetch for req, which it leaves as it is. Its context has the values of req's, and tells its deadline;
+// it ends when the fetch does.
+func (c *Cache) newFetch(req *http.Request, k key, flight string, base *entry) *fetch {
+	f := &fetch{base: base, own: conditional(req.Header), flight: flight, refs: 1, ready: make(chan struct{}), done: make(chan struct{})}
+	f.key, f.birth, f.sent = k, c.marks.now(), time.Now()
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(req.Context()))
+	f.cancel = cancel
+	if deadline, ok := req.Context().Deadline(); ok {
+		ctx = deadlineContext{ctx, deadline}
+	}
+	f.req = req.Clone(ctx)
+	if base != nil && !f.own {
+		for name, values := range base.validators() {
+			f.req.Header[name] = values
+		}
+	}
+	return f
+}
+
+// deadlineContext tells the deadline of the caller who began a fetch, so that what is inside begins nothing in vain. It
+// does not end by it: the caller does, and leaves.
+type deadlineContext struct {
+	context.Context
+	deadline time.Time
+}
+
+func (d deadlineContext) Deadline() (time.Time, bool) { return d.deadline, true }
+
+// run sends the request, and takes in what is to be stored.
+func (c *Cache) run(f *fetch) {
+	defer c.finish(f)
+	c.send(f)
+	if f.body != nil && f.spool == nil {
+		c.hand(f)
+	}
+	f.told = true
+	close(f.ready)
+	if f.spool == nil {
+		return
+	}
+	whole := f.spool.take(f.body, f.length, c.cfg.MaxObject, func(n int) bool { return f.length >= 0 || c.reserve(f, n) })
+	switch {
+	case whole && len(f.resp.Trailer) == 0:
+		f.whole = &entry{meta: f.entry.meta, body: f.spool.kept()}
+		c.put(f.whole, f.req.Header)
+		_ = f.body.Close()
+	case f.spool.outgrown():
+		c.counts.tooLarge.Add(1)
+		c.hand(f)
+	default:
+		_ = f.body.Close()
+	}
+}
+
+// finish ends the fetch, unless the origin's body has been handed on: then whoever has that ends it.
+func (c *Cache) finish(f *fetch) {
+	if !f.told { // runtime.Goexit
+		f.err, f.exited = errAborted, true
+		close(f.ready)
+	} else if f.spool != nil {
+		f.spool.end(errAborted)
+	}
+	c.mu.Lock()
+	c.delistLocked(f)
+	f.ended = true
+	handed := f.handed
+	if f.timer != nil && !handed {
+		f.timer.Stop()
+	}
+	c.mu.Unlock()
+	close(f.done)
+	if !handed {
+		c.release(f)
+	}
+}
+
+// release gives back what the fetch holds.
+func (c *Cache) release(f *fetch) {
+	c.incoming.Add(-f.reserved)
+	f.reserved = 0
+	f.cancel(errLeft)
+}
+
+// hand gives the origin's body to the caller who began, or closes it if that one has left.
+func (c *Cache) hand(f *fetch) {
+	c.mu.Lock()
+	c.delistLocked(f)
+	f.handed = f.led
+	handed := f.handed
+	c.mu.Unlock()
+	if !handed {
+		_ = f.body.Close()
+	}
+}
+
+// reserve makes room for bytes that come in, and reports whether there is any.
+func (c *Cache) reserve(f *fetch, n int) bool {
+	if c.incoming.Add(int64(n)) > c.cfg.MaxBytes/4 {
+		c.incoming.Add(-int64(n))
+		return false
+	}
+	f.reserved += int64(n)
+	return true
+}
+
+// send sends the request, and sets what becomes known with the head of the answer.
+func (c *Cache) send(f *fetch) {
+	resp, err := c.roundTrip(f)
+	f.received = time.Now()
+	if err != nil {
+		f.err = err
+		return
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	f.status = resp.StatusCode
+	switch {
+	case f.base != nil && f.status == http.StatusNotModified && f.own:
+		if tag := resp.Header.Get("Etag"); tag != "" && sameTag(tag, f.base.etag()) {
+			c.confirm(f, resp)
+			f.entry = nil // the caller gets the 304
+		}
+	case f.base != nil && f.status == http.StatusNotModified:
+		_ = resp.Body.Close()
+		if tag := resp.Header.Get("Etag"); tag != "" && f.base.etag() != "" && !sameTag(tag, f.base.etag()) {
+			c.sendPlain(f) // it confirms something that we do not have
+			return
+		}
+		c.confirm(f, resp)
+		return
+	case f.status == http.StatusNotModified:
+	case f.base != nil && serverError(f.status): // says nothing of whether base is good
+	default:
+		f.entry = c.newEntry(f.req, resp, f.moment)
+		if f.entry == nil && f.base != nil && f.status < 500 {
+			c.drop(f.base) // the origin has another answer now
+		}
+	}
+	f.resp, f.body = resp, resp.Body
+	if f.entry == nil {
+		return
+	}
+	f.length = resp.ContentLength
+	if f.body == http.NoBody {
+		f.length = 0
+	}
+	if f.length > 0 && !c.reserve(f, int(f.length)) {
+		f.entry = nil
+		c.counts.tooLarge.Add(1)
+		return
+	}
+	f.kept, f.spool = true, &spool{}
+}
+
+// confirm updates base by a 304.
+func (c *Cache) confirm(f *fetch, resp *http.Response) {
+	f.entry, f.kept = c.fresher(f.base, f.req, resp, f.moment)
+	if f.kept {
+		c.put(f.entry, f.req.Header)
+	} else {
+		c.drop(f.base)
+	}
+	c.counts.confirmed.Add(1)
+}
+
+// sendPlain sends the request again without a condition.
+func (c *Cache) sendPlain(f *fetch) {
+	for name := range f.base.validators() {
+		f.req.Header.Del(name)
+	}
+	c.drop(f.base)
+	f.base = nil
+	c.send(f)
+}
+
+// roundTrip asks the origin. A panic is kept for the caller who began.
+func (c *Cache) roundTrip(f *fetch) (resp *http.Response, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			f.panic = &seawall.AttemptPanic{Value: value, Stack: debug.Stack()}
+			resp, err = nil, errAborted
+		}
+		c.counts.loaded(resp, err)
+	}()
+	resp, err = c.base.RoundTrip(f.req)
+	if err == nil && resp == nil {
+		err = errors.New("httpcache: the transport returned neither a response nor an error")
+	}
+	return resp, err
+}
