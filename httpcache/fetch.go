@@ -69,7 +69,7 @@ func (c *Cache) newFetch(req *http.Request, k key, flight string, base *entry) *
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(req.Context()))
 	f.cancel = cancel
 	if deadline, ok := req.Context().Deadline(); ok {
-		ctx = deadlineContext{ctx, deadline}
+		ctx = lifespan{ctx, deadline}
 	}
 	f.req = req.Clone(ctx)
 	if base != nil && !f.own {
@@ -80,14 +80,14 @@ func (c *Cache) newFetch(req *http.Request, k key, flight string, base *entry) *
 	return f
 }
 
-// deadlineContext tells the deadline of the caller who began a fetch, so that what is inside begins nothing in vain. It
+// lifespan is the context of a fetch. It tells the deadline of the caller who began it, so that what is inside begins nothing in vain. It
 // does not end by it: the caller does, and leaves.
-type deadlineContext struct {
+type lifespan struct {
 	context.Context
 	deadline time.Time
 }
 
-func (d deadlineContext) Deadline() (time.Time, bool) { return d.deadline, true }
+func (l lifespan) Deadline() (time.Time, bool) { return l.deadline, true }
 
 // run sends the request, and takes in what is to be stored.
 func (c *Cache) run(f *fetch) {
@@ -103,9 +103,12 @@ func (c *Cache) run(f *fetch) {
 	}
 	whole := f.spool.take(f.body, f.length, c.cfg.MaxObject, func(n int) bool { return f.length >= 0 || c.reserve(f, n) })
 	switch {
-	case whole && len(f.resp.Trailer) == 0:
-		f.whole = &entry{meta: f.entry.meta, body: f.spool.kept()}
-		c.put(f.whole, f.req.Header)
+	case whole:
+		if len(f.resp.Trailer) == 0 {
+			f.whole = &entry{meta: f.entry.meta, body: f.spool.kept()}
+			c.put(f.whole, f.req.Header)
+		}
+		f.spool.end(io.EOF) // whoever has read to the end finds it stored
 		_ = f.body.Close()
 	case f.spool.outgrown():
 		c.counts.tooLarge.Add(1)

@@ -177,13 +177,12 @@ func (c *Cache) goAlone(f *fetch) {
 // refresh sees to it that a stale entry is asked for in the background, once for all who use it meanwhile, and not
 // within RetryEvery of a failure. It reports whether the entry may be used: not if the cache was closed.
 func (c *Cache) refresh(req *http.Request, k key, flight string, e *entry) bool {
-	if until := e.holdOff.Load(); until != 0 && mono.Now() < time.Duration(until) {
-		return true
-	}
+	until := e.holdOff.Load()
+	waiting := until != 0 && mono.Now() < time.Duration(until)
 	c.mu.Lock()
 	other, closed := c.fetches[flight], c.closed
 	c.mu.Unlock()
-	if closed || other != nil {
+	if closed || waiting || other != nil {
 		return !closed
 	}
 	ctx, _ := seawall.WithRecord(context.WithoutCancel(req.Context())) // that of the caller's is told what it got
@@ -213,7 +212,7 @@ func (c *Cache) refreshing(f *fetch, e *entry) {
 	defer func() {
 		good := f.err == nil && !serverError(f.status) && (f.spool == nil || f.whole != nil)
 		if !good {
-			e.holdOff.Store(max(1, int64(mono.Now()+c.cfg.RetryEvery)))
+			e.holdOff.Store(int64(mono.Now()+c.cfg.RetryEvery) | 1) // never 0; an instant may be negative
 		}
 		c.mu.Lock()
 		delete(c.running, f)

@@ -24,7 +24,7 @@ type spool struct {
 // errOutgrown is what a caller gets who reads along in a body of unknown length, which none does.
 var errOutgrown = errors.New("httpcache: the body of another caller's request has outgrown what may be shared")
 
-// fill reads a body to its end, and reports whether that was a clean one. When it has more than limit bytes, or reserve
+// fill reads a body to its end, and reports whether that was a clean one, which is left to say. When it has more than limit bytes, or reserve
 // lets no more in, the rest is left to the caller who began.
 func (s *spool) fill(body io.Reader, length, limit int64, reserve func(n int) bool) bool {
 	size := int64(4 << 10)
@@ -46,11 +46,17 @@ func (s *spool) fill(body io.Reader, length, limit int64, reserve func(n int) bo
 			return false
 		}
 		buf = buf[:len(buf)+n]
+		whole := err == io.EOF //nolint:errorlint // the end is never wrapped
 		if n > 0 || err != nil {
-			s.change(func() { s.bytes, s.err = buf, err })
+			s.change(func() {
+				s.bytes = buf
+				if !whole {
+					s.err = err
+				}
+			})
 		}
 		if err != nil {
-			return err == io.EOF //nolint:errorlint // the end is never wrapped
+			return whole
 		}
 	}
 }

@@ -15,6 +15,7 @@ var storesContext = map[string]string{
 	"fault.timed":        "the context of a call that a fault stretches: it carries the start to the end of the call",
 	"grpcx.inNoTime":     "the context of a tap, in which nothing may wait",
 	"grpcx.serverStream": "a stream of grpc-go's, whose Context method is how a handler gets its own",
+	"httpcache.lifespan": "the context of a request to the origin, which outlives the caller who began it and tells that one's deadline",
 	"httpx.impatient":    "the context of a hedge before the gates, with a deadline that lets none of them wait",
 	"httpx.keySpy":       "a context that notes under which key package httptrace asks for a trace",
 	"httpx.limitContext": "the context of a handler, with a deadline that can be lifted",
