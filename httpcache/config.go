@@ -37,8 +37,8 @@ type Config struct {
 	// reached, or a gate of ours does not let the request through, without a stale-if-error that allows it (RFC 9111,
 	// section 4.2.4). What the origin forbids stays forbidden. Default [Off]; at least 1 s.
 	StaleWhenDisconnected time.Duration `json:"stale_when_disconnected" yaml:"stale_when_disconnected"`
-	// RefreshTimeout is how long a request to the origin may take, body included, for which no caller waits: a refresh in
-	// the background, or one whose caller has left while others still wait for it. Default 30 s; at least 1 ms.
+	// RefreshTimeout is how long a refresh in the background may take, body included. It is also how long a request may
+	// go on for others when the deadline of the caller who began it has passed. Default 30 s; at least 1 ms.
 	RefreshTimeout time.Duration `json:"refresh_timeout" yaml:"refresh_timeout"`
 	// RetryEvery is how long no refresh begins in the background after one has failed. Default 5 s; at least 1 ms. The
 	// stale answer is used meanwhile, as long as the origin allows it.

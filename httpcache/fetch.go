@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -21,6 +22,8 @@ type fetch struct {
 	req    *http.Request // as it is sent
 	base   *entry        // what the origin is asked to confirm; nil without
 	own    bool          // the validators in the request are the caller's
+	// The context tells a deadline that does not end it, by which what is inside may have limited itself.
+	hurried bool
 
 	// Set before ready is closed, and not changed afterwards.
 	resp   *http.Response // the origin's, for the caller who began; nil if it has confirmed base
@@ -69,13 +72,11 @@ func (c *Cache) newFetch(req *http.Request, k key, flight string, base *entry) *
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(req.Context()))
 	f.cancel = cancel
 	if deadline, ok := req.Context().Deadline(); ok {
-		ctx = lifespan{ctx, deadline}
+		ctx, f.hurried = lifespan{ctx, deadline}, true
 	}
 	f.req = req.Clone(ctx)
 	if base != nil && !f.own {
-		for name, values := range base.validators() {
-			f.req.Header[name] = values
-		}
+		maps.Copy(f.req.Header, base.validators())
 	}
 	return f
 }

@@ -128,7 +128,7 @@ func (c *Cache) leave(f *fetch, led bool) {
 	case last:
 		c.delistLocked(f)
 		abandoned = true
-	case led:
+	case led && f.hurried:
 		c.limitLocked(f, c.cfg.RefreshTimeout, func() { f.cancel(errTooLong) })
 	}
 	c.mu.Unlock()

@@ -44,7 +44,8 @@ var varyRules = []rule{
 	{"9111-4.1", "two variants", private, []step{
 		{req: list("Foo: 1"), answer: append(cc("max-age=60"), "Vary: Foo"), body: "one", want: fromOrigin},
 		{req: list("Foo: 2"), answer: append(cc("max-age=60"), "Vary: Foo"), body: "two", want: fromOrigin},
-		{req: list("Foo: 1"), want: fromStore, text: "one"}, {req: list("Foo: 2"), want: fromStore, text: "two"},
+		{req: list("Foo: 1"), want: fromStore, text: "one"},
+		{req: list("Foo: 2"), want: fromStore, text: "two"},
 	}},
 	{"9211-2.2", "vary-miss", private, []step{
 		{req: list("Foo: 1"), answer: append(cc("max-age=60"), "Vary: Foo"), want: fromOrigin, has: list("Cache-Status: test; fwd=uri-miss; stored")},
@@ -53,7 +54,8 @@ var varyRules = []rule{
 	{"9111-4.1", "a changed Vary", private, []step{
 		{req: list("Foo: 1", "Bar: 1"), answer: append(cc("max-age=1"), "Vary: Foo"), want: fromOrigin},
 		{wait: 2 * s, req: list("Foo: 1", "Bar: 1"), answer: append(cc("max-age=60"), "Vary: Bar"), want: fromOrigin},
-		{req: list("Foo: 1", "Bar: 2"), want: fromOrigin}, {req: list("Foo: 2", "Bar: 1"), want: fromStore},
+		{req: list("Foo: 1", "Bar: 2"), want: fromOrigin},
+		{req: list("Foo: 2", "Bar: 1"), want: fromStore},
 	}},
 }
 
@@ -85,7 +87,8 @@ var invalidationRules = []rule{
 		{req: list("Foo: 2", "Cookie: a"), answer: append(cc("max-age=60"), "Vary: Foo"), want: fromOrigin},
 		{req: list("Foo: 1", "Cookie: b"), answer: append(cc("max-age=60"), "Vary: Foo"), want: fromOrigin},
 		{method: "POST", req: list("Cookie: c"), want: fromOrigin},
-		{req: list("Foo: 1", "Cookie: a"), want: fromOrigin}, {req: list("Foo: 2", "Cookie: a"), want: fromOrigin},
+		{req: list("Foo: 1", "Cookie: a"), want: fromOrigin},
+		{req: list("Foo: 2", "Cookie: a"), want: fromOrigin},
 		{req: list("Foo: 1", "Cookie: b"), want: fromOrigin},
 	}},
 }
@@ -122,7 +125,8 @@ var staleRules = []rule{
 	erring("when disconnected, but must-revalidate", "max-age=10, must-revalidate", disconnected, 15*s, 0, failed),
 	erring("a 503 is not disconnected", "max-age=10", disconnected, 15*s, 503, fromOrigin),
 	{"5861-4", "asked for by the request", private, []step{
-		{answer: append(cc("max-age=10"), `ETag: "a"`), want: fromOrigin}, {wait: 15 * s, req: cc("stale-if-error=5"), status: 503, want: fromStore},
+		{answer: append(cc("max-age=10"), `ETag: "a"`), want: fromOrigin},
+		{wait: 15 * s, req: cc("stale-if-error=5"), status: 503, want: fromStore},
 		{wait: s, req: cc("stale-if-error=5"), status: 503, want: fromOrigin},
 	}},
 	{"5861-4", "the caller wants less", private, []step{
@@ -130,7 +134,8 @@ var staleRules = []rule{
 	}},
 	{"5861-4", "the directive of the error does not count", private, []step{
 		{answer: append(cc("max-age=10"), `ETag: "a"`), want: fromOrigin},
-		{wait: 15 * s, status: 503, answer: cc("stale-if-error=600, max-age=60"), want: fromOrigin}, {status: 503, want: fromOrigin},
+		{wait: 15 * s, status: 503, answer: cc("stale-if-error=600, max-age=60"), want: fromOrigin},
+		{status: 503, want: fromOrigin},
 	}},
 	{"5861-4", "told in Cache-Status", private, []step{
 		{answer: cc("max-age=10, stale-if-error=20"), want: fromOrigin},
@@ -155,7 +160,8 @@ var staleRules = []rule{
 	}},
 	{"5861-3", "HEAD", private, []step{
 		{answer: cc("max-age=10, stale-while-revalidate=20"), want: fromOrigin},
-		{wait: 15 * s, method: "HEAD", answer: cc("max-age=10"), body: "new", want: fromStore}, {want: fromStore, text: "new"},
+		{wait: 15 * s, method: "HEAD", answer: cc("max-age=10"), body: "new", want: fromStore},
+		{want: fromStore, text: "new"},
 	}},
 }
 
@@ -171,7 +177,8 @@ var statusRules = []rule{
 	{"9211-2.2", "method, bypass, request", private, []step{
 		{method: "POST", want: fromOrigin, has: list("Cache-Status: test; fwd=method")},
 		{req: list("Range: bytes=0-1"), want: fromOrigin, has: list("Cache-Status: test; fwd=bypass")},
-		{answer: cc("max-age=60"), want: fromOrigin}, {req: cc("no-cache"), want: fromOrigin, has: list("Cache-Status: test; fwd=request")},
+		{answer: cc("max-age=60"), want: fromOrigin},
+		{req: cc("no-cache"), want: fromOrigin, has: list("Cache-Status: test; fwd=request")},
 	}},
 	{"9211-2.3", "status of the origin", private, []step{
 		{answer: append(cc("max-age=1"), `ETag: "a"`), want: fromOrigin},

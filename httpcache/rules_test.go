@@ -235,7 +235,9 @@ var storingRules = []rule{
 	}},
 	{"9111-7.3", "Set-Cookie for a user", private, []step{
 		{req: []string{"Cookie: u=1"}, answer: []string{"Cache-Control: max-age=60", "Set-Cookie: a=b"}, want: fromOrigin},
-		{req: []string{"Cookie: u=1"}, want: fromStore}, {req: []string{"Cookie: u=2"}, want: fromOrigin}, {want: fromOrigin},
+		{req: []string{"Cookie: u=1"}, want: fromStore},
+		{req: []string{"Cookie: u=2"}, want: fromOrigin},
+		{want: fromOrigin},
 	}},
 	{"9111-5.2.2.3", "must-understand, known status", private, []step{
 		{answer: cc("max-age=60, no-store, must-understand"), want: fromOrigin}, {want: fromStore},
@@ -251,7 +253,8 @@ var storingRules = []rule{
 	}},
 	{"9110-4.2.3", "one URI in several spellings", private, []step{
 		{url: "http://origin.example/a", answer: cc("max-age=60"), want: fromOrigin},
-		{url: "http://ORIGIN.example:80/a", want: fromStore}, {url: "http://origin.example:8080/a", want: fromOrigin},
+		{url: "http://ORIGIN.example:80/a", want: fromStore},
+		{url: "http://origin.example:8080/a", want: fromOrigin},
 		{url: "https://origin.example/a", want: fromOrigin},
 	}},
 	{"9110-9.3.2", "HEAD from a stored GET", private, []step{
@@ -311,7 +314,8 @@ var freshnessRules = []rule{
 	}},
 	{"9111-4.2.3", "Age and residence", private, []step{
 		{answer: append(cc("max-age=100"), "Age: 30"), want: fromOrigin},
-		{wait: 20 * s, want: fromStore, has: []string{"Age: 50"}}, {wait: 50 * s, want: fromOrigin},
+		{wait: 20 * s, want: fromStore, has: []string{"Age: 50"}},
+		{wait: 50 * s, want: fromOrigin},
 	}},
 	{"9111-4.2.3", "Age from Date", private, []step{
 		{answer: append(cc("max-age=100"), "Date: {-40s}"), want: fromOrigin}, {wait: s, want: fromStore, has: []string{"Age: 41"}},
@@ -387,8 +391,10 @@ var validationRules = []rule{
 	}},
 	{"9111-4.3.4", "a 304 updates fields, but for those of the body", private, []step{
 		{answer: append(cc("max-age=1"), `ETag: "a"`, "X-A: 1", "X-B: 1", "Content-Type: text/plain"), body: "old", want: fromOrigin},
-		{wait: 2 * s, answer: append(cc("max-age=60"), `ETag: "a"`, "X-A: 2", "Content-Type: text/html", "Content-Length: 99"), confirm: true, want: confirmed,
-			has: []string{"X-A: 2", "X-B: 1", "Content-Type: text/plain", "Content-Length: 3"}},
+		{
+			wait: 2 * s, answer: append(cc("max-age=60"), `ETag: "a"`, "X-A: 2", "Content-Type: text/html", "Content-Length: 99"), confirm: true, want: confirmed,
+			has: []string{"X-A: 2", "X-B: 1", "Content-Type: text/plain", "Content-Length: 3"},
+		},
 		{want: fromStore, has: []string{"X-A: 2", "X-B: 1", "Content-Type: text/plain", "Content-Length: 3"}, text: "old"},
 	}},
 	{"9111-4.3.4", "a 304 for something else", private, []step{
@@ -430,6 +436,7 @@ var validationRules = []rule{
 	}},
 	{"9110-6.6.1", "a 304 without Date is as old as it is", private, []step{
 		{answer: append(cc("max-age=10"), `ETag: "a"`, "Date: {-1h}"), want: fromOrigin},
-		{answer: append(cc("max-age=10"), `ETag: "a"`), confirm: true, want: confirmed}, {wait: 9 * s, want: fromStore},
+		{answer: append(cc("max-age=10"), `ETag: "a"`), confirm: true, want: confirmed},
+		{wait: 9 * s, want: fromStore},
 	}},
 }

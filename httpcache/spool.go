@@ -46,7 +46,10 @@ func (s *spool) fill(body io.Reader, length, limit int64, reserve func(n int) bo
 			return false
 		}
 		buf = buf[:len(buf)+n]
-		whole := err == io.EOF //nolint:errorlint // the end is never wrapped
+		if err == io.EOF && length >= 0 && int64(len(buf)) != length {
+			err = io.ErrUnexpectedEOF
+		}
+		whole := err == io.EOF
 		if n > 0 || err != nil {
 			s.change(func() {
 				s.bytes = buf
@@ -129,6 +132,11 @@ type follower struct {
 func (f *follower) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
+	}
+	select {
+	case <-f.closed:
+		return 0, http.ErrBodyReadAfterClose
+	default:
 	}
 	for {
 		n, wait, err := f.step(p)

@@ -77,7 +77,7 @@ func run(suite string, shared, verbose bool, id string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	for name, content := range map[string][]byte{"loopback.mjs": loopback, "score.mjs": score} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			return err
@@ -124,7 +124,7 @@ func run(suite string, shared, verbose bool, id string) error {
 
 // startOrigin starts the suite's origin, and returns where it is.
 func startOrigin(ctx context.Context, suite, dir string) (*url.URL, error) {
-	port, err := freePort()
+	port, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -139,9 +139,9 @@ func startOrigin(ctx context.Context, suite, dir string) (*url.URL, error) {
 	}
 	address := net.JoinHostPort("127.0.0.1", port)
 	for range 100 {
-		conn, err := net.DialTimeout("tcp", address, time.Second)
+		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", address)
 		if err == nil {
-			conn.Close()
+			_ = conn.Close()
 			return &url.URL{Scheme: "http", Host: address}, nil
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -149,12 +149,12 @@ func startOrigin(ctx context.Context, suite, dir string) (*url.URL, error) {
 	return nil, fmt.Errorf("the suite's origin does not listen: %s", said.String())
 }
 
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	return port, err
 }
@@ -170,8 +170,7 @@ func startProxy(ctx context.Context, origin *url.URL, cfg httpcache.Config) (bas
 			w.WriteHeader(http.StatusBadGateway) // the suite disconnects on purpose: nothing to log
 		},
 	}
-	var listen net.ListenConfig
-	l, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}
@@ -184,7 +183,7 @@ func startProxy(ctx context.Context, origin *url.URL, cfg httpcache.Config) (bas
 		}
 	}()
 	return "http://" + l.Addr().String(), func() {
-		server.Close()
+		_ = server.Close()
 		<-served
 		cache.Close()
 		transport.CloseIdleConnections()
