@@ -1,8 +1,13 @@
 package fault
 
 import (
+	"cmp"
+	"errors"
+	"io"
 	"net"
 	"os"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -33,16 +38,19 @@ func (p *Point) Conn(inner net.Conn) net.Conn {
 type conn struct {
 	inner  net.Conn
 	point  *Point
-	number uint64 // of the point's connections and dials
-	in     lane   // what is read
-	out    lane   // what is written
+	number uint64         // of the point's connections and dials
+	in     lane           // what is read
+	out    lane           // what is written
+	movers sync.WaitGroup // its goroutines
 	closed atomic.Bool
-	ended  atomic.Pointer[run] // what has cut it
+	ended  atomic.Pointer[run]  // what has cut it
+	fuses  map[*run]*time.Timer // of faults that end it after a time. Guarded by the point's mu
 }
 
 // wrap makes a connection whose writes go in a direction, and puts in force what acts now.
 func (p *Point) wrap(inner net.Conn, writes Stream, number uint64) *conn {
 	c := &conn{inner: inner, point: p, number: number}
+	c.in.number, c.out.number = number, number
 	c.in.deadline, c.out.deadline = never, never
 	now := mono.Now()
 	c.in.free, c.out.free, c.in.felt, c.out.felt = now, now, now, now
@@ -69,54 +77,174 @@ func (c *conn) outside() net.Conn {
 	return c
 }
 
-// feel puts what acts at the point in force on the connection. It reports whether that has ended it; then the caller cuts
-// it, outside of all locks.
+// feel puts what acts at the point in force on the connection. It reports whether that has ended it, or one of its
+// directions; then the caller cuts it, outside of all locks. The caller holds the point's mu.
 func (c *conn) feel(e *effects, p pace) (cut bool) {
 	var in, out []*run
+	met := c.meets(e)
+	c.setFuses(met)
+	for _, r := range met {
+		f := r.fault
+		atOnce := f.counts() && f.Bytes == 0
+		switch {
+		case f.Kind == Down, f.Kind == LimitData && atOnce, f.Kind == ResetPeer && atOnce && f.Timeout == 0:
+			r.hits.Add(1)
+			return c.end(r, p)
+		case f.Kind == ResetPeer && atOnce:
+			continue // its fuse burns
+		case f.Kind == HalfClose && atOnce:
+			cut = c.half(r, p) || cut
+			continue
+		}
+		if f.Kind == Blackhole || f.Stream.covers(c.in.direction) {
+			in = append(in, r)
+		}
+		if f.Kind == Blackhole || f.Stream.covers(c.out.direction) {
+			out = append(out, r)
+		}
+	}
+	lostIn, lostOut := c.in.act(in, p), c.out.act(out, p)
+	if r := cmp.Or(lostIn, lostOut); r != nil {
+		return c.end(r, p)
+	}
+	return cut
+}
+
+// meets returns the faults that hit the connection.
+func (c *conn) meets(e *effects) (met []*run) {
 	if e != nil {
 		for _, r := range e.wire {
-			if !r.meets(c.number) {
-				continue
-			}
-			if f := r.fault; f.Kind == Down || f.Kind == ResetPeer && f.Bytes == 0 {
-				return c.end(r)
-			}
-			if r.fault.Stream.covers(c.in.direction) {
-				in = append(in, r)
-			}
-			if r.fault.Stream.covers(c.out.direction) {
-				out = append(out, r)
+			if r.meets(c.number) {
+				met = append(met, r)
 			}
 		}
 	}
-	c.in.act(in, p)
-	c.out.act(out, p)
-	return false
+	return met
+}
+
+// setFuses starts the timers of the faults that end the connection after a time, and stops those of others.
+func (c *conn) setFuses(met []*run) {
+	for r, timer := range c.fuses {
+		if !slices.Contains(met, r) {
+			timer.Stop()
+			delete(c.fuses, r)
+		}
+	}
+	for _, r := range met {
+		if r.fault.Timeout == 0 || c.fuses[r] != nil {
+			continue
+		}
+		if c.fuses == nil {
+			c.fuses = map[*run]*time.Timer{}
+		}
+		c.fuses[r] = time.AfterFunc(r.fault.Timeout+c.in.lag, func() { c.burn(r) })
+	}
+}
+
+// burn ends the connection if the fault still acts.
+func (c *conn) burn(r *run) {
+	c.point.mu.Lock()
+	cut := c.fuses[r] != nil && c.end(r, atOnce)
+	if cut {
+		r.hits.Add(1)
+	}
+	c.point.mu.Unlock()
+	if cut {
+		c.cut()
+	}
+}
+
+// wear ends what a fault that counts bytes has used up; r may be nil.
+func (c *conn) wear(l *lane, r *run) {
+	switch {
+	case r == nil:
+	case r.fault.Kind == HalfClose:
+		if c.halfLane(l, r, atOnce) && l == &c.out {
+			c.closeWrite()
+		}
+	case c.end(r, scattered):
+		r.hits.Add(1)
+		c.cut()
+	}
 }
 
 // end breaks the connection off, and reports whether it was this call that did so.
-func (c *conn) end(r *run) bool {
+func (c *conn) end(r *run, p pace) bool {
 	if !c.ended.CompareAndSwap(nil, r) {
 		return false
 	}
-	r.hits.Add(1)
+	lag := c.out.lag + 1
+	if p == atOnce {
+		lag = 0
+	}
+	read, errno := io.EOF, syscall.EPIPE
+	if !r.fault.closes() {
+		errno = syscall.ECONNRESET
+		read = c.errorOf("read", &wireError{r.injected, errno, false})
+	}
 	// Who has read that it is over does not write any more, so what is read comes last.
-	c.out.breakOff(c.errorOf("write", &wireError{r.injected, syscall.ECONNRESET, false}), c.out.lag+1)
-	c.in.breakOff(c.errorOf("read", &wireError{r.injected, syscall.ECONNRESET, false}), c.in.lag+1)
+	c.out.breakOff(c.errorOf("write", &wireError{r.injected, errno, false}), lag)
+	c.in.breakOff(read, lag)
 	return true
 }
 
-// cut closes the inner connection of one that has ended.
+// closes reports whether the fault ends a connection as a peer does that closes it, and not by a reset.
+func (f Fault) closes() bool { return f.Kind == LimitData || f.Kind == Timeout }
+
+// half ends those directions of the connection that the fault is in, and reports whether one of them is to be closed.
+func (c *conn) half(r *run, p pace) (closes bool) {
+	if r.fault.Stream.covers(c.in.direction) {
+		c.halfLane(&c.in, r, p)
+	}
+	return r.fault.Stream.covers(c.out.direction) && c.halfLane(&c.out, r, p)
+}
+
+// halfLane ends one direction, and reports whether it was this call that did so.
+func (c *conn) halfLane(l *lane, r *run, p pace) bool {
+	if l.isBroken() {
+		return false
+	}
+	err, lag := io.EOF, l.lag
+	if l == &c.out {
+		err = c.errorOf("write", &wireError{r.injected, syscall.EPIPE, false})
+	}
+	if p == atOnce {
+		lag = 0
+	}
+	if !l.breakOff(err, lag) {
+		return false
+	}
+	r.hits.Add(1)
+	if l == &c.in {
+		_ = c.inner.SetReadDeadline(time.Now()) // for a Read that waits there
+	}
+	return true
+}
+
+// cut closes the inner connection of one that has ended, or the direction of it that has.
 func (c *conn) cut() {
-	if l, ok := c.inner.(interface{ SetLinger(sec int) error }); ok {
+	r := c.ended.Load()
+	if r == nil {
+		c.closeWrite()
+		return
+	}
+	if l, ok := c.inner.(interface{ SetLinger(sec int) error }); ok && !r.fault.closes() {
 		_ = l.SetLinger(0) // TCP sends a reset then
 	}
 	_ = c.closeInner()
 }
 
+// closeWrite lets the peer read the end. Without CloseWrite it reads nothing any more.
+func (c *conn) closeWrite() {
+	if w, ok := c.inner.(closeWriter); ok {
+		_ = w.CloseWrite()
+	}
+}
+
 func (c *conn) closeInner() error {
 	c.point.mu.Lock()
 	delete(c.point.conns, c)
+	c.setFuses(nil)
 	c.point.mu.Unlock()
 	return c.inner.Close()
 }
@@ -145,6 +273,10 @@ func (c *conn) Close() error {
 		l.shut = c.errorOf("write", net.ErrClosed)
 	}
 	l.felt = min(l.felt, mono.Now())
+	if l.broken == nil && slices.ContainsFunc(l.acting, func(a acting) bool { return a.run.fault.Kind == SlowClose }) {
+		l.putLocked(chunk{end: errClosed})
+		c.moveLocked()
+	}
 	l.closing = l.moving
 	lingers := l.moving
 	l.changedLocked()
@@ -161,6 +293,13 @@ func (c *conn) Close() error {
 		return nil // it was closed when it was cut
 	}
 	return err
+}
+
+// abort closes the connection, and what is held back is lost. It waits for no goroutine.
+func (c *conn) abort() {
+	c.out.breakOff(c.errorOf("write", net.ErrClosed), 0)
+	c.in.breakOff(c.errorOf("read", net.ErrClosed), 0)
+	_ = c.closeInner()
 }
 
 // LocalAddr returns the inner connection's.
@@ -212,6 +351,9 @@ func (c *halfConn) CloseWrite() error {
 	l := &c.out
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if e, ok := errors.AsType[*InjectedError](l.shut); ok && e.Kind == HalfClose {
+		return nil // a fault was first
+	}
 	if l.shut != nil {
 		return l.shut
 	}

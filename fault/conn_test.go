@@ -220,6 +220,11 @@ func TestFaultsReachConnectionsThatAreOpenAndLeaveThem(t *testing.T) {
 			fault: fault.Fault{At: time.Second, For: time.Second, Kind: fault.Bandwidth, Target: "a", Rate: 0.001},
 			late:  500 * time.Millisecond,
 		},
+		{
+			fault: fault.Fault{At: time.Second, For: time.Second, Kind: fault.Slicer, Target: "a", AverageSize: 9},
+		},
+		{fault: on(fault.Blackhole, time.Second, time.Second, "a"), late: 500 * time.Millisecond},
+		{fault: on(fault.LimitData, time.Second, time.Second, "a"), cut: true},
 		{fault: on(fault.ResetPeer, time.Second, time.Second, "a"), cut: true},
 		{fault: on(fault.Down, time.Second, time.Second, "a"), cut: true},
 	} {

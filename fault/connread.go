@@ -39,7 +39,7 @@ func (c *conn) receive(b []byte) (int, error) {
 	for {
 		at, n := never, 0
 		if len(l.queue) > 0 {
-			at, n = l.nextLocked(c.number, len(b))
+			at, n = l.nextLocked(len(b))
 		}
 		now := mono.Now()
 		switch {
@@ -62,9 +62,7 @@ func (c *conn) receive(b []byte) (int, error) {
 			data, worn, end := l.takeLocked(at, n)
 			l.mu.Unlock()
 			copy(b, data)
-			if worn != nil && c.end(worn) {
-				c.cut()
-			}
+			c.wear(l, worn)
 			if n > 0 && end == nil || worn != nil {
 				return n, nil
 			}
@@ -79,9 +77,9 @@ func (c *conn) receive(b []byte) (int, error) {
 func (c *conn) readAheadLocked() {
 	l := &c.in
 	ended := len(l.queue) > 0 && l.queue[len(l.queue)-1].end != nil
-	if !l.moving && !ended && l.size < laneBuffer {
+	if !l.moving && !ended && !l.deaf && l.size < laneBuffer {
 		l.moving = true
-		go c.readAhead()
+		c.movers.Go(c.readAhead)
 	}
 }
 

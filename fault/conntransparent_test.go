@@ -62,8 +62,15 @@ func idleFaults(target string) []fault.Fault {
 		latency(0, time.Hour, target, 0),
 		{For: time.Hour, Kind: fault.Latency, Target: target, Latency: time.Hour, Toxicity: fault.Never},
 		{For: time.Hour, Kind: fault.Bandwidth, Target: target, Rate: 0.001, Toxicity: fault.Never},
+		{For: time.Hour, Kind: fault.Slicer, Target: target, AverageSize: 1, Delay: time.Hour, Toxicity: fault.Never},
+		{For: time.Hour, Kind: fault.SlowClose, Target: target, Delay: time.Hour, Toxicity: fault.Never},
+		{For: time.Hour, Kind: fault.SlowClose, Target: target},
+		{For: time.Hour, Kind: fault.Corrupt, Target: target, Rate: 1, Toxicity: fault.Never},
+		{For: time.Hour, Kind: fault.Corrupt, Target: target},
 	}
-	for _, kind := range []fault.Kind{fault.Stall, fault.ResetPeer, fault.Down} {
+	for _, kind := range []fault.Kind{
+		fault.Stall, fault.ResetPeer, fault.Down, fault.Blackhole, fault.Timeout, fault.LimitData, fault.HalfClose,
+	} {
 		f := on(kind, 0, time.Hour, target)
 		f.Toxicity = fault.Never
 		faults = append(faults, f)
@@ -160,7 +167,14 @@ func wirePlan(rng *rand.Rand) fault.Plan {
 	for range rng.IntN(10) {
 		f := on(fault.Stall, time.Duration(rng.IntN(2000))*time.Millisecond, time.Duration(1+rng.IntN(800))*time.Millisecond, "a")
 		f.Stream = []fault.Stream{"", fault.Downstream, fault.Upstream, fault.BothStreams}[rng.IntN(4)]
-		switch rng.IntN(3) {
+		switch rng.IntN(6) {
+		case 2:
+			f.Kind, f.AverageSize, f.Delay = fault.Slicer, 1+rng.Int64N(5000), time.Duration(rng.IntN(20))*time.Millisecond
+			f.SizeVariation = rng.Int64N(f.AverageSize)
+		case 3:
+			f.Kind, f.Stream = fault.Blackhole, ""
+		case 4:
+			f.Kind, f.Delay = fault.SlowClose, time.Second
 		case 0:
 			f.Kind, f.Latency = fault.Latency, time.Duration(rng.IntN(300))*time.Millisecond
 			f.Jitter = time.Duration(rng.Float64() * float64(f.Latency))
@@ -174,7 +188,7 @@ func wirePlan(rng *rand.Rand) fault.Plan {
 
 // All methods at once, on real sockets, with faults that come and go: nothing races, blocks or stays behind.
 func TestConnStandsAllMethodsAtOnce(t *testing.T) {
-	for range 8 {
+	for round := range 8 {
 		inner, peer := tcp(t)
 		var faults []fault.Fault
 		for n := range 20 {
@@ -187,7 +201,27 @@ func TestConnStandsAllMethodsAtOnce(t *testing.T) {
 		}
 		reset := on(fault.ResetPeer, 15*time.Millisecond, time.Millisecond, "a")
 		reset.Toxicity = 0.5
-		i := started(t, append(faults, reset)...)
+		for at, kind := range []fault.Kind{fault.Slicer, fault.SlowClose, fault.Timeout, fault.HalfClose, fault.Corrupt, fault.LimitData} {
+			f := on(kind, time.Duration(at)*3*time.Millisecond, 5*time.Millisecond, "a")
+			f.Stream, f.Toxicity = fault.BothStreams, 0.3
+			switch kind {
+			case fault.Slicer:
+				f.AverageSize = 100
+			case fault.SlowClose:
+				f.Delay = time.Millisecond
+			case fault.Timeout:
+				f.Timeout = time.Millisecond
+			case fault.Corrupt:
+				f.Rate = 0.1
+			case fault.HalfClose, fault.LimitData:
+				f.Bytes = 1000
+			}
+			faults = append(faults, f)
+		}
+		i := fault.New("test", fault.Config{
+			Plan: fault.Plan{Seed: uint64(round), Faults: append(faults, reset)}, Registry: quiet(),
+		})
+		mustStart(t, i)
 		c := i.Point("a").Conn(inner)
 		end := time.Now().Add(25 * time.Millisecond)
 		var all sync.WaitGroup

@@ -9,8 +9,11 @@ import (
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
-// errEnd is the chunk of a CloseWrite.
-var errEnd = errors.New("fault: end of what is written")
+// errEnd is the chunk of a CloseWrite, and errClosed that of a Close which is held back.
+var (
+	errEnd    = errors.New("fault: end of what is written")
+	errClosed = errors.New("fault: end of the connection")
+)
 
 // Write writes to the inner connection, or gives what it writes to the faults.
 func (c *conn) Write(b []byte) (int, error) {
@@ -61,10 +64,10 @@ func (c *conn) send(b []byte) (n int, err error) {
 
 // moveLocked starts to send what is in the lane. What was taken is sent whatever the deadline of later writes is.
 func (c *conn) moveLocked() {
-	if l := &c.out; !l.moving {
+	if l := &c.out; !l.moving && len(l.queue) > 0 {
 		l.moving = true
 		_ = c.inner.SetWriteDeadline(time.Time{})
-		go c.move()
+		c.movers.Go(c.move)
 	}
 }
 
@@ -73,7 +76,7 @@ func (c *conn) move() {
 	l := &c.out
 	l.mu.Lock()
 	for len(l.queue) > 0 {
-		at, n := l.nextLocked(c.number, laneBuffer)
+		at, n := l.nextLocked(laneBuffer)
 		if at > mono.Now() {
 			l.waitLocked(at)
 			continue
@@ -84,9 +87,7 @@ func (c *conn) move() {
 		}
 		l.mu.Unlock()
 		err := c.pass(data, end)
-		if worn != nil && c.end(worn) {
-			c.cut()
-		}
+		c.wear(l, worn)
 		if err != nil {
 			l.breakOff(err, 0)
 		}
@@ -111,7 +112,7 @@ func (c *conn) pass(data []byte, end error) error {
 			return err
 		}
 	}
-	if end == nil {
+	if end != errEnd { //nolint:errorlint // it is the chunk's own
 		return nil
 	}
 	return c.inner.(closeWriter).CloseWrite() //nolint:forcetypeassert // who has put the end has looked

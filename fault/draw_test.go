@@ -115,7 +115,7 @@ const (
 // T45: over a million draws the share of hits stays within five standard deviations of the binomial distribution.
 func TestRatesAreMet(t *testing.T) {
 	draws := 1_000_000
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		draws = 100_000
 	}
 	for _, rate := range []float64{0.0001, 0.01, 0.3, 0.5, 0.999} {

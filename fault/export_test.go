@@ -29,3 +29,10 @@ func Multiply(d time.Duration, by float64) time.Duration { return multiply(d, by
 
 // Lateness is the time of a latency that a drawn number stands for.
 func (f Fault) Lateness(drawn uint64) time.Duration { return f.lateness(drawn) }
+
+// Conns is how many connections the point holds.
+func (p *Point) Conns() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns)
+}

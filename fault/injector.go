@@ -85,7 +85,7 @@ func (i *Injector) Point(target string) *Point {
 	defer i.mu.Unlock()
 	p, ok := i.points[target]
 	if !ok {
-		p = &Point{target: target, conns: map[*conn]struct{}{}}
+		p = newPoint(target)
 		i.points[target] = p
 	}
 	return p

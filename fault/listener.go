@@ -37,7 +37,8 @@ func (l *listener) Accept() (net.Conn, error) {
 
 // Dial returns a function that dials as dial does, and whose connections go through the point, as clients' ends: see
 // [Point.Conn]. It fits the DialContext of an http.Transport. While [Down] hits a dial it fails at once, with a
-// *net.OpError that matches [ErrInjected] and syscall.ECONNREFUSED.
+// *net.OpError that matches [ErrInjected] and syscall.ECONNREFUSED. While [Blackhole] does, it waits until that ends, or
+// fails with the cause of its context.
 func (p *Point) Dial(
 	dial func(ctx context.Context, network, address string) (net.Conn, error),
 ) func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -46,12 +47,8 @@ func (p *Point) Dial(
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		number := p.count.Add(1)
-		if r := p.refuses(number); r != nil {
-			r.hits.Add(1)
-			return nil, &net.OpError{
-				Op: "dial", Net: network, Addr: dialed{network, address},
-				Err: &wireError{r.injected, syscall.ECONNREFUSED, true},
-			}
+		if err := p.admit(ctx, number); err != nil {
+			return nil, &net.OpError{Op: "dial", Net: network, Addr: dialed{network, address}, Err: err}
 		}
 		inner, err := dial(ctx, network, address)
 		if err != nil {
@@ -61,11 +58,30 @@ func (p *Point) Dial(
 	}
 }
 
-// refuses returns the fault that refuses a dial.
-func (p *Point) refuses(number uint64) *run {
+// admit returns when a dial may go on, or the error with which it fails.
+func (p *Point) admit(ctx context.Context, number uint64) error {
+	for {
+		r := p.stops(number)
+		if r == nil {
+			return nil
+		}
+		r.hits.Add(1)
+		if r.fault.Kind == Down {
+			return &wireError{r.injected, syscall.ECONNREFUSED, true}
+		}
+		select {
+		case <-r.over:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// stops returns the fault that a dial does not get past.
+func (p *Point) stops(number uint64) *run {
 	if e := p.effects.Load(); e != nil {
 		for _, r := range e.wire {
-			if r.fault.Kind == Down && r.meets(number) {
+			if (r.fault.Kind == Down || r.fault.Kind == Blackhole) && !r.isOver() && r.meets(number) {
 				return r
 			}
 		}

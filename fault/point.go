@@ -39,6 +39,8 @@ type effects struct {
 	changed chan struct{} // closed when others are in force
 }
 
+func newPoint(target string) *Point { return &Point{target: target, conns: map[*conn]struct{}{}} }
+
 // Slow returns by how much the work at the point takes longer now: 1 to 1,000,000, and 1 while nothing slows it. Each
 // active fault counts a hit. The seam multiplies a service time by it; ask when the work begins.
 func (p *Point) Slow() float64 {
