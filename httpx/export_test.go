@@ -26,6 +26,7 @@ var (
 	ParseMillis  = hop.ParseMillis
 	RetrySeconds = retrySeconds
 	ErrTakenBack = errTakenBack
+	ParseKey     = parseKey
 )
 
 func ParseRetryAfter(value, date string, now time.Time) time.Duration {

@@ -24,7 +24,8 @@ const (
 
 // Idempotency answers repeats of a request from what became of the first one, as far as clients name them by an
 // Idempotency-Key. It follows the behaviour of the IETF's draft (draft-ietf-httpapi-idempotency-key-header-07), which is
-// no standard. [Idempotency.Handler] puts it around a handler, innermost of all:
+// no standard. [Idempotency.Handler] puts it around a handler, innermost of all; for all routes of a [Handler] it goes into
+// ServerConfig.Inner:
 //
 //	the key                                            the answer
 //	missing, where the route requires one              400
@@ -34,7 +35,7 @@ const (
 //	known, with another fingerprint                    422
 //	known, and the first request still runs            409 with Retry-After
 //	known, and done                                    the first answer, with Idempotent-Replayed: true
-//	the store cannot be asked                          503 with Retry-After, or see [RunAnyway]
+//	the store cannot be asked                          503 with Retry-After, or see [StoreErrorRun]
 //
 // A key belongs to a tenant, a method and a route. The fingerprint is that of method, path, query and body. GET, HEAD,
 // OPTIONS, TRACE and CONNECT pass untouched, and so does a request without a key where none is required.
@@ -121,8 +122,8 @@ func (k *Idempotency) Update(cfg IdempotencyConfig) error {
 }
 
 // Final says that the answer to the request of this context, or what has become of it without one, is the last word: the
-// key is not freed whatever the status is, nor by a panic. Clients are told by Seawall-Pushback: final, where the status
-// would have let them repeat. A handler calls it before the step that must not happen twice and cannot be undone. It does
+// key is not freed whatever the status is, nor by a panic. Where the status would have let clients repeat, they are told by
+// Seawall-Pushback: final; after a panic the repeat is. A handler calls it before the step that must not happen twice and cannot be undone. It does
 // nothing outside of a handler behind an [Idempotency], or for a request without a key.
 func Final(ctx context.Context) {
 	if rec := recorderOf(ctx); rec != nil {
@@ -147,7 +148,7 @@ func (k *Idempotency) serve(w http.ResponseWriter, r *http.Request, next http.Ha
 	if len(values) == 0 {
 		if cfg.Required(r) {
 			k.counts.missing.Add(1)
-			explain(w, http.StatusBadRequest, keyMissing)
+			writeText(w, http.StatusBadRequest, keyMissing)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -156,16 +157,16 @@ func (k *Idempotency) serve(w http.ResponseWriter, r *http.Request, next http.Ha
 	key, problem := parseKey(values)
 	if problem != "" {
 		k.counts.malformed.Add(1)
-		explain(w, http.StatusBadRequest, problem)
+		writeText(w, http.StatusBadRequest, problem)
 		return
 	}
 	body, err := readBody(r, cfg.MaxBody)
 	if err != nil {
 		k.counts.malformed.Add(1)
 		if errors.Is(err, errBodyTooLarge) {
-			explain(w, http.StatusRequestEntityTooLarge, "Idempotency-Key: the body is too large for a request with a key")
+			writeText(w, http.StatusRequestEntityTooLarge, "Idempotency-Key: the body is too large for a request with a key")
 		} else { // the client has left, or does not keep its word about the length
-			explain(w, http.StatusBadRequest, "Idempotency-Key: the body could not be read")
+			writeText(w, http.StatusBadRequest, "Idempotency-Key: the body could not be read")
 		}
 		return
 	}
@@ -176,12 +177,6 @@ func (k *Idempotency) serve(w http.ResponseWriter, r *http.Request, next http.Ha
 		For:         cfg.Lease,
 	}}
 	c.serve()
-}
-
-// explain is answer with words of our own.
-func explain(w http.ResponseWriter, status int, text string) {
-	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, text, status)
 }
 
 func newToken() string { return fmt.Sprintf("%016x%016x", dice.Uint64(), dice.Uint64()) }

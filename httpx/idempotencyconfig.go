@@ -26,7 +26,7 @@ type IdempotencyConfig struct {
 	MaxAnswer int `json:"max_answer" yaml:"max_answer"`
 	// StoreTimeout is how long a call of the store may take. Default 1 s; 1 ms to 1 min.
 	StoreTimeout time.Duration `json:"store_timeout" yaml:"store_timeout"`
-	// OnStoreError says what becomes of a request with a key when the store cannot be asked. Default [Refuse].
+	// OnStoreError says what becomes of a request with a key when the store cannot be asked. Default [StoreErrorRefuse].
 	OnStoreError StoreErrorAction `json:"on_store_error" yaml:"on_store_error"`
 
 	// Tenant names whom a request comes from, by what the program has authenticated: a customer, an account. Keys of two
@@ -66,19 +66,19 @@ func routeOf(r *http.Request) string {
 type StoreErrorAction uint8
 
 const (
-	// Refuse answers with 503 and a Retry-After: a key is a promise that nothing is done twice. It is the default.
-	Refuse StoreErrorAction = iota + 1
-	// RunAnyway lets the handler run without the promise. It is for services that would rather do a thing twice than not
+	// StoreErrorRefuse answers with 503 and a Retry-After: a key is a promise that nothing is done twice. It is the default.
+	StoreErrorRefuse StoreErrorAction = iota + 1
+	// StoreErrorRun lets the handler run without the promise. It is for services that would rather do a thing twice than not
 	// at all.
-	RunAnyway
+	StoreErrorRun
 )
 
-var actionNames = [...]string{"", "refuse", "run_anyway"}
+var actionNames = [...]string{"", "refuse", "run"}
 
 // Valid reports whether a is 0, which is the default, or one of the actions.
 func (a StoreErrorAction) Valid() bool { return int(a) < len(actionNames) }
 
-// String returns "refuse" or "run_anyway", or "" for 0.
+// String returns "refuse" or "run", or "" for 0.
 func (a StoreErrorAction) String() string {
 	if a.Valid() {
 		return actionNames[a]
@@ -122,7 +122,7 @@ func (c IdempotencyConfig) withDefaults() IdempotencyConfig {
 		c.StoreTimeout = time.Second
 	}
 	if c.OnStoreError == 0 {
-		c.OnStoreError = Refuse
+		c.OnStoreError = StoreErrorRefuse
 	}
 	if c.Route == nil {
 		c.Route = routeOf
@@ -168,7 +168,7 @@ func (c IdempotencyConfig) Validate() error {
 	case c.StoreTimeout < time.Millisecond || c.StoreTimeout > time.Minute:
 		return bad("StoreTimeout", c.StoreTimeout, "1ms to 1m")
 	case !c.OnStoreError.Valid():
-		return bad("OnStoreError", c.OnStoreError, "refuse or run_anyway")
+		return bad("OnStoreError", c.OnStoreError, "refuse or run")
 	case c.Tenant == nil:
 		return bad("Tenant", "nil", "a function that names whom a request comes from, or OneTenant")
 	}

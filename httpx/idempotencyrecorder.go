@@ -195,8 +195,8 @@ func (r *recorder) answer(truncated bool) StoredAnswer {
 	return a
 }
 
-// replay sends an answer that was kept.
-func replay(w http.ResponseWriter, a StoredAnswer) {
+// sendAgain sends an answer that was kept.
+func sendAgain(w http.ResponseWriter, a StoredAnswer) {
 	h := w.Header()
 	for name, values := range a.Header {
 		h[name] = slices.Clone(values)

@@ -29,12 +29,12 @@ func (c *keyedRequest) serve() {
 	end := time.Now().Add(c.lease.For) // not later than the store's
 	claim, err := c.begin()
 	switch {
-	case err != nil && c.cfg.OnStoreError == RunAnyway:
+	case err != nil && c.cfg.OnStoreError == StoreErrorRun:
 		c.k.counts.unguarded.Add(1)
 		c.handle(c.r.Context(), c.w)
 	case err != nil:
 		c.w.Header().Set(fieldPushback, hop.Refused)
-		answer(c.w, http.StatusServiceUnavailable, 0)
+		writeAnswer(c.w, http.StatusServiceUnavailable, 0)
 	case claim.State == ClaimNew:
 		c.k.counts.began.Add(1)
 		c.run(end)
@@ -57,9 +57,13 @@ func (c *keyedRequest) handle(ctx context.Context, w http.ResponseWriter) {
 // run runs the handler under the lease, which ends at an instant, and keeps its answer.
 func (c *keyedRequest) run(end time.Time) {
 	rec := newRecorder(c.w, c.cfg.MaxAnswer)
-	limit := newLimitContext(context.WithValue(c.r.Context(), recorderKey{}, rec), time.Until(end),
-		&timeout.ExceededError{Name: c.k.name, Limit: c.lease.For})
+	limit := new(limitContext)
+	limit.begin(context.WithValue(c.r.Context(), recorderKey{}, rec), max(1, time.Until(end)))
 	defer limit.release()
+	timer := time.AfterFunc(time.Until(end), func() {
+		limit.expire(&timeout.ExceededError{Name: c.k.name, Limit: c.lease.For})
+	})
+	defer timer.Stop()
 	returned := false
 	defer func() {
 		if !returned { // a panic or a Goexit, which goes on
@@ -100,8 +104,7 @@ func (c *keyedRequest) unanswered(rec *recorder) {
 	}
 	a.Body, a.Dropped = nil, true
 	a.Header.Set(fieldPushback, hop.Final)
-	c.w.Header().Set(fieldPushback, hop.Final) // for who answers in the handler's place
-	_ = c.finish(a)                            // counted there; there is nothing to fall back to
+	_ = c.finish(a) // counted there; there is nothing to fall back to
 }
 
 // keep gives the answer to the store, and then to the client.
@@ -127,14 +130,14 @@ func (c *keyedRequest) repeat(claim Claim) {
 	switch claim.State {
 	case ClaimDone:
 		c.k.counts.replayed.Add(1)
-		replay(c.w, claim.Answer)
+		sendAgain(c.w, claim.Answer)
 	case ClaimRunning:
 		c.k.counts.inFlight.Add(1)
 		c.w.Header().Set("Retry-After", strconv.FormatInt(retrySeconds(0, int64N), 10))
-		explain(c.w, http.StatusConflict, "Idempotency-Key: the first request with this key is still at work")
+		writeText(c.w, http.StatusConflict, "Idempotency-Key: the first request with this key is still at work")
 	default:
 		c.k.counts.conflicts.Add(1)
-		explain(c.w, http.StatusUnprocessableEntity, "Idempotency-Key: used before for a different request")
+		writeText(c.w, http.StatusUnprocessableEntity, "Idempotency-Key: used before for a different request")
 	}
 }
 

@@ -23,7 +23,7 @@ type IdempotencyStats struct {
 
 	Missing   int64 // 400: no key where one is required
 	Malformed int64 // 400 or 413: a key that is not understood, or a body that could not be read
-	Unguarded int64 // run without the store, by [RunAnyway]
+	Unguarded int64 // run without the store, by [StoreErrorRun]
 
 	Freed         int64 // those of New that left no answer to keep
 	BodiesDropped int64 // answers that were kept without their body

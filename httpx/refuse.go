@@ -48,16 +48,21 @@ func retryAfterOf(err error) time.Duration {
 // writeAnswer writes one of our own answers, in the place of what the handler may have begun to prepare. A 503 and a 429
 // get a Retry-After.
 func writeAnswer(w http.ResponseWriter, status int, after time.Duration) {
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", strconv.FormatInt(retrySeconds(after, int64N), 10))
+	}
+	writeText(w, status, http.StatusText(status))
+}
+
+// writeText is writeAnswer with a text of our own.
+func writeText(w http.ResponseWriter, status int, text string) {
 	h := w.Header()
 	for _, about := range [...]string{
 		"Content-Encoding", "Content-Range", "Etag", "Last-Modified", "Accept-Ranges", "Trailer", "Transfer-Encoding",
 	} {
 		delete(h, about) // a body that is not sent
 	}
-	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
-		h.Set("Retry-After", strconv.FormatInt(retrySeconds(after, int64N), 10))
-	}
-	text := http.StatusText(status) + "\n"
+	text += "\n"
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")

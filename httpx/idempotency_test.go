@@ -1,0 +1,293 @@
+package httpx_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/dunglas/httpsfv"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/httpx"
+	"github.com/seawall-go/seawall/timeout"
+)
+
+func ExampleIdempotency() {
+	orders := 0
+	create := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		orders++
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprintf(w, "order %d", orders)
+	})
+	keys := httpx.NewIdempotency("orders", httpx.IdempotencyConfig{
+		Tenant:   func(r *http.Request) string { return r.Header.Get("X-Customer") }, // what was authenticated
+		Required: httpx.KeyRequired,
+	})
+	handler := keys.Handler(create)
+
+	for _, key := range []string{"8e03978e", "8e03978e", "", "f1a2"} {
+		r := httptest.NewRequest(http.MethodPost, "/orders", strings.NewReader("1 ticket"))
+		if key != "" {
+			r.Header.Set("Idempotency-Key", key)
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		fmt.Printf("%d %s, replayed: %t\n", w.Code, strings.TrimSpace(w.Body.String()), w.Header().Get("Idempotent-Replayed") == "true")
+	}
+	// Output:
+	// 201 order 1, replayed: false
+	// 201 order 1, replayed: true
+	// 400 Idempotency-Key: missing, replayed: false
+	// 201 order 2, replayed: false
+}
+
+func ExampleFinal() {
+	charge := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		httpx.Final(r.Context()) // from here on, money may have moved
+		http.Error(w, "charged, but no receipt", http.StatusInternalServerError)
+	})
+	handler := httpx.NewIdempotency("charges", httpx.IdempotencyConfig{Tenant: httpx.OneTenant}).Handler(charge)
+	for range 2 {
+		r := httptest.NewRequest(http.MethodPost, "/charges", nil)
+		r.Header.Set("Idempotency-Key", "8e03978e")
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		fmt.Printf("%d %s, replayed: %t\n", w.Code, w.Header().Get("Seawall-Pushback"), w.Header().Get("Idempotent-Replayed") == "true")
+	}
+	// Output:
+	// 500 final, replayed: false
+	// 500 final, replayed: true
+}
+
+func TestIdempotencyConfigIsValidated(t *testing.T) {
+	ok := httpx.IdempotencyConfig{Tenant: httpx.OneTenant}
+	for want, change := range map[string]func(*httpx.IdempotencyConfig){
+		"Lease is 10ms, want 1s to 24h":                   func(c *httpx.IdempotencyConfig) { c.Lease = 10 * time.Millisecond },
+		"Keep is 2400h0m0s, want 1s to 2160h":             func(c *httpx.IdempotencyConfig) { c.Keep = 2400 * time.Hour },
+		"MaxBody is -1, want at least 1":                  func(c *httpx.IdempotencyConfig) { c.MaxBody = -1 },
+		"MaxAnswer is -1, want at least 1":                func(c *httpx.IdempotencyConfig) { c.MaxAnswer = -1 },
+		"StoreTimeout is 1h0m0s, want 1ms to 1m":          func(c *httpx.IdempotencyConfig) { c.StoreTimeout = time.Hour },
+		"OnStoreError is StoreErrorAction(9), want refus": func(c *httpx.IdempotencyConfig) { c.OnStoreError = 9 },
+		"Tenant is nil, want a function":                  func(c *httpx.IdempotencyConfig) { c.Tenant = nil },
+	} {
+		cfg := ok
+		change(&cfg)
+		if err := cfg.Validate(); err == nil || !strings.HasPrefix(err.Error(), "httpx: IdempotencyConfig."+want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		func() {
+			defer func() {
+				if v := fmt.Sprint(recover()); !strings.HasPrefix(v, "httpx: ") {
+					t.Errorf("New panics with %v", v)
+				}
+			}()
+			httpx.NewIdempotency("x", cfg)
+		}()
+	}
+	if err := ok.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestIdempotencyConfigIsReadBackAndUpdated(t *testing.T) {
+	var log bytes.Buffer
+	registry := &seawall.Registry{}
+	registry.SetLogger(slog.New(slog.NewTextHandler(&log, nil)))
+	keys := httpx.NewIdempotency("orders", httpx.IdempotencyConfig{Tenant: httpx.OneTenant, Registry: registry})
+	cfg := keys.Config()
+	if cfg.Lease != time.Minute || cfg.Keep != 24*time.Hour || cfg.MaxBody != 1<<20 || cfg.MaxAnswer != 256<<10 ||
+		cfg.StoreTimeout != time.Second || cfg.OnStoreError != httpx.StoreErrorRefuse || cfg.Store == nil {
+		t.Errorf("%+v", cfg)
+	}
+	var fromFile httpx.IdempotencyConfig
+	if err := json.Unmarshal([]byte(`{"keep": 3600000000000, "on_store_error": "run"}`), &fromFile); err != nil {
+		t.Fatal(err)
+	}
+	if err := keys.Update(fromFile); err != nil {
+		t.Fatal(err)
+	}
+	if got := keys.Config(); got.Keep != time.Hour || got.OnStoreError != httpx.StoreErrorRun || got.Tenant == nil || got.Store != cfg.Store {
+		t.Errorf("%+v", got)
+	}
+	if !strings.Contains(log.String(), `seawall.config.updated`) || !strings.Contains(log.String(), "keep on_store_error") {
+		t.Errorf("logged: %s", log.String())
+	}
+	if err := keys.Update(httpx.IdempotencyConfig{Lease: -1}); err == nil || keys.Config().Keep != time.Hour {
+		t.Errorf("an update that is not valid: %v, %+v", err, keys.Config())
+	}
+	if keys.String() != `idempotency "orders"` || keys.Name() != "orders" {
+		t.Error(keys)
+	}
+	if !fromFile.Equal(httpx.IdempotencyConfig{Keep: time.Hour, OnStoreError: httpx.StoreErrorRun, Lease: time.Minute}) ||
+		fromFile.Equal(httpx.IdempotencyConfig{}) {
+		t.Error("Equal does not go by the meaning")
+	}
+	if err := json.Unmarshal([]byte(`{"on_store_error": "maybe"}`), &fromFile); err == nil {
+		t.Error("an action that does not exist is read")
+	}
+	if text, err := httpx.StoreErrorRun.MarshalText(); err != nil || string(text) != "run" {
+		t.Errorf("%s, %v", text, err)
+	}
+	if _, err := httpx.StoreErrorAction(9).MarshalText(); err == nil {
+		t.Error("an action that does not exist is written")
+	}
+}
+
+func TestIdempotencyIsInTheRegistryWithItsCounts(t *testing.T) {
+	registry := quiet()
+	store := &flakyStore{IdempotencyStore: httpx.NewMemoryStore(httpx.MemoryStoreConfig{})}
+	keys := httpx.NewIdempotency("orders", httpx.IdempotencyConfig{Tenant: httpx.OneTenant, Registry: registry, Store: store})
+	handler := keys.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(201) }))
+	keyed(handler, "k")
+	keyed(handler, "k")
+	keyed(handler, `"`)
+	store.fails("all")
+	keyed(handler, "l")
+	snapshots := registry.Snapshots()
+	if len(snapshots) != 1 {
+		t.Fatalf("%+v", snapshots)
+	}
+	s := snapshots[0]
+	values := map[string]float64{}
+	for _, v := range s.Values {
+		values[v.Name] = v.V
+	}
+	if s.Kind != "idempotency" || s.Name != "orders" || s.State != "store_lost" || values["requests.new"] != 1 ||
+		values["requests.replayed"] != 1 || values["requests.malformed"] != 1 || values["store_errors"] != 1 {
+		t.Errorf("%+v", s)
+	}
+	store.fails("")
+	keyed(handler, "l")
+	if got := keys.Snapshot().State; got != "ready" {
+		t.Errorf("state %q", got)
+	}
+}
+
+func TestStoreThatIsLostIsToldOnceAndWithoutItsSecrets(t *testing.T) {
+	var log bytes.Buffer
+	registry := &seawall.Registry{}
+	registry.SetLogger(slog.New(slog.NewTextHandler(&log, nil)))
+	store := &flakyStore{IdempotencyStore: httpx.NewMemoryStore(httpx.MemoryStoreConfig{})}
+	handler := httpx.NewIdempotency("orders", httpx.IdempotencyConfig{
+		Tenant: httpx.OneTenant, Registry: registry, Store: store,
+	}).Handler(http.NotFoundHandler())
+	for i := range 6 {
+		store.fails(map[bool]string{true: "all"}[i < 3])
+		keyed(handler, fmt.Sprint("secret-", i))
+	}
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], "level=WARN msg=seawall.idempotency.store_lost name=orders") ||
+		!strings.Contains(lines[1], "level=INFO msg=seawall.idempotency.store_restored name=orders") ||
+		strings.Contains(log.String(), "secret") {
+		t.Errorf("logged:\n%s", log.String())
+	}
+}
+
+// keyed sends a request with a key to a handler in memory.
+func keyed(h http.Handler, key string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("POST", "/", nil)
+	r.Header.Set("Idempotency-Key", key)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestHandlersContextEndsWithItsLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys := httpx.NewIdempotency("orders", httpx.IdempotencyConfig{Tenant: httpx.OneTenant, Registry: quiet()})
+		start := time.Now()
+		keyed(keys.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = http.NewResponseController(w).Flush() // which lifts a limit of the server, and not the lease
+			<-r.Context().Done()
+			if d := time.Since(start); d != time.Minute {
+				t.Errorf("after %v", d)
+			}
+			if err := r.Context().Err(); err != context.DeadlineExceeded || !errors.Is(context.Cause(r.Context()), timeout.ErrExceeded) {
+				t.Errorf("%v, because of %v", err, context.Cause(r.Context()))
+			}
+		})), "k")
+	})
+}
+
+func TestHandlerOutOfTimeFreesItsKeyAndALateAnswerIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys := httpx.NewIdempotency("orders", httpx.IdempotencyConfig{Tenant: httpx.OneTenant, Registry: quiet()})
+		runs := 0
+		h := httpx.NewHandler("api", httpx.ServerConfig{
+			TimeLimit: httpx.TimeLimitConfig{FirstByte: time.Second},
+			Inner:     []func(http.Handler) http.Handler{keys.Handler},
+			Registry:  quiet(),
+		}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			if runs++; runs > 1 {
+				w.WriteHeader(http.StatusCreated)
+			}
+		}))
+		if w := keyed(h, "k"); w.Code != 503 {
+			t.Errorf("out of time: %d", w.Code)
+		}
+		if w := keyed(h, "k"); w.Code != 503 {
+			t.Errorf("late: %d", w.Code)
+		}
+		if w := keyed(h, "k"); w.Code != 201 || w.Header().Get("Idempotent-Replayed") != "true" || runs != 2 {
+			t.Errorf("the repeat gets %d, %v, after %d runs", w.Code, w.Header(), runs)
+		}
+	})
+}
+
+func TestDigestTellsEntriesApart(t *testing.T) {
+	seen := map[[32]byte]httpx.IdempotencyEntry{}
+	for _, e := range []httpx.IdempotencyEntry{
+		{},
+		{Tenant: "a"},
+		{Method: "a"},
+		{Route: "a"},
+		{Key: "a"},
+		{Tenant: "a", Method: "b"},
+		{Tenant: "ab"},
+		{Method: "ab"},
+		{Tenant: "\x01a"},
+		{Tenant: "a", Key: "b"},
+		{Route: "a", Key: "b"},
+	} {
+		if other, ok := seen[e.Digest()]; ok {
+			t.Errorf("%+v and %+v", e, other)
+		}
+		seen[e.Digest()] = e
+	}
+}
+
+// FuzzIdempotencyKey: whatever a client sends is one key or none, and its quoted form is the same one.
+func FuzzIdempotencyKey(f *testing.F) {
+	for _, key := range []string{`k`, `"k"`, `"a\"b"`, `"`, `""`, `"a";b=1`, `a,b`, ` k `, `"\\"`, "ü", `"k`, `?1`, `:YQ==:`, "a\x00"} {
+		f.Add(key)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		key, problem := httpx.ParseKey([]string{value})
+		if (key == "") != (problem != "") {
+			t.Fatalf("%q: key %q and problem %q", value, key, problem)
+		}
+		if problem != "" {
+			return
+		}
+		if len(key) > 255 || strings.ContainsFunc(key, func(c rune) bool { return c < ' ' || c > '~' }) {
+			t.Fatalf("%q is taken as %q", value, key)
+		}
+		quoted, err := httpsfv.Marshal(httpsfv.NewItem(key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, problem := httpx.ParseKey([]string{quoted}); again != key || problem != "" {
+			t.Fatalf("%q is %q, and %s is %q, %s", value, key, quoted, again, problem)
+		}
+	})
+}
