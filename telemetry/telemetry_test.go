@@ -41,7 +41,7 @@ func TestEveryKindExportsWhatItCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, telemetry.Config{})
 		ctx, r := t.Context(), b.registry
-		psp := breaker.New("psp", breaker.Config{MinCalls: 4, Registry: r})
+		psp := breaker.New("psp", breaker.Config{MinCalls: 4, OpenFor: time.Minute, MaxOpenFor: time.Minute, Registry: r})
 		for range 4 {
 			_ = psp.Do(ctx, fail)
 		}
