@@ -5,7 +5,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path"
+	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"weak"
@@ -43,12 +47,18 @@ type Registry struct {
 	watchers atomic.Pointer[[]*watcher]
 
 	mu      sync.Mutex // guards the fields below
-	members map[memberKey]func() Member
+	members map[memberKey]entered
 	latest  map[memberKey]int // the last number given to an equal name
 	sweepAt int               // number of members at which the dropped ones are swept out
 }
 
 type memberKey struct{ kind, name string }
+
+// entered is a member, and where it was made.
+type entered struct {
+	member func() Member
+	stack  [10]uintptr
+}
 
 var defaultRegistry Registry
 
@@ -76,8 +86,9 @@ func Register[T any, M interface {
 		}
 		return nil
 	}
-	asked := *name
-	r.enter(kind, name, member)
+	asked, e := *name, entered{member: member}
+	runtime.Callers(3, e.stack[:]) // behind New
+	r.enter(kind, name, e)
 	if *name != asked {
 		r.Logger().Warn("seawall.registry.name_taken", "kind", kind, "name", asked, "renamed", *name)
 	}
@@ -94,11 +105,11 @@ func (r *Registry) orDefault() *Registry {
 	return r
 }
 
-func (r *Registry) enter(kind string, name *string, member func() Member) {
+func (r *Registry) enter(kind string, name *string, e entered) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.members == nil {
-		r.members, r.latest, r.sweepAt = map[memberKey]func() Member{}, map[memberKey]int{}, 64
+		r.members, r.latest, r.sweepAt = map[memberKey]entered{}, map[memberKey]int{}, 64
 	}
 	if len(r.members) >= r.sweepAt {
 		r.sweepLocked()
@@ -106,21 +117,21 @@ func (r *Registry) enter(kind string, name *string, member func() Member) {
 	asked := memberKey{kind, *name}
 	key := asked
 	for n := max(2, r.latest[asked]+1); ; n++ {
-		if other, taken := r.members[key]; !taken || other() == nil {
+		if other, taken := r.members[key]; !taken || other.member() == nil {
 			break
 		}
 		key.name = fmt.Sprintf("%s#%d", asked.name, n)
 		r.latest[asked] = n
 	}
 	*name = key.name
-	r.members[key] = member
+	r.members[key] = e
 }
 
 // sweepLocked forgets the dropped members. It runs each time their number may have doubled, so that entering costs a
 // constant on average, and no goroutine is needed.
 func (r *Registry) sweepLocked() {
-	for key, member := range r.members {
-		if member() == nil {
+	for key, e := range r.members {
+		if e.member() == nil {
 			delete(r.members, key)
 		}
 	}
@@ -141,8 +152,8 @@ func (r *Registry) Members() []Member {
 	r = r.orDefault()
 	r.mu.Lock()
 	var living []entry
-	for key, member := range r.members {
-		if m := member(); m != nil {
+	for key, e := range r.members {
+		if m := e.member(); m != nil {
 			living = append(living, entry{key, m})
 		}
 	}
@@ -155,6 +166,42 @@ func (r *Registry) Members() []Member {
 		members[i] = living[i].m
 	}
 	return members
+}
+
+// MadeAt returns the line of the program that made a member, such as "shop/main.go:42", and "" if there is none of that kind
+// and name. It is for the debug page, and slow.
+func (r *Registry) MadeAt(kind, name string) string {
+	r = r.orDefault()
+	r.mu.Lock()
+	e := r.members[memberKey{kind, name}]
+	r.mu.Unlock()
+	frames := runtime.CallersFrames(e.stack[:])
+	for {
+		frame, more := frames.Next()
+		if frame.Function != "" && !ours(frame.Function) {
+			folder, file := filepath.Split(frame.File)
+			return fmt.Sprintf("%s/%s:%d", filepath.Base(folder), file, frame.Line)
+		}
+		if !more {
+			return ""
+		}
+	}
+}
+
+// ours reports whether a function is of a package of this library: what it makes for a program was made by the program.
+func ours(function string) bool {
+	rest, ok := strings.CutPrefix(function, "github.com/seawall-go/seawall")
+	if !ok {
+		return false
+	}
+	folder, last := path.Split(rest)
+	name, _, _ := strings.Cut(last, ".")
+	room, _, _ := strings.Cut(strings.TrimPrefix(folder+name, "/"), "/")
+	switch room {
+	case "demo", "examples", "benchmarks", "conformance":
+		return false
+	}
+	return !strings.HasSuffix(name, "_test")
 }
 
 // Snapshots returns the snapshots of the living members, ordered by kind and name.

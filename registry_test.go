@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/bulkhead"
 )
 
 // member is a policy as the registry sees it. It is large enough not to share its memory with others.
@@ -238,4 +240,16 @@ func TestDetachedRegistryListsNothingAndLogsWithItsParent(t *testing.T) {
 	if !strings.Contains(log.String(), "seawall.test.event") {
 		t.Errorf("the parent's log holds %q", log.String())
 	}
+}
+
+func TestRegistryKnowsTheLineThatMadeAMember(t *testing.T) {
+	r := silentRegistry()
+	b := bulkhead.New("stock", bulkhead.Config{Registry: r})
+	if got := r.MadeAt("bulkhead", "stock"); !regexp.MustCompile(`^[^/]+/registry_test\.go:\d+$`).MatchString(got) {
+		t.Errorf("made at %q", got)
+	}
+	if got := r.MadeAt("bulkhead", "other"); got != "" {
+		t.Errorf("what is not there was made at %q", got)
+	}
+	runtime.KeepAlive(b)
 }

@@ -1,0 +1,16 @@
+// Package debugpage shows what the policies of a program are doing, on one page for the program's own people.
+//
+//	page := debugpage.New(debugpage.Config{
+//		Health: h,
+//		Chains: map[string]*seawall.Pipeline{"payments": payments},
+//	})
+//	defer page.Close()
+//	admin.Handle("/debug/seawall/", page)
+//
+// The page needs no JavaScript, and ?format=json gives the same facts to programs. It belongs on a listener for the
+// program's own people: it shows names, configurations and the texts of errors. It registers itself nowhere.
+//
+// Nothing can be changed by the page unless [Config.Authorize] is set. Then gates can be forced open or closed, put into
+// shadow mode, switched off and back, by POST and with a token of the form; each change is logged as seawall.gate.forced,
+// with who did it.
+package debugpage

@@ -1,0 +1,275 @@
+package debugpage_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/health"
+	"github.com/seawall-go/seawall/retry"
+	"github.com/seawall-go/seawall/telemetry/debugpage"
+)
+
+var errDown = errors.New("down")
+
+func silent() *seawall.Registry {
+	r := new(seawall.Registry)
+	r.SetLogger(slog.New(slog.DiscardHandler))
+	return r
+}
+
+func get(h http.Handler, target string) (int, string) {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, http.NoBody))
+	return w.Code, w.Body.String()
+}
+
+func contains(t *testing.T, page string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(page, part) {
+			t.Errorf("%q is missing in\n%s", part, page)
+		}
+	}
+}
+
+func TestPageShowsWhatThePoliciesAreDoing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		registry := silent()
+		psp := breaker.New("psp", breaker.Config{MinCalls: 4, OpenFor: time.Minute, MaxOpenFor: time.Minute, Registry: registry})
+		again := retry.New("psp", retry.Config{Registry: registry})
+		slots := bulkhead.New("slots", bulkhead.Config{Registry: registry})
+		h := health.New("shop", health.Config{Registry: registry})
+		err := h.Add(health.Check{Name: "db", Severity: health.Optional, Run: func(context.Context) error { return errDown }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Start()
+		p := debugpage.New(debugpage.Config{Registry: registry, Health: h, Chains: map[string]*seawall.Pipeline{
+			"payments": seawall.Chain(again, psp, slots), "wrong": seawall.Chain(psp, again),
+		}})
+		defer p.Close()
+		for range 4 {
+			_ = psp.Do(t.Context(), func(context.Context) error { return errDown })
+		}
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+
+		code, page := get(p, "/debug/seawall/")
+		if code != http.StatusOK {
+			t.Fatal(code)
+		}
+		contains(t, page,
+			`<a href="?kind=breaker&amp;name=psp">psp</a></td><td class="state open">open</td><td>6s</td><td class="enforce">enforce</td>`,
+			`seawall.breaker.state_changed`, `0 of 64`, `<td>db</td><td class="warn">warn</td>`, `running`, `aria-label="the last minute"`,
+			`<b>payments</b>: retry &#34;psp&#34;<span>&rarr;</span>breaker &#34;psp&#34;<span>&rarr;</span>bulkhead &#34;slots&#34;<span>&rarr;</span>op`,
+			`breaker_outside_retry`)
+		if strings.Contains(page, "<form") || strings.Contains(page, "<script") {
+			t.Error("there are forms, and nobody may use them, or scripts")
+		}
+
+		_, one := get(p, "/debug/seawall/?kind=breaker&name=psp")
+		contains(t, one, `<tr class="default"><td>failure_rate</td><td>0.5</td><td>default</td></tr>`, `<tr><td>min_calls</td><td>4</td><td></td></tr>`,
+			`from=closed to=open`, `/page_test.go:`, `<td>calls.failure</td><td class="n">4</td>`)
+
+		_, text := get(p, "/debug/seawall/?format=json")
+		var facts struct {
+			Health  struct{ Status, Phase string }
+			Members []struct {
+				Kind, Name, State string
+				MadeAt            string `json:"made_at"`
+				Minute            []struct{ Good, Bad, Rejected float64 }
+			}
+			Chains []struct{ Findings []struct{ Rule string } }
+		}
+		if err := json.Unmarshal([]byte(text), &facts); err != nil {
+			t.Fatal(err)
+		}
+		if m := facts.Members[0]; m.Kind != "breaker" || m.State != "open" || len(m.Minute) != 1 || m.Minute[0].Bad != 4 ||
+			!regexp.MustCompile(`page_test\.go:\d+$`).MatchString(m.MadeAt) {
+			t.Errorf("%+v", m)
+		}
+		if facts.Health.Status != "warn" || facts.Health.Phase != "running" || len(facts.Chains) != 2 {
+			t.Errorf("%+v", facts)
+		}
+		if err := h.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if code, _ := get(p, "/?kind=breaker&name=nobody"); code != http.StatusNotFound {
+			t.Errorf("a policy that is not there: %d", code)
+		}
+		runtime.KeepAlive([]any{psp, again, slots})
+	})
+}
+
+// T77: a name is the developer's constant, and still no way into the page.
+func TestHostileNamesAreEscaped(t *testing.T) {
+	registry := silent()
+	name := `<script>alert(1)</script>"'&` + "\x00"
+	stock := bulkhead.New(name, bulkhead.Config{Registry: registry})
+	p := debugpage.New(debugpage.Config{Registry: registry, Chains: map[string]*seawall.Pipeline{name: seawall.Chain(stock)}})
+	defer p.Close()
+	if err := stock.SetMode(seawall.Shadow); err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{"/", "/?kind=bulkhead&name=" + url.QueryEscape(name)} {
+		code, page := get(p, target)
+		if code != http.StatusOK || strings.Contains(page, "<script") || !strings.Contains(page, "&lt;script&gt;") {
+			t.Errorf("%s: %d\n%s", target, code, page)
+		}
+	}
+}
+
+func post(h http.Handler, form url.Values) (int, string) {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, "/debug/seawall/", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	h.ServeHTTP(w, r)
+	return w.Code, w.Body.String()
+}
+
+func TestModesAreSetByPostWithAnAuthorizerAndATokenOnly(t *testing.T) {
+	registry := silent()
+	stock := bulkhead.New("stock", bulkhead.Config{Registry: registry})
+	closed := debugpage.New(debugpage.Config{Registry: registry})
+	defer closed.Close()
+	allowed := true
+	p := debugpage.New(debugpage.Config{Registry: registry, Authorize: func(*http.Request) (string, bool) { return "ada", allowed }})
+	defer p.Close()
+	var heard []string
+	defer registry.Watch(func(e seawall.Event) { heard = append(heard, fmt.Sprint(e.Event, e.Attrs)) })()
+
+	_, page := get(p, "/?kind=bulkhead&name=stock")
+	token := regexp.MustCompile(`name="token" value="([^"]+)"`).FindStringSubmatch(page)
+	if token == nil {
+		t.Fatal("there is no form")
+	}
+	form := func(changes ...string) url.Values {
+		v := url.Values{"kind": {"bulkhead"}, "name": {"stock"}, "mode": {"forced_open"}, "token": {token[1]}}
+		for i := 0; i < len(changes); i += 2 {
+			v.Set(changes[i], changes[i+1])
+		}
+		return v
+	}
+	for name, got := range map[string]func() (int, string){
+		"no authorizer": func() (int, string) { return post(closed, form()) },
+		"no token":      func() (int, string) { return post(p, form("token", "")) },
+		"wrong token":   func() (int, string) { return post(p, form("token", strings.Repeat("A", len(token[1])))) },
+		"not allowed": func() (int, string) {
+			allowed = false
+			defer func() { allowed = true }()
+			return post(p, form())
+		},
+		"by GET": func() (int, string) {
+			code, _ := get(p, "/?"+form().Encode())
+			return map[int]int{http.StatusOK: http.StatusForbidden}[code], "" // shown, and nothing changed
+		},
+	} {
+		if code, _ := got(); code != http.StatusForbidden || stock.Config().Mode != seawall.Enforce {
+			t.Errorf("%s: %d, and the mode is %v", name, code, stock.Config().Mode)
+		}
+	}
+	if code, _ := post(p, form("mode", "sideways")); code != http.StatusBadRequest {
+		t.Errorf("a mode that is none: %d", code)
+	}
+	if code, _ := post(p, form("name", "other")); code != http.StatusNotFound {
+		t.Errorf("a gate that is not there: %d", code)
+	}
+	if code, _ := post(p, form()); code != http.StatusSeeOther || stock.Config().Mode != seawall.ForcedOpen {
+		t.Errorf("%d, and the mode is %v", code, stock.Config().Mode)
+	}
+	if got := strings.Join(heard, "\n"); !strings.Contains(got, "seawall.gate.forced[kind=bulkhead name=stock to=forced_open who=ada]") {
+		t.Errorf("heard\n%s", got)
+	}
+	if _, page := get(p, "/?kind=bulkhead&name=stock"); !strings.Contains(page, "who=ada") {
+		t.Error("the page does not say who")
+	}
+	allowed = false
+	if _, page := get(p, "/?kind=bulkhead&name=stock"); strings.Contains(page, "<form") {
+		t.Error("who is not allowed sees a form")
+	}
+}
+
+// T41
+func TestPageIsSafeBesideCallsUpdatesAndChangesOfMode(t *testing.T) {
+	registry := silent()
+	p := debugpage.New(debugpage.Config{Registry: registry})
+	defer p.Close()
+	hosts := breaker.NewGroup("hosts", breaker.GroupConfig[int]{
+		Registry: registry, Breaker: breaker.Config{MinCalls: 2}, Label: func(k int) string { return fmt.Sprint(k) },
+	})
+	stock := bulkhead.New("stock", bulkhead.Config{Registry: registry})
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			for n := range 200 {
+				_ = hosts.For(n%7).Do(t.Context(), func(context.Context) error { return errDown })
+				_ = stock.SetMode([]seawall.Mode{seawall.Enforce, seawall.Shadow}[(n+i)%2])
+			}
+		})
+		all.Go(func() {
+			for range 20 {
+				get(p, "/")
+				get(p, "/?format=json")
+				get(p, "/?kind=breaker&name=hosts")
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestPageKeepsABoundedPast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		registry := silent()
+		stock := bulkhead.New("stock", bulkhead.Config{Registry: registry})
+		p := debugpage.New(debugpage.Config{Registry: registry})
+		for i := range 1000 {
+			if err := stock.SetMode([]seawall.Mode{seawall.Shadow, seawall.Enforce}[i%2]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Hour)
+		_, text := get(p, "/?kind=bulkhead&name=stock&format=json")
+		var one struct{ Events, Minute []any }
+		if err := json.Unmarshal([]byte(text), &one); err != nil {
+			t.Fatal(err)
+		}
+		if len(one.Events) != 64 || len(one.Minute) != 12 {
+			t.Errorf("%d events and %d samples are kept, want 64 and 12", len(one.Events), len(one.Minute))
+		}
+		p.Close()
+		p.Close()
+	})
+}
+
+func ExampleNew() {
+	registry := new(seawall.Registry) // left out in a program
+	stock := bulkhead.New("stock", bulkhead.Config{Registry: registry})
+	page := debugpage.New(debugpage.Config{
+		Registry: registry,
+		Chains:   map[string]*seawall.Pipeline{"stock": seawall.Chain(stock)},
+	})
+	defer page.Close()
+	admin := http.NewServeMux()
+	admin.Handle("/debug/seawall/", page)
+
+	w := httptest.NewRecorder()
+	admin.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/seawall/", http.NoBody))
+	fmt.Println(w.Code, strings.Contains(w.Body.String(), "stock"))
+	// Output: 200 true
+}

@@ -1,0 +1,177 @@
+package debugpage
+
+import (
+	"bytes"
+	"context"
+	"crypto/subtle"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/seawall-go/seawall"
+)
+
+//go:embed page.html
+var source string
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"number": number, "spark": spark, "query": url.QueryEscape,
+}).Parse(source))
+
+// view is what the template is given.
+type view struct {
+	overview
+	One     *memberFacts // the member that is shown by itself
+	Actions []string     // modes that can be set; nil if nobody may
+	Token   string
+	Who     string
+}
+
+// ServeHTTP shows the page, one member by ?kind= and &name=, both as JSON with &format=json, and sets a mode by POST.
+func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		p.show(w, r)
+	case http.MethodPost:
+		p.act(w, r)
+	default:
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+	}
+}
+
+func (p *Page) show(w http.ResponseWriter, r *http.Request) {
+	v := view{overview: p.look()}
+	query := r.URL.Query()
+	if name := query.Get("name"); name != "" {
+		for i, m := range v.Members {
+			if m.Name == name && m.Kind == query.Get("kind") {
+				v.One = &v.Members[i]
+			}
+		}
+		if v.One == nil {
+			http.Error(w, "there is no such policy", http.StatusNotFound)
+			return
+		}
+	}
+	if query.Get("format") == "json" {
+		var facts any = v.overview
+		if v.One != nil {
+			facts = v.One
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(w).Encode(facts); err != nil {
+			p.cfg.Registry.Log(r.Context(), slog.LevelDebug, "seawall.debugpage.not_sent", slog.String("error", err.Error()))
+		}
+		return
+	}
+	if p.cfg.Authorize != nil {
+		if who, ok := p.cfg.Authorize(r); ok {
+			v.Who, v.Token = who, p.token
+			v.Actions = []string{"enforce", "shadow", "forced_open", "forced_closed", "off"}
+		}
+	}
+	var b bytes.Buffer // so that an error of the template does not make half a page
+	if err := page.Execute(&b, v); err != nil {
+		http.Error(w, "the page could not be rendered", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'")
+	_, _ = w.Write(b.Bytes())
+}
+
+// act sets a gate's mode.
+func (p *Page) act(w http.ResponseWriter, r *http.Request) {
+	if p.cfg.Authorize == nil {
+		http.Error(w, "nothing can be changed here", http.StatusForbidden)
+		return
+	}
+	who, ok := p.cfg.Authorize(r)
+	if !ok {
+		http.Error(w, "not allowed", http.StatusForbidden)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, "the form cannot be read", http.StatusBadRequest)
+		return
+	}
+	if subtle.ConstantTimeCompare([]byte(r.PostForm.Get("token")), []byte(p.token)) != 1 {
+		http.Error(w, "the form is not of this page: load it again", http.StatusForbidden)
+		return
+	}
+	var mode seawall.Mode
+	if err := mode.UnmarshalText([]byte(r.PostForm.Get("mode"))); err != nil {
+		http.Error(w, "there is no such mode", http.StatusBadRequest)
+		return
+	}
+	kind, name := r.PostForm.Get("kind"), r.PostForm.Get("name")
+	gate := p.gate(kind, name)
+	if gate == nil {
+		http.Error(w, "there is no such gate", http.StatusNotFound)
+		return
+	}
+	if err := gate.SetMode(mode); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	p.cfg.Registry.Log(context.WithoutCancel(r.Context()), slog.LevelWarn, "seawall.gate.forced", slog.String("kind", kind), slog.String("name", name),
+		slog.String("to", mode.String()), slog.String("who", who))
+	http.Redirect(w, r, "?"+url.Values{"kind": {kind}, "name": {name}}.Encode(), http.StatusSeeOther)
+}
+
+type gate interface{ SetMode(mode seawall.Mode) error }
+
+func (p *Page) gate(kind, name string) gate {
+	for _, m := range p.cfg.Registry.Members() {
+		if s := m.Snapshot(); s.Kind == kind && s.Name == name {
+			g, _ := m.(gate)
+			return g
+		}
+	}
+	return nil
+}
+
+// number writes a count without a point, and anything else with few digits.
+func number(v float64) string {
+	if v == float64(int64(v)) {
+		return strconv.FormatInt(int64(v), 10)
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
+}
+
+// spark draws the last minute: a bar for each five seconds, of what went well, what did not, and what was not let in.
+func spark(minute []counts5s) template.HTML {
+	if len(minute) == 0 {
+		return ""
+	}
+	most := 1.0
+	for _, c := range minute {
+		most = max(most, c.Good+c.Bad+c.Rejected)
+	}
+	var b strings.Builder
+	const height, width = 24.0, 8
+	fmt.Fprintf(&b, `<svg class="spark" width="%d" height="%d" role="img" aria-label="the last minute">`, width*len(minute), int(height))
+	for i, c := range minute {
+		y := height
+		for _, part := range [...]struct {
+			v     float64
+			class string
+		}{{c.Good, "good"}, {c.Bad, "bad"}, {c.Rejected, "rejected"}} {
+			h := part.v / most * height
+			y -= h
+			fmt.Fprintf(&b, `<rect class="%s" x="%d" y="%.1f" width="%d" height="%.1f"/>`, part.class, i*width, y, width-1, h)
+		}
+	}
+	b.WriteString(`</svg>`)
+	return template.HTML(b.String()) //nolint:gosec // numbers and words of ours only
+}
