@@ -32,3 +32,9 @@ func Judge(e Ending) seawall.Verdict {
 	}
 	return judge(ending{e.Code, by, e.Unsent, e.Listed, e.Refused, e.Trusted, e.Final, e.Hinted, e.After})
 }
+
+// Groups returns how many pairs of target and group are remembered.
+func (c *Client) Groups() int { return c.groups.Len() }
+
+// Known returns how many methods are remembered.
+func (c *Client) Known() int { return len(*c.methods.known.Load()) }

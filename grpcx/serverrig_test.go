@@ -189,7 +189,7 @@ func (r *rig) idle(t *testing.T) {
 	eventually(t, "all slots come back", func() bool { s := r.stats(); return s.InUse == 0 && s.Waiting == 0 })
 }
 
-func eventually(t *testing.T, what string, is func() bool) {
+func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {

@@ -12,18 +12,20 @@ import (
 // storesContext are the structs that may have a field of type context.Context, as folder.Type, with the reason. They
 // are contexts themselves, and hold the one that they were derived from.
 var storesContext = map[string]string{
-	"fault.timed":        "the context of a call that a fault stretches: it carries the start to the end of the call",
-	"grpcx.inNoTime":     "the context of a tap, in which nothing may wait",
-	"grpcx.serverStream": "a stream of grpc-go's, whose Context method is how a handler gets its own",
-	"httpcache.lifespan": "the context of a request to the origin, which outlives the caller who began it and tells that one's deadline",
-	"httpx.impatient":    "the context of a hedge before the gates, with a deadline that lets none of them wait",
-	"httpx.keySpy":       "a context that notes under which key package httptrace asks for a trace",
-	"httpx.limitContext": "the context of a handler, with a deadline that can be lifted",
-	"httpx.liveContext":  "what a limitContext becomes when somebody waits for its end",
-	"httpx.limitRoot":    "what limitContext is derived from, so that it ends with the error that we say",
-	"httpx.scope":        "the context of an attempt, which lives as long as the response's body",
-	"timeout.scope":      "the context of a timed call, which arms no timer before somebody waits for its end",
-	"timeout.standard":   "what a timeout.scope becomes then",
+	"fault.timed":         "the context of a call that a fault stretches: it carries the start to the end of the call",
+	"grpcx.inNoTime":      "the context of a tap, in which nothing may wait",
+	"grpcx.opening":       "the caller's context with the deadline of a stream's first answer",
+	"grpcx.serverStream":  "a stream of grpc-go's, whose Context method is how a handler gets its own",
+	"grpcx.streamAttempt": "the context of an attempt, which lives as long as the stream",
+	"httpcache.lifespan":  "the context of a request to the origin, which outlives the caller who began it and tells that one's deadline",
+	"httpx.impatient":     "the context of a hedge before the gates, with a deadline that lets none of them wait",
+	"httpx.keySpy":        "a context that notes under which key package httptrace asks for a trace",
+	"httpx.limitContext":  "the context of a handler, with a deadline that can be lifted",
+	"httpx.limitRoot":     "what limitContext is derived from, so that it ends with the error that we say",
+	"httpx.liveContext":   "what a limitContext becomes when somebody waits for its end",
+	"httpx.scope":         "the context of an attempt, which lives as long as the response's body",
+	"timeout.scope":       "the context of a timed call, which arms no timer before somebody waits for its end",
+	"timeout.standard":    "what a timeout.scope becomes then",
 }
 
 // keepsMonotonicTime are the rooms whose durations must survive a step of the wall clock.

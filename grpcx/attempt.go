@@ -1,0 +1,64 @@
+package grpcx
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/seawall-go/seawall"
+)
+
+// limits is what ends the context of an attempt, and is its cause then.
+type limits struct {
+	attempt, total error
+}
+
+// blame begins the error of an attempt, and says who has ended it. parent is what the attempt's own context, ctx, is
+// derived from; limit is the limit of ours that ctx has, nil if none.
+func (l limits) blame(parent, ctx context.Context, limit, err error) (*attemptError, ending) {
+	failed := &attemptError{status: status.Convert(err), err: err}
+	e := ending{code: failed.status.Code()}
+	end, limited := parent.Deadline()
+	switch {
+	case parent.Err() == context.Canceled: // the two errors of a context are never wrapped
+		e.by, failed.cause = byLeaving, context.Cause(parent)
+	case limit != nil && context.Cause(ctx) == limit: //nolint:errorlint // which one, not of what kind
+		e.by = byDeadline
+		if limit == l.attempt { //nolint:errorlint // the same
+			e.by = byLimit
+			failed.status, failed.err = status.New(codes.DeadlineExceeded, limit.Error()), limit
+		}
+	case parent.Err() != nil:
+		e.by, failed.cause = byDeadline, context.Cause(parent)
+	case limited && time.Until(end) <= 0: // grpc-go, or the server, was faster than the timer
+		e.by, failed.cause = byDeadline, context.DeadlineExceeded
+	}
+	return failed, e
+}
+
+// verdicter is an error that knows its verdict: policies of ours inside of these.
+type verdicter interface {
+	error
+	Verdict() seawall.Verdict
+}
+
+// settle takes in what the peer has said, and gives the verdict. ask tells whether the peer is trusted.
+func (e *attemptError) settle(end ending, trailer metadata.MD, r *rules, idempotent bool, ask func() bool) {
+	end.listed = slices.Contains(r.retryCodes, end.code)
+	if end.by == byPeer {
+		end.readPushback(trailer, e.status)
+		end.trusted = end.refused && ask()
+	}
+	e.verdict = judge(end)
+	if inner, ok := errors.AsType[verdicter](e.err); ok && end.by == byPeer {
+		e.verdict = inner.Verdict()
+	}
+	if !idempotent && e.verdict.Repeat == seawall.RepeatIfIdempotent {
+		e.verdict.Repeat = seawall.RepeatNever
+	}
+}

@@ -1,0 +1,104 @@
+package grpcx
+
+import (
+	"fmt"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/timeout"
+)
+
+// Lint returns what hurts in the client's configuration, and in what it has met so far: it is worth asking when all
+// methods of interest were called. conns are the connections that it is used with. Beside the rules of
+// [seawall.Pipeline.Lint] there are:
+//
+//   - both_retry: a method is repeated by the service config of a connection as well, so attempts multiply. It is not
+//     found where the Client's own DialOptions are used, which turn that off
+//   - nothing_idempotent: no method of a service that was called may be carried out twice, as far as is known, so nothing
+//     of it is repeated but what was not sent. Say so in the proto file by the option idempotency_level, or in
+//     ClientConfig.Methods
+func (c *Client) Lint(conns ...*grpc.ClientConn) []seawall.Finding {
+	found := c.chain().Lint()
+	services := map[string]bool{}
+	methods := map[string]bool{}
+	for _, t := range c.methods.all() {
+		if methods[t.method] {
+			continue
+		}
+		methods[t.method] = true
+		found = append(found, c.lintRetry(t.method, conns)...)
+		service := serviceOf(t.method)
+		if services[service] {
+			continue
+		}
+		services[service] = true
+		if !c.marked(service) {
+			found = append(found, seawall.Finding{
+				Rule: "nothing_idempotent", Policies: []string{c.String()},
+				Problem: "no method of " + service + " may be carried out twice, so none is repeated after it was sent",
+				Remedy:  "set the option idempotency_level in its proto file, or ClientConfig.Methods",
+			})
+		}
+	}
+	return found
+}
+
+// chain is the policies of an attempt in their order, both limits of time included.
+func (c *Client) chain() *seawall.Pipeline {
+	quiet := c.cfg.Registry.Detached()
+	cfg := c.cfg
+	cfg.Breaker.Registry, cfg.Bulkhead.Registry, cfg.StreamBulkhead.Registry = quiet, quiet, quiet
+	probe := &Client{name: c.name, cfg: cfg, retry: c.retry, hedge: c.hedge}
+	g := probe.newGroup(groupKey{})
+	inner := g.plain
+	if c.hedge != nil {
+		inner = g.hedged
+	}
+	attempt := timeout.New(c.name+".attempt", timeout.Config{Limit: c.cfg.AttemptTimeout, Registry: quiet})
+	return seawall.Chain(c.total, inner, attempt)
+}
+
+func (c *Client) lintRetry(method string, conns []*grpc.ClientConn) (found []seawall.Finding) {
+	if c.alone.Load() {
+		return nil
+	}
+	for _, conn := range conns {
+		if conn.GetMethodConfig(method).RetryPolicy == nil {
+			continue
+		}
+		found = append(found, seawall.Finding{
+			Rule: "both_retry", Policies: []string{c.String(), "service config of " + conn.Target()},
+			Problem: fmt.Sprintf("%s is repeated by both, and attempts multiply", method),
+			Remedy:  "use Client.DialOptions, or grpc.WithDisableRetry",
+		})
+	}
+	return found
+}
+
+// marked reports whether any method of the service may be carried out twice: one that was called, or one of its proto
+// file.
+func (c *Client) marked(service string) bool {
+	for _, t := range c.methods.all() {
+		if t.idempotent && serviceOf(t.method) == service {
+			return true
+		}
+	}
+	d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))
+	if err != nil {
+		return false
+	}
+	s, ok := d.(protoreflect.ServiceDescriptor)
+	if !ok {
+		return false
+	}
+	for i := range s.Methods().Len() {
+		method := "/" + service + "/" + string(s.Methods().Get(i).Name())
+		if c.methods.look(methodKey{method: method}).idempotent {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,179 @@
+package grpcx
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unique"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/seawall-go/seawall/timeout"
+)
+
+// rules is what a client does with the methods of a pattern, with the client's own in the place of what is not said.
+type rules struct {
+	idempotency    Idempotency
+	group          string // empty is the service
+	total          *timeout.Timeout
+	attemptTimeout time.Duration
+	limits
+	retryCodes []codes.Code
+	hedging    Hedging
+}
+
+// target is what a client knows of a method at a target.
+type target struct {
+	*rules
+	method     string
+	idempotent bool
+	key        unique.Handle[groupKey]
+}
+
+// methodTable finds the target of a call. The look-up of a method that was called before takes no lock.
+type methodTable struct {
+	exact    map[string]*rules
+	prefixes []prefix // the longest first
+	others   *rules
+
+	known atomic.Pointer[map[methodKey]*target]
+	mu    sync.Mutex // serialises the changes of known
+}
+
+type methodKey struct{ target, method string }
+
+type prefix struct {
+	text string
+	*rules
+}
+
+// maxKnown bounds what is remembered, for programs that pass on calls of methods that others name.
+const maxKnown = 1000
+
+// newMethodTable makes a table; prepare makes the rules of a pattern, and those of the rest for an empty one.
+func newMethodTable(methods map[string]MethodConfig, prepare func(pattern string, m MethodConfig) *rules) *methodTable {
+	t := &methodTable{exact: map[string]*rules{}, others: prepare("", MethodConfig{})}
+	for _, pattern := range slices.Sorted(maps.Keys(methods)) {
+		r := prepare(pattern, methods[pattern])
+		if text, ok := strings.CutSuffix(pattern, "*"); ok {
+			t.prefixes = append(t.prefixes, prefix{text, r})
+		} else {
+			t.exact[pattern] = r
+		}
+	}
+	slices.SortStableFunc(t.prefixes, func(a, b prefix) int { return len(b.text) - len(a.text) })
+	t.known.Store(&map[methodKey]*target{})
+	return t
+}
+
+// find returns what is known of a method at the target of a connection.
+func (t *methodTable) find(where, method string) *target {
+	k := methodKey{where, method}
+	if m, ok := (*t.known.Load())[k]; ok {
+		return m
+	}
+	m := t.look(k)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := *t.known.Load()
+	if len(old) < maxKnown {
+		known := maps.Clone(old)
+		known[k] = m
+		t.known.Store(&known)
+	}
+	return m
+}
+
+func (t *methodTable) look(k methodKey) *target {
+	r := t.rulesOf(k.method)
+	group := r.group
+	if group == "" {
+		group = serviceOf(k.method)
+	}
+	return &target{
+		rules: r, method: k.method,
+		idempotent: r.idempotency == Idempotent || r.idempotency == FromProto && markedIdempotent(k.method),
+		key:        unique.Make(groupKey{k.target, group}),
+	}
+}
+
+func (t *methodTable) rulesOf(method string) *rules {
+	if r, ok := t.exact[method]; ok {
+		return r
+	}
+	for _, p := range t.prefixes {
+		if strings.HasPrefix(method, p.text) {
+			return p.rules
+		}
+	}
+	return t.others
+}
+
+// all returns what is known, in the order of methods and targets.
+func (t *methodTable) all() []*target {
+	return slices.SortedFunc(maps.Values(*t.known.Load()), func(a, b *target) int {
+		if c := strings.Compare(a.method, b.method); c != 0 {
+			return c
+		}
+		return strings.Compare(a.key.Value().target, b.key.Value().target)
+	})
+}
+
+// serviceOf returns the service of a full method name: catalog.v1.Catalog of /catalog.v1.Catalog/GetItem.
+func serviceOf(method string) string {
+	method = strings.TrimPrefix(method, "/")
+	if i := strings.LastIndexByte(method, '/'); i >= 0 {
+		return method[:i]
+	}
+	return method
+}
+
+// markedIdempotent reports whether the proto file of a method says that it may be carried out twice.
+func markedIdempotent(method string) bool {
+	d := describe(method)
+	if d == nil {
+		return false
+	}
+	options, ok := d.Options().(*descriptorpb.MethodOptions)
+	if !ok {
+		return false
+	}
+	switch options.GetIdempotencyLevel() {
+	case descriptorpb.MethodOptions_NO_SIDE_EFFECTS, descriptorpb.MethodOptions_IDEMPOTENT:
+		return true
+	case descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN:
+	}
+	return false
+}
+
+// describe returns what the program knows of a method from its proto file, nil if nothing.
+func describe(method string) protoreflect.MethodDescriptor {
+	name := protoreflect.FullName(strings.ReplaceAll(strings.TrimPrefix(method, "/"), "/", "."))
+	d, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
+	if err != nil {
+		return nil
+	}
+	m, _ := d.(protoreflect.MethodDescriptor)
+	return m
+}
+
+var errPattern = errors.New("a full method name, such as /catalog.v1.Catalog/GetItem, or the beginning of one and *")
+
+func validatePattern(pattern string) error {
+	text, open := strings.CutSuffix(pattern, "*")
+	service, method, whole := strings.Cut(strings.TrimPrefix(text, "/"), "/")
+	switch {
+	case !strings.HasPrefix(text, "/"), strings.ContainsAny(text, "*"), strings.Contains(method, "/"):
+		return errPattern
+	case !open && (!whole || service == "" || method == ""):
+		return errPattern
+	}
+	return nil
+}

@@ -1,0 +1,298 @@
+package grpcx
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/seawall-go/seawall"
+)
+
+// clientStream is one call of a streaming method, with its attempts. At any time there is one attempt. Another takes its
+// place only before the first answer: while it is opened, and in RecvMsg where the call has one request, which is sent
+// again.
+type clientStream struct {
+	client *Client
+	target *target
+	group  *group
+	desc   *grpc.StreamDesc
+	settings
+	limits
+	opening opening
+	open    func(context.Context, ...grpc.CallOption) (grpc.ClientStream, error)
+
+	attempt  atomic.Pointer[streamAttempt]
+	answered atomic.Bool
+	over     sync.Once // the caller's functions have been told
+
+	tries   int
+	repeats repeats
+
+	mu      sync.Mutex // guards the fields below
+	request any        // of a call that has one, until the first answer
+	closed  bool       // CloseSend was called after it
+}
+
+// opening is the caller's context with the deadline until which a stream is to have its first answer. The stream itself
+// has the caller's own: what ends it later is none of our limits.
+type opening struct {
+	context.Context
+	end time.Time // zero if there is none
+}
+
+// Deadline is the nearer of the two.
+func (o opening) Deadline() (time.Time, bool) {
+	callers, ok := o.Context.Deadline()
+	if o.end.IsZero() || ok && callers.Before(o.end) {
+		return callers, ok
+	}
+	return o.end, true
+}
+
+// stream is the interceptor of streams.
+func (c *Client) stream(
+	ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer,
+	opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	t := c.methods.find(where(cc), method)
+	s := &clientStream{
+		client: c, target: t, group: c.groups.Get(t.key), desc: desc, limits: t.limits,
+		opening: opening{Context: ctx},
+	}
+	rest := s.read(opts)
+	if s.results != nil {
+		rest = s.results.pass(rest)
+	}
+	s.open = func(ctx context.Context, more ...grpc.CallOption) (grpc.ClientStream, error) {
+		return streamer(outgoing(ctx), desc, cc, method, append(slices.Clip(rest), more...)...)
+	}
+	s.adjust()
+	if ctx.Err() != nil {
+		return nil, s.finish(context.Cause(ctx))
+	}
+	s.tries = 1
+	err := s.try(1)
+	if err != nil {
+		err = s.again(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// adjust settles what holds for the call.
+func (s *clientStream) adjust() {
+	s.idempotent = s.idempotent || s.target.idempotent
+	if s.settings.attempt != 0 {
+		s.limits.attempt = s.client.attemptLimit(s.settings.attempt)
+	}
+	s.settings.attempt = cmp.Or(s.settings.attempt, s.target.attemptTimeout)
+	if s.waits { // it is one attempt that waits
+		s.settings.attempt = Off
+	}
+	if limit := cmp.Or(s.timeout, s.target.total.Config().Limit); limit != Off {
+		s.opening.end = time.Now().Add(limit)
+	}
+	s.repeats.retry, s.repeats.claimed = s.client.retry, s.once
+}
+
+// pass appends the results of a call to options, where attempts follow each other: the latest is what the caller gets.
+func (r *results) pass(options []grpc.CallOption) []grpc.CallOption {
+	for _, md := range r.headers {
+		options = append(options, grpc.Header(md))
+	}
+	for _, md := range r.trailers {
+		options = append(options, grpc.Trailer(md))
+	}
+	for _, p := range r.peers {
+		options = append(options, grpc.Peer(p))
+	}
+	return options
+}
+
+// SendMsg sends a message. An error other than io.EOF ends the stream.
+func (s *clientStream) SendMsg(m any) error {
+	if !s.desc.ClientStreams {
+		s.keep(m)
+	}
+	a := s.attempt.Load()
+	err := a.inner.SendMsg(m)
+	if err == nil || err == io.EOF { //nolint:errorlint // the end is never wrapped; RecvMsg tells why
+		return err
+	}
+	return s.finish(a.fail(err))
+}
+
+// CloseSend says that no more messages follow.
+func (s *clientStream) CloseSend() error {
+	a := s.attempt.Load()
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	if s.desc.ClientStreams && !s.desc.ServerStreams {
+		a.arm(s.settings.attempt, s.limits.attempt)
+	}
+	return a.inner.CloseSend()
+}
+
+// RecvMsg receives a message. Until the first one it may open the stream anew, if that has one request.
+func (s *clientStream) RecvMsg(m any) error {
+	for {
+		a := s.attempt.Load()
+		err := a.inner.RecvMsg(m)
+		switch {
+		case err == nil:
+			s.answer(a)
+			if !s.desc.ServerStreams { // grpc-go has read the status as well
+				a.end(nil)
+				_ = s.finish(nil)
+			}
+			return nil
+		case err == io.EOF: //nolint:errorlint // the end is never wrapped
+			a.end(nil)
+			_ = s.finish(nil)
+			return err
+		}
+		failed := a.fail(err)
+		if !s.reopens() {
+			return s.finish(failed)
+		}
+		if err := s.again(failed); err != nil {
+			return err
+		}
+		reset(m)
+	}
+}
+
+// Header waits for the header. One that the server has sent is its first answer.
+func (s *clientStream) Header() (metadata.MD, error) {
+	a := s.attempt.Load()
+	md, err := a.inner.Header()
+	if md != nil && err == nil {
+		s.answer(a)
+	}
+	return md, err
+}
+
+// Trailer returns the trailer, after RecvMsg has returned an error.
+func (s *clientStream) Trailer() metadata.MD { return s.attempt.Load().inner.Trailer() }
+
+// Context returns the context of the stream.
+func (s *clientStream) Context() context.Context { return s.attempt.Load().inner.Context() }
+
+// answer is told that the first answer is there, or another one.
+func (s *clientStream) answer(a *streamAttempt) {
+	if s.answered.Load() || !s.answered.CompareAndSwap(false, true) {
+		return
+	}
+	a.answered()
+	s.keep(nil)
+	_ = s.repeats.end(s.opening, nil)
+}
+
+// keep remembers the request for another attempt.
+func (s *clientStream) keep(request any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.request = request
+}
+
+// resend sends the request of an earlier attempt, if there is one.
+func (s *clientStream) resend(inner grpc.ClientStream) error {
+	s.mu.Lock()
+	request, closed := s.request, s.closed
+	s.mu.Unlock()
+	if request == nil {
+		return nil
+	}
+	err := inner.SendMsg(request)
+	if err == nil && closed {
+		err = inner.CloseSend()
+	}
+	if err == io.EOF { //nolint:errorlint // never wrapped; RecvMsg tells why
+		return nil
+	}
+	return err
+}
+
+// reopens reports whether another attempt may take the place of one that has failed.
+func (s *clientStream) reopens() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.request != nil && s.opening.Err() == nil && !s.answered.Load()
+}
+
+// again makes further attempts after one that has failed, until one is open or the policies have no more: then it returns
+// the error of the call.
+func (s *clientStream) again(err error) error {
+	rest, ok := s.repeats.claim()
+	if !ok {
+		return s.finish(err)
+	}
+	decided := false
+	defer func() {
+		if !decided && rest != nil { // a function of the configuration has panicked, or an interceptor
+			_ = rest.End(seawall.ErrAborted)
+		}
+	}()
+	if rest == nil {
+		if rest = s.client.retry.Ended(s.opening, err); rest == nil {
+			decided = true
+			return s.finish(err)
+		}
+	}
+	for {
+		wait, more := rest.Next(s.opening, err)
+		if !more {
+			break
+		}
+		if cause := sleep(s.opening, wait); cause != nil {
+			err = cause
+			break
+		}
+		s.tries++
+		rest.Started(s.tries)
+		if err = s.try(s.tries); err == nil {
+			decided = true
+			s.repeats.giveBack(rest)
+			return nil
+		}
+	}
+	decided = true
+	return s.finish(rest.End(err))
+}
+
+// sleep waits, and returns the cause of ctx if that is done.
+func sleep(ctx context.Context, wait time.Duration) error {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// finish ends the call, which has no attempt any more, and returns its error.
+func (s *clientStream) finish(err error) error {
+	err = conclude(s.opening.Context, s.repeats.end(s.opening, err))
+	s.over.Do(func() {
+		if s.results != nil {
+			for _, f := range s.results.finished {
+				f(err)
+			}
+		}
+	})
+	return err
+}

@@ -1,0 +1,279 @@
+package grpcx
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"github.com/seawall-go/seawall"
+)
+
+// streamAttempt is one attempt of a stream: its context, its timer, its permits. It owns them, and has one exit, end,
+// which the first of these takes: opening failed; RecvMsg met an error or the end; the single answer came; SendMsg met an
+// error; grpc-go says that the call is over, which it also does when the connection is closed; the context is done.
+type streamAttempt struct {
+	context.Context // the caller's, with a cancel of our own
+	cancel          context.CancelCauseFunc
+	stream          *clientStream
+	inner           grpc.ClientStream // nil until it is open
+
+	breaker, slot seawall.Permit
+
+	mu    sync.Mutex // guards the fields below
+	phase phase
+	early *error      // how grpc-go ended the call before the opener knew that it was open
+	timer *time.Timer // nil if there was no limit yet
+	limit error       // what the timer cancels with
+	stop  func() bool // ends the watch over the context
+}
+
+// phase is how far an attempt has come.
+type phase uint8
+
+const (
+	isOpening   phase = iota
+	isWaiting         // for the first answer
+	isAnswering       // the first answer is there
+	isExpired         // a limit of ours has ended it
+	isOver            // all is given back
+)
+
+// try makes an attempt. Without an error it is the stream's attempt.
+func (s *clientStream) try(n int) error {
+	a := &streamAttempt{stream: s}
+	if err := a.admit(); err != nil {
+		return err
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			a.end(seawall.ErrAborted)
+		}
+	}()
+	parent := s.opening.Context
+	if n > 1 {
+		parent = seawall.WithAttempt(parent, n)
+	}
+	a.Context, a.cancel = context.WithCancelCause(parent)
+	a.armOpening()
+	inner, err := s.open(a, grpc.OnFinish(a.over))
+	returned = true
+	if err != nil {
+		return a.fail(err)
+	}
+	a.opened(inner)
+	if err := s.resend(inner); err != nil {
+		return a.fail(err)
+	}
+	s.attempt.Store(a)
+	return nil
+}
+
+// admit asks the policies for the attempt.
+func (a *streamAttempt) admit() (err error) {
+	g, ctx := a.stream.group, a.stream.opening
+	if a.breaker, err = g.breaker.Acquire(ctx); err != nil {
+		return err
+	}
+	admitted := false
+	defer func() {
+		if !admitted {
+			if err == nil {
+				err = seawall.ErrAborted
+			}
+			a.breaker.Done(seawall.Settle(ctx, err))
+		}
+	}()
+	a.slot, err = g.streams.Acquire(ctx)
+	admitted = err == nil
+	return err
+}
+
+// armOpening starts the limit of an attempt that opens: its own, or the total one if that ends before it.
+func (a *streamAttempt) armOpening() {
+	d, limit := a.stream.settings.attempt, a.stream.limits.attempt
+	if end := a.stream.opening.end; !end.IsZero() {
+		if left := time.Until(end); d <= 0 || left < d {
+			d, limit = max(1, left), a.stream.limits.total
+		}
+	}
+	a.arm(d, limit)
+}
+
+// arm starts a limit, if d is one.
+func (a *streamAttempt) arm(d time.Duration, limit error) {
+	if d <= 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.phase > isWaiting {
+		return
+	}
+	a.limit = limit
+	a.startLocked(d)
+}
+
+func (a *streamAttempt) startLocked(d time.Duration) {
+	if a.timer == nil {
+		a.timer = time.AfterFunc(d, a.due)
+	} else {
+		a.timer.Reset(d)
+	}
+}
+
+func (a *streamAttempt) stopLocked() {
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+}
+
+// due is called by the timer: a limit is over, or the breaker is to be told of a stream that works.
+func (a *streamAttempt) due() {
+	a.mu.Lock()
+	limit, was := a.limit, a.phase
+	if was <= isWaiting {
+		a.phase = isExpired
+	}
+	a.mu.Unlock()
+	switch was {
+	case isOpening, isWaiting:
+		a.cancel(limit)
+	case isAnswering:
+		a.breaker.Done(nil)
+	case isExpired, isOver:
+	}
+}
+
+// opened is told that the stream is open. Where the client sends, the time from now on is its own, until it has finished.
+func (a *streamAttempt) opened(inner grpc.ClientStream) {
+	a.mu.Lock()
+	a.inner = inner
+	if a.phase == isOpening {
+		a.phase = isWaiting
+	}
+	if a.stream.desc.ClientStreams && a.phase == isWaiting {
+		a.stopLocked()
+		a.breaker.Answered()
+	}
+	early := a.early
+	if a.phase != isOver && early == nil {
+		a.stop = context.AfterFunc(a, a.left)
+	}
+	a.mu.Unlock()
+	if early != nil {
+		a.settle(*early)
+	}
+}
+
+// answered is told that the first answer has come: the limits are over, and the time of the server.
+func (a *streamAttempt) answered() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.phase > isWaiting {
+		return
+	}
+	a.phase = isAnswering
+	a.stopLocked()
+	a.breaker.Answered()
+	if settle := a.stream.client.cfg.StreamSettle; settle > 0 {
+		a.startLocked(settle)
+	}
+}
+
+// over is told by grpc-go that the call has ended, with a nil error after all went well.
+func (a *streamAttempt) over(err error) {
+	a.mu.Lock()
+	opening := a.inner == nil
+	if opening {
+		a.early = &err
+	}
+	a.mu.Unlock()
+	if !opening {
+		a.settle(err)
+	}
+}
+
+// settle ends the attempt, and the call if that cannot go on.
+func (a *streamAttempt) settle(err error) {
+	if err == nil {
+		a.end(nil)
+	} else {
+		err = a.fail(err)
+	}
+	if err == nil || !a.stream.reopens() {
+		_ = a.stream.finish(err)
+	}
+}
+
+// left is told that the context is done, by the caller or by a limit of ours.
+func (a *streamAttempt) left() { a.settle(a.Err()) }
+
+// fail ends an attempt that has met err, and returns its error with the verdict on it.
+func (a *streamAttempt) fail(err error) error {
+	s := a.stream
+	caller := s.opening.Context
+	a.mu.Lock()
+	limit, inner := a.limit, a.inner
+	a.mu.Unlock()
+	failed, e := s.limits.blame(caller, a, limit, err)
+	if e.by == byDeadline && failed.cause == nil { // the total limit, which nobody further out speaks of
+		failed.status, failed.err = status.New(codes.DeadlineExceeded, limit.Error()), limit
+	}
+	var trailer metadata.MD
+	if inner != nil && e.by == byPeer {
+		trailer = inner.Trailer()
+	}
+	e.unsent = inner == nil // no message could be handed over yet
+	e.final = e.unsent && s.waits
+	failed.settle(e, trailer, s.target.rules, s.idempotent, func() bool {
+		return inner != nil && s.client.cfg.TrustPeer(withPeer(caller, inner))
+	})
+	switch {
+	case s.answered.Load():
+		failed.verdict.Repeat = seawall.RepeatNever
+		if e.by == byDeadline { // a stream that lasts as long as its caller wanted
+			failed.verdict.Outcome = seawall.Ignored
+		}
+	case inner != nil && s.desc.ClientStreams:
+		failed.verdict.Repeat = seawall.RepeatNever // what the client has sent is gone
+	}
+	a.end(failed)
+	return failed
+}
+
+// withPeer returns a context that tells the peer of a stream.
+func withPeer(ctx context.Context, inner grpc.ClientStream) context.Context {
+	if p, ok := peer.FromContext(inner.Context()); ok {
+		return peer.NewContext(ctx, p)
+	}
+	return ctx
+}
+
+// end gives back what the attempt holds. The first call of it counts.
+func (a *streamAttempt) end(err error) {
+	a.mu.Lock()
+	if a.phase == isOver {
+		a.mu.Unlock()
+		return
+	}
+	a.phase = isOver
+	a.stopLocked()
+	stop := a.stop
+	a.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+	err = seawall.Settle(a.stream.opening.Context, err)
+	if a.cancel != nil {
+		defer a.cancel(nil)
+	}
+	defer a.slot.Done(err)
+	a.breaker.Done(err)
+}

@@ -1,0 +1,169 @@
+package grpcx
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/timeout"
+)
+
+// unaryCall is one call of a unary method, with its attempts.
+type unaryCall struct {
+	client *Client
+	target *target
+	settings
+	limits
+
+	req     any
+	reply   any // the caller's
+	cc      *grpc.ClientConn
+	invoker grpc.UnaryInvoker
+	opts    []grpc.CallOption
+	hedged  bool // attempts may run beside each other
+
+	answer  answer             // of attempts that run one after the other
+	options []grpc.CallOption  // for them, made by the first
+	few     [4]grpc.CallOption // what options begins with
+}
+
+// unary is the interceptor of unary calls.
+func (c *Client) unary(
+	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+	opts ...grpc.CallOption,
+) (err error) {
+	t := c.methods.find(where(cc), method)
+	x := &unaryCall{client: c, target: t, req: req, reply: reply, cc: cc, invoker: invoker}
+	x.opts = x.read(opts)
+	total := x.adjust()
+	g := c.groups.Get(t.key)
+
+	within, err := total.Enter(ctx)
+	if err != nil {
+		return x.finish(ctx, err)
+	}
+	err = seawall.ErrAborted // until the policies return
+	defer func() { err = x.finish(ctx, total.Leave(ctx, within, err)) }()
+	switch {
+	case x.hedged:
+		return x.race(within, g.hedged)
+	case x.once:
+		return g.once.Do(within, func(within context.Context) error { return x.next(ctx, within) })
+	}
+	return g.plain.Do(within, func(within context.Context) error { return x.next(ctx, within) })
+}
+
+// where is the target of a connection, which a test of an interceptor may not have.
+func where(cc *grpc.ClientConn) string {
+	if cc == nil {
+		return ""
+	}
+	return cc.Target()
+}
+
+// adjust settles what holds for the call, and returns its total limit.
+func (x *unaryCall) adjust() *timeout.Timeout {
+	t := x.target
+	x.idempotent = x.idempotent || t.idempotent
+	x.hedged = x.idempotent && !x.once && t.hedging == HedgeIdempotent && replaceable(x.reply)
+	x.limits = t.limits
+	if x.settings.attempt != 0 && x.settings.attempt != t.attemptTimeout {
+		x.limits.attempt = x.client.attemptLimit(x.settings.attempt)
+	}
+	x.settings.attempt = cmp.Or(x.settings.attempt, t.attemptTimeout)
+	if x.waits { // it is one attempt that waits, as long as the whole call may take
+		x.settings.attempt = Off
+	}
+	total := t.total
+	if x.timeout != 0 && x.timeout != total.Config().Limit {
+		total = timeout.New(total.Name(), timeout.Config{Limit: x.timeout, Registry: x.client.cfg.Registry.Detached()})
+		x.limits.total = exceeded(total)
+	}
+	return total
+}
+
+// next makes an attempt that is alone.
+func (x *unaryCall) next(ctx, within context.Context) error {
+	a := &x.answer
+	if x.options == nil {
+		x.options = x.withResults(x.few[:0], a)
+		a.reply = x.reply
+	} else {
+		reset(x.reply)
+	}
+	return x.invoke(ctx, within, a, x.options)
+}
+
+// withResults appends to options those of the caller, and where the attempt leaves what it brings.
+func (x *unaryCall) withResults(options []grpc.CallOption, a *answer) []grpc.CallOption {
+	options = append(options, x.opts...)
+	if x.results != nil && len(x.results.headers) > 0 {
+		options = append(options, grpc.Header(&a.header))
+	}
+	return append(options, grpc.Trailer(&a.trailer), grpc.Peer(&a.peer), grpc.OnFinish(a.finished))
+}
+
+// invoke makes an attempt. parent is what its context hangs on: the caller's, or that of the race. within is the
+// policies' own, which says when the total limit ends, and which attempt this is.
+func (x *unaryCall) invoke(parent, within context.Context, a *answer, options []grpc.CallOption) error {
+	a.begin()
+	ctx := parent
+	if n := seawall.Attempt(within); n != seawall.Attempt(parent) {
+		ctx = seawall.WithAttempt(parent, n)
+	}
+	ctx, cancel, limit := x.limit(ctx, within)
+	defer cancel()
+	err := x.invoker(outgoing(ctx), x.target.method, x.req, a.reply, x.cc, options...)
+	if err == nil {
+		return nil
+	}
+	return x.fail(parent, ctx, limit, a, err)
+}
+
+func nothing() {}
+
+// limit gives an attempt the time that it has, and returns the limit of ours that comes before the deadline of parent, nil
+// if none does.
+//
+// It is one context with one timer for both limits. That of package timeout, which carries the total limit through the
+// policies, is not part of it, and so needs no timer unless the call waits somewhere.
+func (x *unaryCall) limit(parent, within context.Context) (ctx context.Context, cancel context.CancelFunc, limit error) {
+	end, limited := within.Deadline()
+	limit = x.limits.total
+	if x.settings.attempt > 0 {
+		if attempt := time.Now().Add(x.settings.attempt); !limited || attempt.Before(end) {
+			end, limited, limit = attempt, true, x.limits.attempt
+		}
+	}
+	if callers, ok := parent.Deadline(); !limited || ok && !end.Before(callers) {
+		return parent, nothing, nil
+	}
+	ctx, cancel = context.WithDeadlineCause(parent, end, limit)
+	return ctx, cancel, limit
+}
+
+// fail makes the error of an attempt, with the verdict on it.
+func (x *unaryCall) fail(parent, ctx context.Context, limit error, a *answer, err error) error {
+	failed, e := x.limits.blame(parent, ctx, limit, err)
+	e.unsent = a.unsent()
+	e.final = e.unsent && x.waits // it has waited already
+	failed.settle(e, a.trailer, x.target.rules, x.idempotent, func() bool {
+		return x.client.cfg.TrustPeer(a.withPeer(parent))
+	})
+	return failed
+}
+
+// finish gives the caller what the call has brought.
+func (x *unaryCall) finish(ctx context.Context, err error) error {
+	err = conclude(ctx, err)
+	if r := x.results; r != nil {
+		x.answer.leave(r)
+		for _, f := range r.finished {
+			f(err)
+		}
+	}
+	return err
+}
