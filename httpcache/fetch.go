@@ -109,6 +109,7 @@ func (c *Cache) run(f *fetch) {
 			f.whole = &entry{meta: f.entry.meta, body: f.spool.kept()}
 			c.put(f.whole, f.req.Header)
 		}
+		c.unreserve(f)
 		f.spool.end(io.EOF) // whoever has read to the end finds it stored
 		_ = f.body.Close()
 	case f.spool.outgrown():
@@ -143,9 +144,13 @@ func (c *Cache) finish(f *fetch) {
 
 // release gives back what the fetch holds.
 func (c *Cache) release(f *fetch) {
+	c.unreserve(f)
+	f.cancel(errLeft)
+}
+
+func (c *Cache) unreserve(f *fetch) {
 	c.incoming.Add(-f.reserved)
 	f.reserved = 0
-	f.cancel(errLeft)
 }
 
 // hand gives the origin's body to the caller who began, or closes it if that one has left.

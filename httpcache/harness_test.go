@@ -3,7 +3,6 @@ package httpcache_test
 import (
 	"context"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -12,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/httpcache"
 )
 
@@ -75,8 +73,7 @@ func setFields(h http.Header, lines []string) {
 func newCache(t testing.TB, cfg httpcache.Config, base http.RoundTripper) *httpcache.Cache {
 	t.Helper()
 	if cfg.Registry == nil {
-		cfg.Registry = &seawall.Registry{}
-		cfg.Registry.SetLogger(slog.New(slog.DiscardHandler))
+		cfg.Registry = quiet()
 	}
 	c := httpcache.New("test", cfg, base)
 	t.Cleanup(c.Close)

@@ -162,7 +162,7 @@ func (v visit) request(t *testing.T) *http.Request {
 
 // No answer ever goes to another user, whatever origins say, one after the other or at the same time.
 func TestNoAnswerGoesToAnotherUser(t *testing.T) {
-	runs := 150
+	runs := 80
 	if testing.Short() {
 		runs = 30
 	}
