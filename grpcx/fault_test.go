@@ -182,6 +182,25 @@ func TestStreamBreaksOffBehindItsMessages(t *testing.T) {
 	}
 }
 
+// What a handler makes of its stream's end does not change how the client sees it.
+func TestStreamBreaksOffAlsoIfItsHandlerDoesNotCare(t *testing.T) {
+	injector := fault.New("test", fault.Config{
+		Plan: fault.Plan{Faults: []fault.Fault{{For: time.Hour, Target: "echo", Kind: fault.Truncate, Messages: 1}}}, Registry: silent(),
+	})
+	if err := injector.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer injector.Stop()
+	err := grpcx.Faults(injector.Point("echo")).Stream(nil, fakeStream{ctx: t.Context()}, &grpc.StreamServerInfo{FullMethod: "/a.B/C"},
+		func(_ any, stream grpc.ServerStream) error {
+			for range 3 {
+				_ = stream.SendMsg(nil)
+			}
+			return nil
+		})
+	wantCode(t, err, codes.Unavailable)
+}
+
 // A program that is hurt on purpose is not to be killed for it.
 func TestFaultsLeaveHealthAlone(t *testing.T) {
 	injector := fault.New("test", fault.Config{

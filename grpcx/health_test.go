@@ -236,8 +236,8 @@ func TestHealthIsLetInWhateverElseGoesOn(t *testing.T) {
 	for _, place := range []grpcx.Place{grpcx.InInterceptor, grpcx.BeforeDecode} {
 		d := newDoor()
 		cfg := fixed(1, 0)
-		cfg.Place = place
-		cfg.Quota.Limiter.Rate, cfg.Quota.Limiter.Burst = 0.001, 1
+		cfg.Admission.Place = place
+		cfg.Quota.Limit.Rate, cfg.Quota.Limit.Burst = 0.001, 1
 		r, _, client := healthy(t, newSource(map[string]bool{"": true}), cfg, d.hold)
 		release := r.fill(t, d, 1)
 		r.server.Drain()

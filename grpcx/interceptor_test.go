@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/grpcx"
 	"github.com/seawall-go/seawall/ratelimit"
 )
@@ -26,7 +27,7 @@ func apart(t *testing.T, cfg grpcx.ServerConfig, do func(context.Context) error)
 			grpc.ChainUnaryInterceptor(part.Unary, passing.Unary),
 			grpc.ChainStreamInterceptor(part.Stream, passing.Stream))
 	}
-	if cfg.Place == grpcx.BeforeDecode {
+	if cfg.Admission.Place == grpcx.BeforeDecode {
 		options = append(options, grpc.InTapHandle(s.Tap))
 	}
 	r := &rig{server: s}
@@ -48,8 +49,8 @@ func TestPartsDoApartWhatTheyDoTogether(t *testing.T) {
 	for _, place := range []grpcx.Place{grpcx.InInterceptor, grpcx.BeforeDecode} {
 		d := newDoor()
 		cfg := fixed(1, 0)
-		cfg.Place, cfg.TrustPeer, cfg.Timeout = place, grpcx.TrustAll, time.Minute
-		cfg.Quota.Limiter = ratelimit.Config{Rate: 0.001, Burst: 3}
+		cfg.Admission.Place, cfg.TrustPeer, cfg.Timeout = place, grpcx.TrustAll, time.Minute
+		cfg.Quota.Limit = ratelimit.Config{Rate: 0.001, Burst: 3}
 		r := apart(t, cfg, func(ctx context.Context) error {
 			if seawall.PriorityOf(ctx) != seawall.Sheddable {
 				return d.hold(ctx)
@@ -144,4 +145,19 @@ func wantIs(t *testing.T, err, target error) {
 	if !errors.Is(err, target) {
 		t.Errorf("%v is not %v", err, target)
 	}
+}
+
+// One limit for all that a program serves, whatever it speaks.
+func TestGateIsSharedByServers(t *testing.T) {
+	gate := bulkhead.New("all", bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}, Registry: silent()})
+	cfg := admitted(grpcx.AdmissionConfig{Gate: gate})
+	d := newDoor()
+	one, other := serve(t, "bufconn", cfg, d.hold), serve(t, "bufconn", cfg, d.hold)
+	release := one.fill(t, d, 1)
+	for _, call := range kinds {
+		wantCode(t, call(t.Context(), other.client), codes.Unavailable)
+	}
+	release()
+	one.idle(t)
+	wantCode(t, kinds["unary"](t.Context(), other.client), codes.OK)
 }

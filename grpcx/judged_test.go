@@ -21,8 +21,8 @@ import (
 // judging is an adaptive limit that tells how it is told that calls end; a success and a cancellation tell nothing.
 func judging(place grpcx.Place) (grpcx.ServerConfig, *atomic.Pointer[error]) {
 	told := &atomic.Pointer[error]{}
-	cfg := grpcx.ServerConfig{Limit: grpcx.AdaptiveLimit, Place: place}
-	cfg.Adaptive.Classify = func(err error) seawall.Verdict {
+	cfg := at(place)
+	cfg.Admission.Adaptive.Classify = func(err error) seawall.Verdict {
 		told.Store(&err)
 		return seawall.Classify(err)
 	}
@@ -56,10 +56,12 @@ func judgedAs(t *testing.T, place grpcx.Place, want seawall.Outcome, do func(con
 	for kind, call := range kinds {
 		cfg, told := judging(place)
 		r := serve(t, "bufconn", cfg, do)
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond) // after a Goexit nobody answers
-		_ = call(ctx, r.client)
-		cancel()
+		ctx, cancel := context.WithCancel(t.Context())
+		answered := make(chan struct{}) // after a Goexit nobody answers
+		go func() { defer close(answered); _ = call(ctx, r.client) }()
 		eventually(t, "the gate is told", func() bool { return told.Load() != nil })
+		cancel()
+		<-answered
 		if got := seawall.Classify(*told.Load()).Outcome; got != want {
 			t.Errorf("%s, %s: %v was judged as %v, want %v", place, kind, *told.Load(), got, want)
 		}
@@ -95,7 +97,7 @@ func TestTimeoutIsAFailureAndALeavingClientIsIgnored(t *testing.T) {
 			go func() { <-begun; cancel() }()
 			_ = call(ctx, r.client)
 			<-ended
-			eventually(t, "the slot comes back", func() bool { return active(r) == 0 })
+			r.idle(t)
 			if err := told.Load(); err != nil {
 				t.Errorf("%s: a client that left was judged by %v", kind, *err)
 			}
@@ -103,21 +105,11 @@ func TestTimeoutIsAFailureAndALeavingClientIsIgnored(t *testing.T) {
 	}
 }
 
-// active is how many slots are in use, of whatever gate it is.
-func active(r *rig) float64 {
-	for _, v := range r.server.Admission().(seawall.Member).Snapshot().Values {
-		if v.Name == "active" {
-			return v.V
-		}
-	}
-	return -1
-}
-
 // How long a stream goes on after its first answer teaches an adaptive limit nothing.
 func TestStreamIsMeasuredUpToItsFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := withRegistry(grpcx.ServerConfig{Limit: grpcx.AdaptiveLimit})
-		cfg.Adaptive.Algorithm, cfg.Adaptive.AIMD.Timeout = bulkhead.AIMD, 30*time.Millisecond
+		cfg := withRegistry(grpcx.ServerConfig{})
+		cfg.Admission.Adaptive.Algorithm, cfg.Admission.Adaptive.AIMD.Timeout = bulkhead.AIMD, 30*time.Millisecond
 		s := grpcx.NewServer("test", cfg)
 		for _, answers := range []bool{true, false} {
 			err := s.Admit().Stream(nil, fakeStream{ctx: t.Context()}, &grpc.StreamServerInfo{},

@@ -85,8 +85,9 @@ func TestPanicIsLoggedOnceAndAnsweredWithInternal(t *testing.T) {
 // A panic of a function of the configuration comes from the connection's goroutine if there is a tap.
 func TestPanicOfTheUsersFunctionsIsRecovered(t *testing.T) {
 	for _, place := range []grpcx.Place{grpcx.InInterceptor, grpcx.BeforeDecode} {
-		cfg := grpcx.ServerConfig{Place: place, QuotaKey: func(context.Context, string) string { panic("ouch") }}
-		cfg.Quota.Limiter.Rate = 1000
+		cfg := at(place)
+		cfg.Quota.Limit.Rate = 1000
+		cfg.Quota.Key = func(context.Context, string) (string, bool) { panic("ouch") }
 		r := serve(t, "bufconn", cfg, nothing)
 		for _, call := range kinds {
 			wantCode(t, call(t.Context(), r.client), codes.Internal)

@@ -51,6 +51,7 @@ type Server struct {
 	name     string
 	cfg      ServerConfig
 	gate     seawall.Gate
+	learns   bool                     // the gate may go by the time that calls take
 	quota    *ratelimit.Group[string] // nil if there is none
 	exceeded error                    // the cause of a context that has reached the limit
 	draining atomic.Bool
@@ -65,13 +66,11 @@ func NewServer(name string, cfg ServerConfig) *Server {
 		panic(err.Error())
 	}
 	s := &Server{name: name, cfg: cfg.withDefaults()}
-	if s.cfg.Limit == AdaptiveLimit {
-		s.gate = bulkhead.NewAdaptive(name, s.cfg.Adaptive)
-	} else {
-		s.gate = bulkhead.New(name, s.cfg.Admission)
-	}
-	if s.cfg.hasQuota() {
-		s.quota = ratelimit.NewGroup(name, s.cfg.Quota)
+	s.gate = s.cfg.Admission.gate(name)
+	_, fixed := s.gate.(*bulkhead.Bulkhead)
+	s.learns = !fixed
+	if !s.cfg.Quota.none() {
+		s.quota = ratelimit.NewGroup(name, s.cfg.Quota.group())
 	}
 	s.exceeded = &timeout.ExceededError{Name: name, Limit: s.cfg.Timeout}
 	seawall.Register(s.cfg.Registry, serverKind, &s.name, s)
@@ -83,7 +82,7 @@ func NewServer(name string, cfg ServerConfig) *Server {
 func (s *Server) Options() []grpc.ServerOption {
 	all := s.interceptor(everything)
 	options := []grpc.ServerOption{grpc.ChainUnaryInterceptor(all.Unary), grpc.ChainStreamInterceptor(all.Stream)}
-	if s.cfg.Place == BeforeDecode {
+	if s.cfg.Admission.Place == BeforeDecode {
 		options = append(options, grpc.InTapHandle(s.tap))
 	}
 	return options
@@ -93,8 +92,8 @@ func (s *Server) Options() []grpc.ServerOption {
 // that wait in the queue. It is for a server that stays reachable while it stops: GracefulStop closes the door by itself.
 func (s *Server) Drain() { s.draining.Store(true) }
 
-// Admission returns the gate that calls go through, with its counts: a [*bulkhead.Bulkhead], or a [*bulkhead.Adaptive]
-// under an [AdaptiveLimit].
+// Admission returns the gate that calls go through, with its counts: a [*bulkhead.Adaptive], a [*bulkhead.Bulkhead] if the
+// limit is fixed, or the configuration's Gate.
 func (s *Server) Admission() seawall.Gate { return s.gate }
 
 // Name returns the server's name, as the registry has it.

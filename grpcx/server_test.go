@@ -3,6 +3,7 @@ package grpcx_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"sync"
@@ -21,6 +22,7 @@ import (
 	"github.com/seawall-go/seawall/grpcx"
 	"github.com/seawall-go/seawall/grpcx/internal/echopb"
 	"github.com/seawall-go/seawall/ratelimit"
+	"github.com/seawall-go/seawall/timeout"
 )
 
 func nothing(context.Context) error { return nil }
@@ -28,7 +30,7 @@ func nothing(context.Context) error { return nil }
 func TestEveryKindOfCallIsServedAndGivesItsSlotBack(t *testing.T) {
 	for _, network := range networks {
 		for _, place := range []grpcx.Place{grpcx.InInterceptor, grpcx.BeforeDecode} {
-			r := serve(t, network, grpcx.ServerConfig{Place: place}, nothing)
+			r := serve(t, network, at(place), nothing)
 			for kind, call := range kinds {
 				before := r.stats().Admitted
 				if err := call(t.Context(), r.client); err != nil {
@@ -47,7 +49,7 @@ func TestEveryKindOfCallIsServedAndGivesItsSlotBack(t *testing.T) {
 func TestEveryRefusalHasItsCodeAndAHint(t *testing.T) {
 	const hint = 3 * time.Second
 	quota := grpcx.ServerConfig{}
-	quota.Quota.Limiter = ratelimit.Config{Rate: 1 / hint.Seconds(), Burst: 1}
+	quota.Quota.Limit = ratelimit.Config{Rate: 1 / hint.Seconds(), Burst: 1}
 	for name, c := range map[string]struct {
 		cfg    grpcx.ServerConfig
 		upset  func(*testing.T, *rig, *door) (mend func())
@@ -81,7 +83,7 @@ func TestEveryRefusalHasItsCodeAndAHint(t *testing.T) {
 			for _, place := range []grpcx.Place{grpcx.InInterceptor, grpcx.BeforeDecode} {
 				t.Run(name+", "+network+", "+string(place), func(t *testing.T) {
 					d := newDoor()
-					c.cfg.Place = place
+					c.cfg.Admission.Place = place
 					r := serve(t, network, c.cfg, d.hold)
 					mend := c.upset(t, r, d)
 					begun := len(d.inside)
@@ -187,7 +189,7 @@ func TestRejectionInsideOfAHandlerIsUnavailableAndNotCalledRefused(t *testing.T)
 func TestStreamOfTenThousandMessagesTakesOneSlot(t *testing.T) {
 	for _, place := range []grpcx.Place{grpcx.InInterceptor, grpcx.BeforeDecode} {
 		cfg := fixed(1, 0)
-		cfg.Place = place
+		cfg.Admission.Place = place
 		r := serve(t, "bufconn", cfg, nothing)
 		stream, err := r.client.Chat(t.Context())
 		if err != nil {
@@ -241,7 +243,7 @@ func TestSlotComesBackOnEveryPath(t *testing.T) {
 			for _, place := range []grpcx.Place{grpcx.InInterceptor, grpcx.BeforeDecode} {
 				t.Run(name+", "+kind+", "+string(place), func(t *testing.T) {
 					begun := make(chan struct{}, 1)
-					r := serve(t, "bufconn", grpcx.ServerConfig{Place: place}, func(ctx context.Context) error { return c.do(ctx, begun) })
+					r := serve(t, "bufconn", at(place), func(ctx context.Context) error { return c.do(ctx, begun) })
 					ctx, cancel := context.WithTimeout(t.Context(), 60*time.Millisecond)
 					if c.leave != nil {
 						ctx, cancel = context.WithCancel(t.Context())
@@ -336,7 +338,7 @@ func TestFactsAreBelievedFromTrustedPeersAndClamped(t *testing.T) {
 	} {
 		for _, trusted := range []bool{true, false} {
 			for _, place := range []grpcx.Place{grpcx.InInterceptor, grpcx.BeforeDecode} {
-				cfg := grpcx.ServerConfig{Place: place}
+				cfg := at(place)
 				if trusted {
 					cfg.TrustPeer = grpcx.TrustLoopback
 				}
@@ -412,7 +414,16 @@ func TestHandlerThatTakesTooLongEndsWithDeadlineExceeded(t *testing.T) {
 		}
 		r.idle(t)
 	}
-	r := serve(t, "bufconn", grpcx.ServerConfig{Timeout: time.Millisecond}, func(ctx context.Context) error {
+	r := serve(t, "bufconn", grpcx.ServerConfig{}, func(context.Context) error {
+		return fmt.Errorf("asking the bank: %w", &timeout.ExceededError{Name: "bank", Limit: time.Second})
+	})
+	for _, call := range kinds {
+		wantCode(t, call(t.Context(), r.client), codes.DeadlineExceeded)
+	}
+	if n := r.server.Stats().OutOfTime; n != 0 {
+		t.Errorf("%d calls were out of time, and had it all", n)
+	}
+	r = serve(t, "bufconn", grpcx.ServerConfig{Timeout: time.Millisecond}, func(ctx context.Context) error {
 		if _, ok := ctx.Deadline(); ok {
 			return errors.New("a stream has a deadline that nobody gave it")
 		}
@@ -509,7 +520,7 @@ func TestGracefulStopServesThoseWhoWaitInTheQueue(t *testing.T) {
 func TestQuotaGetsBackWhatTheAdmissionRefuses(t *testing.T) {
 	d := newDoor()
 	cfg := fixed(1, 0)
-	cfg.Quota.Limiter = ratelimit.Config{Rate: 0.001, Burst: 2}
+	cfg.Quota.Limit = ratelimit.Config{Rate: 0.001, Burst: 2}
 	r := serve(t, "bufconn", cfg, d.hold)
 	release := r.fill(t, d, 1)
 	for range 5 {
@@ -524,10 +535,12 @@ func TestQuotaGetsBackWhatTheAdmissionRefuses(t *testing.T) {
 
 // One client's quota is not another's.
 func TestQuotaIsByClient(t *testing.T) {
-	cfg := grpcx.ServerConfig{QuotaKey: func(ctx context.Context, method string) string {
-		return strings.Join(metadata.ValueFromIncomingContext(ctx, "tenant"), ",") + method
-	}}
-	cfg.Quota.Limiter = ratelimit.Config{Rate: 0.001, Burst: 1}
+	var cfg grpcx.ServerConfig
+	cfg.Quota.Key = func(ctx context.Context, method string) (string, bool) {
+		tenant, _ := grpcx.KeyByMetadata("tenant")(ctx, method)
+		return tenant + method, tenant != "free"
+	}
+	cfg.Quota.Limit = ratelimit.Config{Rate: 0.001, Burst: 1}
 	r := serve(t, "bufconn", cfg, nothing)
 	for _, tenant := range []string{"a", "b"} {
 		ctx := metadata.AppendToOutgoingContext(t.Context(), "tenant", tenant)
@@ -535,5 +548,9 @@ func TestQuotaIsByClient(t *testing.T) {
 			wantCode(t, call(ctx, r.client), codes.OK)
 			wantCode(t, call(ctx, r.client), codes.ResourceExhausted)
 		}
+	}
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "tenant", "free")
+	for range 3 {
+		wantCode(t, kinds["unary"](ctx, r.client), codes.OK)
 	}
 }

@@ -2,17 +2,22 @@ package grpcx_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"math"
 	"net"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/grpcx"
 	"github.com/seawall-go/seawall/ratelimit"
@@ -24,18 +29,36 @@ func TestServerConfigNamesTheFieldThatIsWrong(t *testing.T) {
 		want string
 	}{
 		{grpcx.ServerConfig{}, ""},
-		{grpcx.ServerConfig{Timeout: grpcx.Off, DeadlineMargin: grpcx.Off, Limit: grpcx.AdaptiveLimit, Place: grpcx.BeforeDecode}, ""},
-		{grpcx.ServerConfig{Limit: "none"}, `grpcx: ServerConfig.Limit is "none", want "fixed" or "adaptive"`},
-		{grpcx.ServerConfig{Place: "tap"}, `grpcx: ServerConfig.Place is "tap", want "interceptor" or "before_decode"`},
+		{grpcx.ServerConfig{Timeout: grpcx.Off, DeadlineMargin: grpcx.Off}, ""},
+		{at(grpcx.BeforeDecode), ""},
+		{tapped(fixed(1, 0)), ""},
+		{admitted(grpcx.AdmissionConfig{Gate: breaker.New("test", breaker.Config{Registry: silent()})}), ""},
+		{at("tap"), `grpcx: ServerConfig.Admission: grpcx: AdmissionConfig.Place is "tap", want "interceptor" or "before_decode"`},
 		{grpcx.ServerConfig{Timeout: -time.Second}, "grpcx: ServerConfig.Timeout is -1s, want at least 1ms, or Off"},
 		{grpcx.ServerConfig{Timeout: 1}, "grpcx: ServerConfig.Timeout is 1ns"},
 		{grpcx.ServerConfig{DeadlineMargin: time.Microsecond}, "grpcx: ServerConfig.DeadlineMargin is 1µs"},
 		{grpcx.ServerConfig{HealthMethods: []string{"/a/B", "Check"}}, `grpcx: ServerConfig.HealthMethods[1] is "Check"`},
-		{grpcx.ServerConfig{Admission: bulkhead.Config{Limit: -1}}, "grpcx: ServerConfig.Admission: bulkhead: Config.Limit is -1"},
-		{grpcx.ServerConfig{Adaptive: bulkhead.AdaptiveConfig{Min: -1}}, "grpcx: ServerConfig.Adaptive: bulkhead: AdaptiveConfig.Min is -1"},
-		{quotaOf(ratelimit.Config{Rate: math.NaN()}), "grpcx: ServerConfig.Quota: ratelimit: GroupConfig.Limiter: ratelimit: Config.Rate is NaN"},
-		{quotaOf(ratelimit.Config{Burst: 5}), "grpcx: ServerConfig.Quota: ratelimit: GroupConfig.Limiter: ratelimit: Config.Rate is 0"},
-		{tapped(fixed(1, 5)), "grpcx: ServerConfig.Admission.Queue.Limit is 5, want NoQueue with BeforeDecode"},
+		{fixed(-1, 0), "grpcx: ServerConfig.Admission: grpcx: AdmissionConfig.Fixed: bulkhead: Config.Limit is -1"},
+		{
+			admitted(grpcx.AdmissionConfig{Fixed: bulkhead.Config{Shedding: bulkhead.ByUser}}),
+			"grpcx: ServerConfig.Admission: grpcx: AdmissionConfig.Fixed.Limit is 0",
+		},
+		{
+			admitted(grpcx.AdmissionConfig{Fixed: bulkhead.Config{Limit: 1}, Adaptive: bulkhead.AdaptiveConfig{Min: 2}}),
+			"grpcx: ServerConfig.Admission: grpcx: AdmissionConfig.Fixed.Limit is 1, want it without Adaptive",
+		},
+		{
+			admitted(grpcx.AdmissionConfig{Fixed: bulkhead.Config{Limit: 1}, Gate: breaker.New("test", breaker.Config{Registry: silent()})}),
+			"grpcx: ServerConfig.Admission: grpcx: AdmissionConfig.Gate is breaker \"test\", want it without",
+		},
+		{
+			admitted(grpcx.AdmissionConfig{Adaptive: bulkhead.AdaptiveConfig{Min: -1}}),
+			"grpcx: ServerConfig.Admission: grpcx: AdmissionConfig.Adaptive: bulkhead: AdaptiveConfig.Min is -1",
+		},
+		{quotaOf(ratelimit.Config{Rate: math.NaN()}), "grpcx: ServerConfig.Quota: grpcx: QuotaConfig.Limit: ratelimit: GroupConfig.Limiter: ratelimit: Config.Rate is NaN"},
+		{quotaOf(ratelimit.Config{Burst: 5}), "grpcx: ServerConfig.Quota: grpcx: QuotaConfig.Limit: ratelimit: GroupConfig.Limiter: ratelimit: Config.Rate is 0"},
+		{grpcx.ServerConfig{Quota: grpcx.QuotaConfig{MaxKeys: 5}}, "grpcx: ServerConfig.Quota: grpcx: QuotaConfig.Limit: ratelimit: GroupConfig.Limiter: ratelimit: Config.Rate is 0"},
+		{tapped(fixed(1, 5)), "grpcx: ServerConfig.Admission: grpcx: AdmissionConfig.Fixed.Queue.Limit is 5, want NoQueue with BeforeDecode"},
 	} {
 		err := c.cfg.Validate()
 		switch {
@@ -56,19 +79,23 @@ func TestServerConfigNamesTheFieldThatIsWrong(t *testing.T) {
 	}
 }
 
+func admitted(cfg grpcx.AdmissionConfig) grpcx.ServerConfig {
+	return grpcx.ServerConfig{Admission: cfg}
+}
+
 func quotaOf(cfg ratelimit.Config) (c grpcx.ServerConfig) {
-	c.Quota.Limiter = cfg
+	c.Quota.Limit = cfg
 	return c
 }
 
 func tapped(cfg grpcx.ServerConfig) grpcx.ServerConfig {
-	cfg.Place = grpcx.BeforeDecode
+	cfg.Admission.Place = grpcx.BeforeDecode
 	return cfg
 }
 
 func TestServerConfigReadsBackWithItsDefaults(t *testing.T) {
 	cfg := grpcx.NewServer("test", grpcx.ServerConfig{Registry: silent()}).Config()
-	if cfg.Limit != grpcx.FixedLimit || cfg.Place != grpcx.InInterceptor || cfg.Admission.Limit != 256 ||
+	if a := cfg.Admission; a.Place != grpcx.InInterceptor || a.Adaptive.Initial != 64 || a.Adaptive.Queue.Limit != 256 ||
 		cfg.Timeout != 30*time.Second || cfg.DeadlineMargin != 10*time.Millisecond || len(cfg.HealthMethods) != 3 {
 		t.Errorf("the defaults are %+v", cfg)
 	}
@@ -83,8 +110,8 @@ func TestServerConfigReadsBackWithItsDefaults(t *testing.T) {
 	loaded.Registry = silent()
 	again := grpcx.NewServer("test", loaded).Config()
 	for _, c := range []*grpcx.ServerConfig{&cfg, &again} {
-		c.Registry, c.QuotaKey, c.TrustPeer = nil, nil, nil
-		c.Admission.Registry, c.Adaptive.Registry, c.Quota.Registry = nil, nil, nil
+		c.Registry, c.TrustPeer = nil, nil
+		c.Admission.Registry, c.Admission.Adaptive.Registry, c.Quota.Registry = nil, nil, nil
 	}
 	if !reflect.DeepEqual(cfg, again) {
 		t.Errorf("%+v was read back as %+v", cfg, again)
@@ -136,15 +163,76 @@ func TestLoopbackIsWhatIsOnTheSameMachine(t *testing.T) {
 	}
 }
 
-func TestClientIsNamedByItsHost(t *testing.T) {
-	for a, want := range map[net.Addr]string{
-		address{"tcp", "10.0.0.1:99"}: "10.0.0.1", address{"tcp", "[fe80::1]:99"}: "fe80::1", address{"unix", "@"}: "@",
+// T32: only the other end of the connection counts.
+func TestPeerIsTrustedByItsAddress(t *testing.T) {
+	trust := grpcx.TrustAny(grpcx.TrustCIDR("10.0.0.0/8", "fd00::/8"), grpcx.TrustCIDR("192.0.2.7"))
+	for a, want := range map[net.Addr]bool{
+		address{"tcp", "10.1.2.3:1"}:          true,
+		address{"tcp", "[::ffff:10.1.2.3]:1"}: true,
+		address{"tcp", "[fd00::1%eth0]:1"}:    true,
+		address{"tcp", "192.0.2.7:1"}:         true,
+		address{"tcp", "192.0.2.8:1"}:         false,
+		address{"bufconn", "bufconn"}:         false,
 	} {
-		if got := grpcx.PeerHost(peer.NewContext(t.Context(), &peer.Peer{Addr: a}), "/a/B"); got != want {
+		if got := trust(peer.NewContext(t.Context(), &peer.Peer{Addr: a})); got != want {
+			t.Errorf("%v: %t, want %t", a, got, want)
+		}
+	}
+	if trust(t.Context()) || grpcx.TrustAny()(t.Context()) {
+		t.Error("who is not known is trusted")
+	}
+	defer func() {
+		if v, _ := recover().(string); !strings.HasPrefix(v, "grpcx: TrustCIDR: ") {
+			t.Errorf("a wrong prefix: %v", v)
+		}
+	}()
+	grpcx.TrustCIDR("10.0.0.0/99")
+}
+
+// T32: a certificate that was not verified is worth nothing.
+func TestPeerIsTrustedByItsVerifiedCertificate(t *testing.T) {
+	leaf := &x509.Certificate{URIs: []*url.URL{{Scheme: "spiffe", Host: "prod.example", Path: "/gateway"}}, DNSNames: []string{"gateway.internal"}}
+	trust := grpcx.TrustClientCert("spiffe://prod.example/gateway")
+	byName := grpcx.TrustClientCert("gateway.internal")
+	verified := credentials.TLSInfo{State: tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{leaf}}}}
+	shown := credentials.TLSInfo{State: tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}}}
+	for _, c := range []struct {
+		info  credentials.AuthInfo
+		trust func(context.Context) bool
+		want  bool
+	}{
+		{verified, trust, true},
+		{verified, byName, true},
+		{verified, grpcx.TrustClientCert("other"), false},
+		{shown, trust, false},
+		{nil, trust, false},
+	} {
+		if got := c.trust(peer.NewContext(t.Context(), &peer.Peer{AuthInfo: c.info})); got != c.want {
+			t.Errorf("%v: %t, want %t", c.info, got, c.want)
+		}
+	}
+	if trust(t.Context()) {
+		t.Error("who is not known is trusted")
+	}
+}
+
+func keyByAddr(ctx context.Context) string {
+	key, ok := grpcx.KeyByAddr(ctx, "/a/B")
+	if !ok {
+		return "none"
+	}
+	return key
+}
+
+func TestClientIsNamedByItsAddress(t *testing.T) {
+	for a, want := range map[net.Addr]string{
+		address{"tcp", "10.0.0.1:99"}: "10.0.0.1", address{"tcp", "[2001:db8:1:2:3::1]:99"}: "2001:db8:1:2::", address{"unix", "@"}: "@",
+	} {
+		if got := keyByAddr(peer.NewContext(t.Context(), &peer.Peer{Addr: a})); got != want {
 			t.Errorf("%v is named %q, want %q", a, got, want)
 		}
 	}
-	if got := grpcx.PeerHost(t.Context(), "/a/B"); got != "" {
+	if got := keyByAddr(t.Context()); got != "" {
 		t.Errorf("nobody is named %q", got)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/seawall-go/seawall/grpcx"
 	"github.com/seawall-go/seawall/grpcx/internal/echopb"
 	"github.com/seawall-go/seawall/health"
+	"github.com/seawall-go/seawall/ratelimit"
 )
 
 // connect serves in memory, so that the examples run.
@@ -59,9 +60,9 @@ func ExampleServerOptions() {
 
 // What a client is told that is refused.
 func ExampleNewServer() {
-	ours := grpcx.NewServer("payments", grpcx.ServerConfig{
-		Admission: bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}},
-	})
+	ours := grpcx.NewServer("payments", grpcx.ServerConfig{Admission: grpcx.AdmissionConfig{
+		Fixed: bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}},
+	}})
 	server := grpc.NewServer(ours.Options()...)
 	var client echopb.EchoClient
 	echopb.RegisterEchoServer(server, handlers{do: func(ctx context.Context) error {
@@ -90,11 +91,12 @@ func ExampleNewServer() {
 
 // The single parts, with an interceptor of the program between them. A refusal is a rejection to those further out.
 func ExampleServer_Quota() {
-	cfg := grpcx.ServerConfig{QuotaKey: func(ctx context.Context, _ string) string {
-		return "tenant" // from what an interceptor before has authenticated
-	}}
-	cfg.Quota.Limiter.Rate = 1
-	s := grpcx.NewServer("tenants", cfg)
+	s := grpcx.NewServer("tenants", grpcx.ServerConfig{Quota: grpcx.QuotaConfig{
+		Limit: ratelimit.Config{Rate: 1},
+		Key: func(context.Context, string) (string, bool) {
+			return "tenant", true // from what an interceptor before has authenticated
+		},
+	}})
 	quota := s.Quota().Unary
 	for range 2 {
 		_, err := quota(context.Background(), nil, &grpc.UnaryServerInfo{FullMethod: "/shop.v1.Shop/Buy"},

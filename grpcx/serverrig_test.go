@@ -180,8 +180,13 @@ func (r *rig) listen(t *testing.T, network string) {
 	r.conn, r.client = conn, echopb.NewEchoClient(conn)
 }
 
-// stats are those of the fixed limit.
-func (r *rig) stats() bulkhead.Stats { return r.server.Admission().(*bulkhead.Bulkhead).Stats() }
+// stats are those of the slots.
+func (r *rig) stats() bulkhead.Stats {
+	if a, ok := r.server.Admission().(*bulkhead.Adaptive); ok {
+		return a.Stats().Stats
+	}
+	return r.server.Admission().(*bulkhead.Bulkhead).Stats()
+}
 
 // idle waits until every slot is back.
 func (r *rig) idle(t *testing.T) {
@@ -205,11 +210,17 @@ func silent() *seawall.Registry {
 }
 
 // fixed is a limit without a queue, or with one.
-func fixed(limit, queue int) grpcx.ServerConfig {
-	cfg := grpcx.ServerConfig{Admission: bulkhead.Config{Limit: limit, Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}}}
+func fixed(limit, queue int) (cfg grpcx.ServerConfig) {
+	cfg.Admission.Fixed = bulkhead.Config{Limit: limit, Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}}
 	if queue > 0 {
-		cfg.Admission.Queue.Limit = queue
+		cfg.Admission.Fixed.Queue.Limit = queue
 	}
+	return cfg
+}
+
+// at is the default limit, in a place.
+func at(place grpcx.Place) (cfg grpcx.ServerConfig) {
+	cfg.Admission.Place = place
 	return cfg
 }
 

@@ -69,8 +69,10 @@ func (c *call) pass(ctx context.Context, slot *seawall.Permit) (err error) {
 		return c.refuse(ctx, codes.Unavailable, s.drained())
 	}
 	if c.do&rating != 0 && s.quota != nil {
-		if c.quota, err = s.quota.Acquire(ctx, s.cfg.QuotaKey(ctx, c.method)); err != nil {
-			return c.refuse(ctx, codes.ResourceExhausted, err)
+		if key, ok := s.cfg.Quota.key(ctx, c.method); ok {
+			if c.quota, err = s.quota.Acquire(ctx, key); err != nil {
+				return c.refuse(ctx, codes.ResourceExhausted, err)
+			}
 		}
 	}
 	if c.do&admitting != 0 {
@@ -145,7 +147,7 @@ func (c *call) statusOf(inner context.Context, err error) error {
 func told(caller, inner context.Context, err error) error {
 	by := byPeer
 	switch {
-	case inner.Err() == context.DeadlineExceeded: // our limit, or the caller's own, which is a failure as well
+	case timeIsOver(inner): // our limit, or the caller's own, which is a failure as well
 		by = byLimit
 	case seawall.Settle(caller, err) == seawall.ErrCanceled: //nolint:errorlint // it comes bare
 		return seawall.ErrCanceled
@@ -158,12 +160,19 @@ func told(caller, inner context.Context, err error) error {
 // timed returns the slot's permit if its gate learns from the time that a call takes, or nil.
 func (c *call) timed() *seawall.Permit {
 	switch {
-	case c.do&admitting == 0 || c.server.cfg.Limit != AdaptiveLimit:
+	case c.do&admitting == 0 || !c.server.learns:
 		return nil
 	case c.early != nil:
 		return &c.early.slot
 	}
 	return &c.slot
+}
+
+// timeIsOver reports whether a handler has come back after its deadline. A client whose time is over cancels the stream at
+// that very instant, so what the context says of its end may be either.
+func timeIsOver(ctx context.Context) bool {
+	left, ok := seawall.Remaining(ctx)
+	return ok && left <= 0
 }
 
 // leave gives back what the call holds, on every path. It comes before rescue, so that a slot is free before anybody is

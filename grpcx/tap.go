@@ -53,7 +53,7 @@ type early struct {
 
 // earlyOf returns what the server's tap has put into the context of a call, or nil.
 func (s *Server) earlyOf(ctx context.Context) *early {
-	if s.cfg.Place != BeforeDecode {
+	if s.cfg.Admission.Place != BeforeDecode {
 		return nil
 	}
 	if e, ok := ctx.Value(earlyKey{}).(*early); ok && e.server == s {

@@ -36,7 +36,7 @@ func TestTapRefusesBeforeTheMessageIsDecoded(t *testing.T) {
 		d := newDoor()
 		var decoded atomic.Int64
 		cfg := fixed(2, 0)
-		cfg.Place = grpcx.BeforeDecode
+		cfg.Admission.Place = grpcx.BeforeDecode
 		r := serve(t, network, cfg, d.hold, grpc.ForceServerCodecV2(counting{encoding.GetCodecV2(proto.Name), &decoded}))
 		release := r.fill(t, d, 2)
 		if n := decoded.Load(); n != 2 {
@@ -60,7 +60,7 @@ func TestTapRefusesBeforeTheMessageIsDecoded(t *testing.T) {
 // T37: a slot whose call never comes to its handler is given back with the call.
 func TestTapGetsItsSlotBackWhenNoHandlerBegins(t *testing.T) {
 	cfg := fixed(1, 0)
-	cfg.Place = grpcx.BeforeDecode
+	cfg.Admission.Place = grpcx.BeforeDecode
 	server := grpcx.NewServer("api", withRegistry(cfg))
 	r := &rig{server: server}
 	refuse := true
@@ -93,7 +93,7 @@ func TestTapGetsItsSlotBackWhenNoHandlerBegins(t *testing.T) {
 // T37: a request that trickles in does not hold a slot for ever, and one that has come too late begins no handler.
 func TestTapGivesUpOnARequestThatDoesNotCome(t *testing.T) {
 	cfg := fixed(1, 0)
-	cfg.Place, cfg.Timeout = grpcx.BeforeDecode, 10*time.Millisecond
+	cfg.Admission.Place, cfg.Timeout = grpcx.BeforeDecode, 10*time.Millisecond
 	r := serve(t, "bufconn", cfg, func(context.Context) error { t.Error("a handler began"); return nil })
 	stream, err := r.conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true}, echopb.Echo_Get_FullMethodName)
 	if err != nil {
@@ -115,8 +115,8 @@ func TestTapGivesUpOnARequestThatDoesNotCome(t *testing.T) {
 func TestTapNeverWaits(t *testing.T) {
 	d := newDoor()
 	cfg := fixed(1, 0)
-	cfg.Place = grpcx.BeforeDecode
-	cfg.Quota.Limiter = ratelimit.Config{Rate: 0.001, Burst: 2, MaxWait: time.Hour}
+	cfg.Admission.Place = grpcx.BeforeDecode
+	cfg.Quota.Limit = ratelimit.Config{Rate: 0.001, Burst: 2, MaxWait: time.Hour}
 	r := serve(t, "bufconn", cfg, d.hold)
 	gate := r.server.Admission().(*bulkhead.Bulkhead)
 	if err := gate.Update(bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: 10, MaxWait: time.Hour}}); err != nil {
