@@ -38,6 +38,8 @@ func (c *Cache) ask(req *http.Request, k key, flight string, e *entry, w *wishes
 
 // wait waits for what a fetch closes. The error is the cause of the caller's context, who has left then.
 func (p *part) wait(ctx context.Context, what <-chan struct{}) error {
+	p.c.counts.waiting.Add(1)
+	defer p.c.counts.waiting.Add(-1)
 	select {
 	case <-what:
 		return nil

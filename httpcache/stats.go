@@ -18,7 +18,7 @@ type counts struct {
 	success, failure, overload, ignored atomic.Int64
 	joined, rescued, confirmed, stored  atomic.Int64
 	refreshes, refreshesFailed          atomic.Int64
-	tooLarge, invalidations             atomic.Int64
+	tooLarge, invalidations, waiting    atomic.Int64
 	failed                              throttle
 }
 
@@ -66,6 +66,7 @@ type Stats struct {
 
 	Usage
 	Incoming int64 // bytes of answers that are coming in to be stored
+	Waiting  int64 // callers that wait for the origin now, or for each other's request to it
 }
 
 // Loads counts requests to the origin by their outcome.
@@ -80,7 +81,7 @@ func (c *Cache) Stats() Stats {
 		Joined: n.joined.Load(), Rescued: n.rescued.Load(), Confirmed: n.confirmed.Load(),
 		RefreshesFailed: n.refreshesFailed.Load(), Refreshes: n.refreshes.Load(),
 		Stored: n.stored.Load(), TooLarge: n.tooLarge.Load(), Invalidations: n.invalidations.Load(),
-		Usage: c.store.Usage(), Incoming: c.incoming.Load(),
+		Usage: c.store.Usage(), Incoming: c.incoming.Load(), Waiting: n.waiting.Load(),
 	}
 }
 
@@ -107,6 +108,7 @@ func (c *Cache) Snapshot() seawall.Snapshot {
 		{Name: "invalidations", V: float64(s.Invalidations)},
 		{Name: "entries", V: float64(s.Answers)},
 		{Name: "bytes", V: float64(s.Bytes)},
+		{Name: "waiting", V: float64(s.Waiting)},
 		{Name: "evictions", V: float64(s.Evictions)},
 	}}
 }
