@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -56,15 +57,17 @@ const fieldDegraded = "Seawall-Degraded"
 func tellDegraded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w, offered := share(rw)
-		ctx := r.Context()
-		if w.record = seawall.RecordOf(ctx); w.record == nil {
-			ctx, w.record = seawall.WithRecord(ctx)
-			req := r.WithContext(ctx)
-			defer func() { r.Pattern, r.MultipartForm = req.Pattern, req.MultipartForm }()
-			next.ServeHTTP(offered, req)
-			return
+		if w.record = seawall.RecordOf(r.Context()); w.record == nil {
+			var ctx context.Context
+			ctx, w.record = seawall.WithRecord(r.Context())
+			outer := r
+			r = r.WithContext(ctx)
+			defer func() { outer.Pattern, outer.MultipartForm = r.Pattern, r.MultipartForm }() // the server looks at its own
 		}
 		next.ServeHTTP(offered, r)
+		if !w.begun() {
+			setDegraded(w.Header(), w.record.Facts())
+		}
 	})
 }
 

@@ -47,3 +47,5 @@ func (b *countedBody) Close() error {
 }
 
 var discardLog = log.New(io.Discard, "", 0)
+
+func newLog(w io.Writer) *log.Logger { return log.New(w, "", 0) }

@@ -51,7 +51,7 @@ type writer struct {
 	status atomic.Int32 // of the response, once the phase is header or body
 
 	own    bool            // the handler has a header of its own
-	fields http.Header     // that header; nil until it is asked for
+	fields http.Header     // that header; nil while there is nothing in it
 	early  bool            // what it held has reached the writer below, with a response of 1xx
 	before http.Header     // what the writer below had then
 	record *seawall.Record // what is told of in Seawall-Degraded; nil for nothing
@@ -145,9 +145,7 @@ func (w *writer) Header() http.Header {
 		return w.below.Header()
 	}
 	if w.fields == nil {
-		if w.fields = w.below.Header().Clone(); w.fields == nil {
-			w.fields = http.Header{}
-		}
+		w.fields = http.Header{}
 	}
 	return w.fields
 }

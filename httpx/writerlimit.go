@@ -33,6 +33,9 @@ const bodyGrace = 500 * time.Millisecond
 // arm puts the limits in force. left is the time until the deadline that the request has, or forever.
 func (w *writer) arm(l *limits, r *http.Request, left time.Duration) {
 	w.limits, w.own, w.http1 = l, true, r.ProtoMajor < 2
+	if outside := w.below.Header(); len(outside) > 0 {
+		w.fields = outside.Clone() // now: later the timer may be about to write
+	}
 	w.began = mono.Now()
 	w.latest.Store(int64(w.began))
 	first := earliest(l.firstByte, l.total)
