@@ -72,12 +72,13 @@ func (w *writer) phase() phase { return phaseOf(w.state.Load()) }
 func (w *writer) begun() bool { return w.phase() != nothing }
 
 // enter begins an operation of the handler that brings the response to a phase at least. It returns false if the limit
-// has the response.
+// has the response; then the handler's context has ended.
 func (w *writer) enter(to phase, status int) bool {
 	for {
 		state := w.state.Load()
 		from := phaseOf(state)
 		if from >= answered {
+			w.settled()
 			return false
 		}
 		next := state + operation
@@ -89,6 +90,8 @@ func (w *writer) enter(to phase, status int) bool {
 		}
 		if from == nothing && to > nothing {
 			w.commit(status)
+		} else {
+			w.touch()
 		}
 		return true
 	}

@@ -231,8 +231,7 @@ func (w *writer) disarm(returned bool) phase {
 	for {
 		state := w.state.Load()
 		if at = phaseOf(state); at >= answered {
-			w.settling.Lock()   // until the answer is out
-			w.settling.Unlock() //nolint:staticcheck // an empty section waits for the one who is in it
+			w.settled()
 			break
 		}
 		if w.state.CompareAndSwap(state, state|disarmed) {
@@ -252,6 +251,12 @@ func (w *writer) disarm(returned bool) phase {
 	}
 	w.own = false
 	return at
+}
+
+// settled waits until what the limit has decided is done.
+func (w *writer) settled() {
+	w.settling.Lock()
+	w.settling.Unlock() //nolint:staticcheck // an empty section waits for the one who is in it
 }
 
 // trailers brings what the handler has put into its header after the response had begun to the writer below.

@@ -1,0 +1,414 @@
+package httpx_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seawall-go/seawall/httpx"
+	"github.com/seawall-go/seawall/internal/shrink"
+)
+
+// tape is a http.ResponseWriter that writes down, in order, what reaches it.
+type tape struct {
+	header http.Header
+
+	mu       sync.Mutex // guards the fields below
+	calls    []string
+	hijacked bool
+	slow     time.Duration // of the next Write
+	inside   int           // operations under way: two at once are a race
+}
+
+func (w *tape) note(format string, args ...any) (leave func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls = append(w.calls, fmt.Sprintf(format, args...))
+	if w.inside++; w.inside > 1 {
+		w.calls = append(w.calls, "TWO AT ONCE")
+	}
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.inside--
+	}
+}
+
+func (w *tape) Header() http.Header { return w.header }
+
+func (w *tape) WriteHeader(status int) { w.note("status %d", status)() }
+
+func (w *tape) Write(p []byte) (int, error) {
+	defer w.note("write %s", strings.TrimSpace(string(p)))()
+	w.mu.Lock()
+	slow := w.slow
+	w.slow = 0
+	w.mu.Unlock()
+	time.Sleep(slow)
+	return len(p), nil
+}
+
+func (w *tape) Flush() { w.note("flush")() }
+
+func (w *tape) ReadFrom(src io.Reader) (int64, error) {
+	defer w.note("readfrom")()
+	return io.Copy(io.Discard, src)
+}
+
+func (w *tape) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	defer w.note("hijack")()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.hijacked {
+		return nil, nil, http.ErrHijacked
+	}
+	w.hijacked = true
+	return tapeConn{w: w}, nil, nil
+}
+
+// tapeConn is a connection that can be closed.
+type tapeConn struct {
+	net.Conn
+	w *tape
+}
+
+func (c tapeConn) Close() error {
+	c.w.note("close")()
+	return nil
+}
+
+// What a handler of the model does: an operation and its argument.
+const (
+	opSleep = iota
+	opHeader
+	opHints
+	opWrite
+	opSlowWrite
+	opFlush
+	opHijack
+	opCopy
+	opPanic
+	opAbort
+	opKinds
+)
+
+const opBytes = 2
+
+// limitsOf reads the limits of a run. They are apart from each other, and from what the handler does, by parts of the
+// unit, so that no two things happen at once.
+func limitsOf(a, b, c byte) httpx.TimeLimitConfig {
+	unit := 10 * time.Millisecond
+	limit := func(b byte, apart time.Duration) time.Duration {
+		if b%4 == 0 {
+			return httpx.Off
+		}
+		return time.Duration(b%12+1)*unit + apart
+	}
+	return httpx.TimeLimitConfig{
+		FirstByte: limit(a, 5*time.Millisecond), Idle: limit(b, 7*time.Millisecond), Total: limit(c, 3*time.Millisecond),
+	}
+}
+
+// modelWriter is the naive reference: it goes through the operations with a clock of its own.
+type modelWriter struct {
+	cfg           httpx.TimeLimitConfig
+	now, latest   time.Duration
+	phase         string // nothing, begun, hijacked, answered, aborted
+	inside        bool
+	calls, result []string
+}
+
+func (m *modelWriter) advance(to time.Duration) {
+	least := func(at *time.Duration, d, from time.Duration) {
+		if d > 0 && from+d < *at {
+			*at = from + d
+		}
+	}
+	due := time.Duration(1 << 62)
+	switch m.phase {
+	case "nothing":
+		least(&due, m.cfg.FirstByte, 0)
+		least(&due, m.cfg.Total, 0)
+		if due <= to {
+			m.phase = "answered"
+			m.calls = append(m.calls, "status 503", "write Service Unavailable", "flush")
+		}
+	case "begun":
+		least(&due, m.cfg.Idle, m.latest)
+		least(&due, m.cfg.Total, 0)
+		if due <= to {
+			m.phase = "aborted"
+			if !m.inside {
+				m.calls = append(m.calls, "hijack", "close")
+			}
+		}
+	}
+	m.now = to
+}
+
+// use is an operation; it returns whether it goes through.
+func (m *modelWriter) use(calls ...string) bool {
+	if m.phase == "answered" || m.phase == "aborted" {
+		return false
+	}
+	m.latest = m.now
+	m.calls = append(m.calls, calls...)
+	return true
+}
+
+func (m *modelWriter) begin() {
+	if m.phase == "nothing" {
+		m.phase = "begun"
+	}
+}
+
+func (m *modelWriter) tell(ok bool) {
+	m.result = append(m.result, map[bool]string{true: "ok", false: "timeout"}[ok])
+}
+
+func (m *modelWriter) run(ops []byte) {
+	m.phase = "nothing"
+	for ; len(ops) >= opBytes; ops = ops[opBytes:] {
+		arg := time.Duration(ops[1]%8) * 10 * time.Millisecond
+		switch ops[0] % opKinds {
+		case opSleep:
+			m.advance(m.now + arg)
+		case opHeader:
+			if m.use(fmt.Sprintf("status %d", 200+int(ops[1]%3))) {
+				m.begin()
+			}
+		case opHints:
+			m.use("status 103")
+		case opWrite:
+			ok := m.use("write x")
+			if ok {
+				m.begin()
+			}
+			m.tell(ok)
+		case opSlowWrite:
+			ok := m.use("write x")
+			if ok {
+				m.begin()
+				m.inside = true
+				m.advance(m.now + arg)
+				m.inside = false
+				m.latest = m.now
+				if m.phase == "aborted" {
+					m.calls = append(m.calls, "hijack", "close")
+				}
+			}
+			m.tell(ok)
+		case opFlush:
+			ok := m.use("flush")
+			if ok {
+				m.begin()
+			}
+			m.tell(ok)
+		case opHijack:
+			was := m.phase
+			ok := m.use("hijack")
+			if ok && was != "hijacked" {
+				m.phase = "hijacked"
+			}
+			m.tell(ok && was != "hijacked")
+		case opCopy:
+			calls := []string{"readfrom"}
+			if m.phase == "nothing" {
+				calls = []string{"write y", "readfrom"}
+			}
+			ok := m.use(calls...)
+			if ok {
+				m.begin()
+			}
+			m.tell(ok)
+		case opPanic:
+			m.result = append(m.result, "panic boom")
+			return
+		case opAbort:
+			m.result = append(m.result, "panic "+http.ErrAbortHandler.Error())
+			return
+		}
+	}
+	if m.phase == "aborted" {
+		m.result = append(m.result, "panic "+http.ErrAbortHandler.Error())
+		return
+	}
+	m.result = append(m.result, "returned")
+}
+
+// runWriter runs a list through the middleware and the model, in a bubble. It returns how they differ.
+func runWriter(list []byte) error {
+	if len(list) < 3 {
+		return nil
+	}
+	cfg := limitsOf(list[0], list[1], list[2])
+	cfg.Registry = quiet()
+	ops := list[3:]
+	below := &tape{header: http.Header{}}
+	var result []string
+	tell := func(err error) {
+		s := "ok"
+		if err != nil {
+			s = "timeout"
+		}
+		result = append(result, s)
+	}
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Handler", "1")
+		for ; len(ops) >= opBytes; ops = ops[opBytes:] {
+			arg := time.Duration(ops[1]%8) * 10 * time.Millisecond
+			switch ops[0] % opKinds {
+			case opSleep:
+				time.Sleep(arg)
+				synctest.Wait()
+			case opHeader:
+				w.WriteHeader(200 + int(ops[1]%3))
+			case opHints:
+				w.WriteHeader(103)
+			case opWrite:
+				_, err := w.Write([]byte("x"))
+				tell(err)
+			case opSlowWrite:
+				below.mu.Lock()
+				below.slow = arg
+				below.mu.Unlock()
+				_, err := w.Write([]byte("x"))
+				below.mu.Lock()
+				below.slow = 0
+				below.mu.Unlock()
+				tell(err)
+				synctest.Wait()
+			case opFlush:
+				tell(http.NewResponseController(w).Flush())
+			case opHijack:
+				_, _, err := http.NewResponseController(w).Hijack()
+				tell(err)
+			case opCopy:
+				_, err := w.(io.ReaderFrom).ReadFrom(strings.NewReader("y"))
+				tell(err)
+			case opPanic:
+				panic("boom")
+			case opAbort:
+				panic(http.ErrAbortHandler)
+			}
+		}
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	func() {
+		defer func() {
+			if v := recover(); v != nil {
+				result = append(result, fmt.Sprint("panic ", v))
+			} else {
+				result = append(result, "returned")
+			}
+		}()
+		httpx.TimeLimit("model", cfg)(http.HandlerFunc(handler)).ServeHTTP(below, r)
+	}()
+	time.Sleep(time.Second) // whatever is left running shows now
+	synctest.Wait()
+
+	m := &modelWriter{cfg: cfg}
+	m.run(list[3:])
+	unlimited := cfg.FirstByte == httpx.Off && cfg.Idle == httpx.Off && cfg.Total == httpx.Off
+	if unlimited { // the handler has the writer below
+		m.calls = slices.DeleteFunc(m.calls, func(s string) bool { return s == "write y" })
+		below.calls = slices.DeleteFunc(below.calls, func(s string) bool { return s == "write y" })
+	}
+	if !slices.Equal(below.calls, m.calls) || !slices.Equal(result, m.result) {
+		return fmt.Errorf("limits %+v\n got %q, told %q\nwant %q, told %q", cfg, below.calls, result, m.calls, m.result)
+	}
+	ours := slices.Contains(below.calls, "status 503")
+	panicked := strings.HasPrefix(result[len(result)-1], "panic") && m.phase == "nothing"
+	if unlimited || m.phase == "hijacked" { // perhaps without a header
+		return nil
+	}
+	if has := below.header.Get("X-Handler") != ""; has == (ours || panicked) {
+		return fmt.Errorf("limits %+v, %q: the handler's field is there: %t", cfg, below.calls, has)
+	}
+	return nil
+}
+
+// T39, T38: random handlers, limits and clocks against the reference.
+func TestWhoWritesFirstDecidesAsInTheModel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rounds := 3000
+		if testing.Short() {
+			rounds = 500
+		}
+		for seed := range uint64(rounds) {
+			random := rand.New(rand.NewPCG(seed, 39))
+			list := make([]byte, 3+opBytes*(1+random.IntN(12)))
+			for i := range list {
+				list[i] = byte(random.Uint32())
+			}
+			if err := runWriter(list); err != nil {
+				ops := shrink.List(list[3:], opBytes, func(ops []byte) bool {
+					return runWriter(append(slices.Clone(list[:3]), ops...)) != nil
+				})
+				shortest := append(slices.Clone(list[:3]), ops...)
+				t.Fatalf("seed %d, shortest list %v: %v", seed, shortest, runWriter(shortest))
+			}
+		}
+	})
+}
+
+func FuzzWhoWritesFirst(f *testing.F) {
+	f.Add([]byte{1, 0, 0, opSleep, 7, opWrite, 0})
+	f.Add([]byte{1, 1, 1, opWrite, 0, opSleep, 7, opWrite, 0, opPanic, 0})
+	f.Add([]byte{0, 2, 3, opHints, 0, opSlowWrite, 7, opFlush, 0, opCopy, 0, opHijack, 0})
+	f.Fuzz(func(t *testing.T, list []byte) {
+		synctest.Test(t, func(t *testing.T) {
+			if err := runWriter(list[:min(len(list), 60)]); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+}
+
+// T39: the handler and the limit at the same instant.
+func TestAtTheSameInstantThereIsStillOneAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		won := map[int]int{}
+		for range 2000 {
+			w := httptest.NewRecorder()
+			cfg := httpx.TimeLimitConfig{FirstByte: 10 * time.Millisecond, Registry: quiet()}
+			var wrote, status error
+			httpx.TimeLimit("tie", cfg)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				time.Sleep(10 * time.Millisecond)
+				w.Header().Set("X-Handler", "1")
+				w.WriteHeader(201)
+				_, wrote = io.WriteString(w, "created")
+				status = r.Context().Err()
+			})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			won[w.Code]++
+			switch w.Code {
+			case 201:
+				if w.Body.String() != "created" || wrote != nil || status != nil || w.Header().Get("X-Handler") == "" {
+					t.Fatalf("half an answer: %q, %v, %v, %v", w.Body, wrote, status, w.Header())
+				}
+			case 503:
+				if w.Body.String() != "Service Unavailable\n" || !errors.Is(wrote, http.ErrHandlerTimeout) ||
+					!errors.Is(status, context.DeadlineExceeded) || w.Header().Get("X-Handler") != "" {
+					t.Fatalf("half a refusal: %q, %v, %v, %v", w.Body, wrote, status, w.Header())
+				}
+			default:
+				t.Fatalf("status %d", w.Code)
+			}
+		}
+		if len(won) != 2 {
+			t.Logf("no tie was ever decided the other way: %v", won)
+		}
+	})
+}
