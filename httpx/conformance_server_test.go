@@ -59,6 +59,7 @@ func serveRig(t *testing.T, p protocol, h http.Handler) *rig {
 		x.Start()
 	}
 	x.client = x.Client()
+	x.client.Timeout = 20 * time.Second // so that what hangs fails
 	t.Cleanup(func() {
 		x.client.CloseIdleConnections()
 		x.Close()
@@ -325,9 +326,9 @@ func TestACutIsNoticedWhateverTheFraming(t *testing.T) {
 
 func TestAStreamWithAHeartbeatOutlivesTheIdleLimit(t *testing.T) {
 	onBoth(t, func(t *testing.T, p protocol) {
-		x := newRig(t, p, httpx.ServerConfig{TimeLimit: httpx.TimeLimitConfig{Idle: 400 * time.Millisecond}},
+		x := newRig(t, p, httpx.ServerConfig{TimeLimit: httpx.TimeLimitConfig{Idle: 250 * time.Millisecond}},
 			func(w http.ResponseWriter, r *http.Request) {
-				for range 20 {
+				for range 12 {
 					_, _ = io.WriteString(w, ": beat\n\n")
 					w.(http.Flusher).Flush()
 					time.Sleep(30 * time.Millisecond) // a real socket: see the limit
@@ -336,7 +337,7 @@ func TestAStreamWithAHeartbeatOutlivesTheIdleLimit(t *testing.T) {
 					t.Errorf("the context ended: %v", context.Cause(r.Context()))
 				}
 			})
-		if _, body, err := x.get(t, "/"); err != nil || body != strings.Repeat(": beat\n\n", 20) {
+		if _, body, err := x.get(t, "/"); err != nil || body != strings.Repeat(": beat\n\n", 12) {
 			t.Errorf("%q, %v", body, err)
 		}
 	})
@@ -562,8 +563,10 @@ func TestWhatTheProtocolOffersIsOffered(t *testing.T) {
 // A hijacked connection is the handler's: no limit touches it.
 func TestAnUpgradeIsLeftAloneByEveryLimit(t *testing.T) {
 	for name, hijack := range map[string]func(http.ResponseWriter) (net.Conn, *bufio.ReadWriter, error){
-		"assertion":  func(w http.ResponseWriter) (net.Conn, *bufio.ReadWriter, error) { return w.(http.Hijacker).Hijack() },
-		"controller": func(w http.ResponseWriter) (net.Conn, *bufio.ReadWriter, error) { return http.NewResponseController(w).Hijack() },
+		"assertion": func(w http.ResponseWriter) (net.Conn, *bufio.ReadWriter, error) { return w.(http.Hijacker).Hijack() },
+		"controller": func(w http.ResponseWriter) (net.Conn, *bufio.ReadWriter, error) {
+			return http.NewResponseController(w).Hijack()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			limits := httpx.TimeLimitConfig{FirstByte: 40 * time.Millisecond, Idle: 40 * time.Millisecond, Total: 40 * time.Millisecond}

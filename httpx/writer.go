@@ -300,6 +300,11 @@ func (w *writer) readPiece(src io.Reader) (int64, error) {
 	return w.below.(io.ReaderFrom).ReadFrom(src)
 }
 
+// push begins no response of this request.
+func (w *writer) push(target string, opts *http.PushOptions) error {
+	return w.below.(http.Pusher).Push(target, opts)
+}
+
 // beneath is a writer as http.ResponseController sees it when it looks below: a hijack further down is noticed.
 type beneath writer
 

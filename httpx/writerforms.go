@@ -114,54 +114,22 @@ func (w *writerFRSP) WriteString(s string) (int, error)  { return w.writeString(
 func (w *writerHRSP) WriteString(s string) (int, error)  { return w.writeString(s) }
 func (w *writerFHRSP) WriteString(s string) (int, error) { return w.writeString(s) }
 
-func (w *writerP) Push(target string, opts *http.PushOptions) error {
-	return w.below.(http.Pusher).Push(target, opts)
-}
-func (w *writerFP) Push(target string, opts *http.PushOptions) error {
-	return w.below.(http.Pusher).Push(target, opts)
-}
-func (w *writerHP) Push(target string, opts *http.PushOptions) error {
-	return w.below.(http.Pusher).Push(target, opts)
-}
-func (w *writerFHP) Push(target string, opts *http.PushOptions) error {
-	return w.below.(http.Pusher).Push(target, opts)
-}
-func (w *writerRP) Push(target string, opts *http.PushOptions) error {
-	return w.below.(http.Pusher).Push(target, opts)
-}
-func (w *writerFRP) Push(target string, opts *http.PushOptions) error {
-	return w.below.(http.Pusher).Push(target, opts)
-}
-func (w *writerHRP) Push(target string, opts *http.PushOptions) error {
-	return w.below.(http.Pusher).Push(target, opts)
-}
-func (w *writerFHRP) Push(target string, opts *http.PushOptions) error {
-	return w.below.(http.Pusher).Push(target, opts)
-}
-func (w *writerSP) Push(target string, opts *http.PushOptions) error {
-	return w.below.(http.Pusher).Push(target, opts)
-}
-func (w *writerFSP) Push(target string, opts *http.PushOptions) error {
-	return w.below.(http.Pusher).Push(target, opts)
-}
-func (w *writerHSP) Push(target string, opts *http.PushOptions) error {
-	return w.below.(http.Pusher).Push(target, opts)
-}
-func (w *writerFHSP) Push(target string, opts *http.PushOptions) error {
-	return w.below.(http.Pusher).Push(target, opts)
-}
-func (w *writerRSP) Push(target string, opts *http.PushOptions) error {
-	return w.below.(http.Pusher).Push(target, opts)
-}
-func (w *writerFRSP) Push(target string, opts *http.PushOptions) error {
-	return w.below.(http.Pusher).Push(target, opts)
-}
-func (w *writerHRSP) Push(target string, opts *http.PushOptions) error {
-	return w.below.(http.Pusher).Push(target, opts)
-}
-func (w *writerFHRSP) Push(target string, opts *http.PushOptions) error {
-	return w.below.(http.Pusher).Push(target, opts)
-}
+func (w *writerP) Push(target string, o *http.PushOptions) error     { return w.push(target, o) }
+func (w *writerFP) Push(target string, o *http.PushOptions) error    { return w.push(target, o) }
+func (w *writerHP) Push(target string, o *http.PushOptions) error    { return w.push(target, o) }
+func (w *writerFHP) Push(target string, o *http.PushOptions) error   { return w.push(target, o) }
+func (w *writerRP) Push(target string, o *http.PushOptions) error    { return w.push(target, o) }
+func (w *writerFRP) Push(target string, o *http.PushOptions) error   { return w.push(target, o) }
+func (w *writerHRP) Push(target string, o *http.PushOptions) error   { return w.push(target, o) }
+func (w *writerFHRP) Push(target string, o *http.PushOptions) error  { return w.push(target, o) }
+func (w *writerSP) Push(target string, o *http.PushOptions) error    { return w.push(target, o) }
+func (w *writerFSP) Push(target string, o *http.PushOptions) error   { return w.push(target, o) }
+func (w *writerHSP) Push(target string, o *http.PushOptions) error   { return w.push(target, o) }
+func (w *writerFHSP) Push(target string, o *http.PushOptions) error  { return w.push(target, o) }
+func (w *writerRSP) Push(target string, o *http.PushOptions) error   { return w.push(target, o) }
+func (w *writerFRSP) Push(target string, o *http.PushOptions) error  { return w.push(target, o) }
+func (w *writerHRSP) Push(target string, o *http.PushOptions) error  { return w.push(target, o) }
+func (w *writerFHRSP) Push(target string, o *http.PushOptions) error { return w.push(target, o) }
 
 // wrap makes the writer for one request, and the form of it for the handler. They are one object.
 func wrap(below http.ResponseWriter) (*writer, http.ResponseWriter) {

@@ -19,7 +19,7 @@ var parts = []part{
 	{"H", "http.Hijacker", "Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijack() }"},
 	{"R", "io.ReaderFrom", "ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }"},
 	{"S", "io.StringWriter", "WriteString(s string) (int, error) { return w.writeString(s) }"},
-	{"P", "http.Pusher", "Push(target string, opts *http.PushOptions) error { return w.below.(http.Pusher).Push(target, opts) }"},
+	{"P", "http.Pusher", "Push(target string, o *http.PushOptions) error { return w.push(target, o) }"},
 }
 
 func name(form int) string {
