@@ -91,20 +91,20 @@ func (c tapeConn) Close() error {
 
 // What a handler of the model does: an operation and its argument.
 const (
-	opSleep = iota
-	opHeader
-	opHints
-	opWrite
-	opSlowWrite
-	opFlush
-	opHijack
-	opCopy
-	opPanic
-	opAbort
-	opKinds
+	doSleep = iota
+	doHeader
+	doHints
+	doWrite
+	doSlowWrite
+	doFlush
+	doHijack
+	doCopy
+	doPanic
+	doAbort
+	doKinds
 )
 
-const opBytes = 2
+const doBytes = 2
 
 // limitsOf reads the limits of a run. They are apart from each other, and from what the handler does, by parts of the
 // unit, so that no two things happen at once.
@@ -180,24 +180,24 @@ func (m *modelWriter) tell(ok bool) {
 
 func (m *modelWriter) run(ops []byte) {
 	m.phase = "nothing"
-	for ; len(ops) >= opBytes; ops = ops[opBytes:] {
+	for ; len(ops) >= doBytes; ops = ops[doBytes:] {
 		arg := time.Duration(ops[1]%8) * 10 * time.Millisecond
-		switch ops[0] % opKinds {
-		case opSleep:
+		switch ops[0] % doKinds {
+		case doSleep:
 			m.advance(m.now + arg)
-		case opHeader:
+		case doHeader:
 			if m.use(fmt.Sprintf("status %d", 200+int(ops[1]%3))) {
 				m.begin()
 			}
-		case opHints:
+		case doHints:
 			m.use("status 103")
-		case opWrite:
+		case doWrite:
 			ok := m.use("write x")
 			if ok {
 				m.begin()
 			}
 			m.tell(ok)
-		case opSlowWrite:
+		case doSlowWrite:
 			ok := m.use("write x")
 			if ok {
 				m.begin()
@@ -210,20 +210,20 @@ func (m *modelWriter) run(ops []byte) {
 				}
 			}
 			m.tell(ok)
-		case opFlush:
+		case doFlush:
 			ok := m.use("flush")
 			if ok {
 				m.begin()
 			}
 			m.tell(ok)
-		case opHijack:
+		case doHijack:
 			was := m.phase
 			ok := m.use("hijack")
 			if ok && was != "hijacked" {
 				m.phase = "hijacked"
 			}
 			m.tell(ok && was != "hijacked")
-		case opCopy:
+		case doCopy:
 			calls := []string{"readfrom"}
 			if m.phase == "nothing" {
 				calls = []string{"write y", "readfrom"}
@@ -233,10 +233,10 @@ func (m *modelWriter) run(ops []byte) {
 				m.begin()
 			}
 			m.tell(ok)
-		case opPanic:
+		case doPanic:
 			m.result = append(m.result, "panic boom")
 			return
-		case opAbort:
+		case doAbort:
 			m.result = append(m.result, "panic "+http.ErrAbortHandler.Error())
 			return
 		}
@@ -267,20 +267,20 @@ func runWriter(list []byte) error {
 	}
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Handler", "1")
-		for ; len(ops) >= opBytes; ops = ops[opBytes:] {
+		for ; len(ops) >= doBytes; ops = ops[doBytes:] {
 			arg := time.Duration(ops[1]%8) * 10 * time.Millisecond
-			switch ops[0] % opKinds {
-			case opSleep:
+			switch ops[0] % doKinds {
+			case doSleep:
 				time.Sleep(arg)
 				synctest.Wait()
-			case opHeader:
+			case doHeader:
 				w.WriteHeader(200 + int(ops[1]%3))
-			case opHints:
+			case doHints:
 				w.WriteHeader(103)
-			case opWrite:
+			case doWrite:
 				_, err := w.Write([]byte("x"))
 				tell(err)
-			case opSlowWrite:
+			case doSlowWrite:
 				below.mu.Lock()
 				below.slow = arg
 				below.mu.Unlock()
@@ -290,17 +290,17 @@ func runWriter(list []byte) error {
 				below.mu.Unlock()
 				tell(err)
 				synctest.Wait()
-			case opFlush:
+			case doFlush:
 				tell(http.NewResponseController(w).Flush())
-			case opHijack:
+			case doHijack:
 				_, _, err := http.NewResponseController(w).Hijack()
 				tell(err)
-			case opCopy:
+			case doCopy:
 				_, err := w.(io.ReaderFrom).ReadFrom(strings.NewReader("y"))
 				tell(err)
-			case opPanic:
+			case doPanic:
 				panic("boom")
-			case opAbort:
+			case doAbort:
 				panic(http.ErrAbortHandler)
 			}
 		}
@@ -349,12 +349,12 @@ func TestWhoWritesFirstDecidesAsInTheModel(t *testing.T) {
 		}
 		for seed := range uint64(rounds) {
 			random := rand.New(rand.NewPCG(seed, 39))
-			list := make([]byte, 3+opBytes*(1+random.IntN(12)))
+			list := make([]byte, 3+doBytes*(1+random.IntN(12)))
 			for i := range list {
 				list[i] = byte(random.Uint32())
 			}
 			if err := runWriter(list); err != nil {
-				ops := shrink.List(list[3:], opBytes, func(ops []byte) bool {
+				ops := shrink.List(list[3:], doBytes, func(ops []byte) bool {
 					return runWriter(append(slices.Clone(list[:3]), ops...)) != nil
 				})
 				shortest := append(slices.Clone(list[:3]), ops...)
@@ -365,9 +365,9 @@ func TestWhoWritesFirstDecidesAsInTheModel(t *testing.T) {
 }
 
 func FuzzWhoWritesFirst(f *testing.F) {
-	f.Add([]byte{1, 0, 0, opSleep, 7, opWrite, 0})
-	f.Add([]byte{1, 1, 1, opWrite, 0, opSleep, 7, opWrite, 0, opPanic, 0})
-	f.Add([]byte{0, 2, 3, opHints, 0, opSlowWrite, 7, opFlush, 0, opCopy, 0, opHijack, 0})
+	f.Add([]byte{1, 0, 0, doSleep, 7, doWrite, 0})
+	f.Add([]byte{1, 1, 1, doWrite, 0, doSleep, 7, doWrite, 0, doPanic, 0})
+	f.Add([]byte{0, 2, 3, doHints, 0, doSlowWrite, 7, doFlush, 0, doCopy, 0, doHijack, 0})
 	f.Fuzz(func(t *testing.T, list []byte) {
 		synctest.Test(t, func(t *testing.T) {
 			if err := runWriter(list[:min(len(list), 60)]); err != nil {
