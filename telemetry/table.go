@@ -106,7 +106,7 @@ var table = []row{
 		value("local_fallback")),
 
 	counter("degrade.served", "{call}", "Degraded answers.", nil, []string{"seawall.kind", "seawall.source"}, withKind(parts("served."))),
-	gauge("degrade.level", "1", "Level of a brownout: 0 is none.", []string{"brownout"}, nil, value("level")),
+	gauge("degrade.level", "{level}", "Level of a brownout: 0 is none.", []string{"brownout"}, nil, value("level")),
 
 	counter("cache.requests", "{request}", "Lookups, by what was found.", cacheKinds, []string{"seawall.kind", "seawall.result"},
 		withKind(of("requests.", "fresh", "stale", "miss", "error"))),

@@ -254,6 +254,7 @@ func TestPageKeepsABoundedPast(t *testing.T) {
 		}
 		p.Close()
 		p.Close()
+		runtime.KeepAlive(stock)
 	})
 }
 
