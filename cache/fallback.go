@@ -1,0 +1,42 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/seawall-go/seawall/degrade"
+	"github.com/seawall-go/seawall/internal/mono"
+)
+
+// errNoCopy is why Stale has no answer.
+var errNoCopy = errors.New("cache: no copy that may be served")
+
+// Stale makes a step of a [degrade.Fallback] of what the cache holds of a key: fresh, or as old as Config.MaxStale
+// allows. It loads nothing. The age is told to the record of the call.
+//
+//	degrade.NewFallback("price.copy", degrade.FallbackConfig{Func: prices.Stale(sku)})
+//
+// It is for chains around something else than the cache: [Cache.Get] falls back on a stale copy by itself.
+func (c *Cache[K, V]) Stale(key K) degrade.Step {
+	return c.StaleOf(func(context.Context) (K, error) { return key, nil })
+}
+
+// StaleOf is [Cache.Stale] for a chain that serves many keys: key finds that of a call in its context.
+func (c *Cache[K, V]) StaleOf(key func(ctx context.Context) (K, error)) degrade.Step {
+	return degrade.StaleFunc(func(ctx context.Context, err error) (value V, age time.Duration, _ error) {
+		k, kerr := key(ctx)
+		if kerr != nil {
+			return value, 0, kerr
+		}
+		r, ok := c.Peek(k)
+		if !ok {
+			return value, 0, errNoCopy
+		}
+		if !errors.Is(err, degrade.ErrExercise) {
+			c.counts.served(AsFallback)
+			c.degradedAt(mono.Now())
+		}
+		return r.Value, max(r.Age, 1), nil
+	})
+}
