@@ -36,3 +36,9 @@ func (p *Point) Conns() int {
 	defer p.mu.Unlock()
 	return len(p.conns)
 }
+
+// Kinds returns the kinds that are known.
+func Kinds() []Kind { return kinds() }
+
+// Seams returns where a kind acts.
+func (k Kind) Seams() []Seam { return k.seams() }

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"math"
+	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,8 +26,15 @@ func FuzzParsePlan(f *testing.F) {
 		`{"faults":[{"for":"2s","kind":"reset_peer","target":"a","bytes":9,"toxicity":0}]}`,
 		`{"faults":[{"for":"2s","kind":"bandwidth","target":"a","rate":9,"toxicity":-0.0}]}`,
 		`{}`, `{"faults":null}`, `{"seed":1,"seed":1}`, `{"faults":[[]]}`, `[`, ``, `null`, `{"":0}`,
+		`{"faults":[{"for":"2s","kind":"latency","target":"a","seam":"call","latency":"9ms","distribution":"pareto","shape":2}]}`,
+		`{"faults":[{"for":"2s","kind":"slicer","target":"a","average_size":9,"size_variation":8,"delay":"1us"}]}`,
+		`{"faults":[{"for":"2s","kind":"status","target":"a","code":"ABORTED","body":"\u2028","route":"/a/","header":"b=c"}]}`,
+		`{"faults":[{"for":"2s","kind":"reset_peer","target":"a","timeout":"1s"},{"for":"1s","kind":"truncate","target":"a"}]}`,
 	} {
 		f.Add([]byte(seed))
+	}
+	if shown, err := os.ReadFile("testdata/plan.json"); err == nil {
+		f.Add(shown)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := fault.ParsePlan(bytes.NewReader(data))
@@ -44,6 +54,14 @@ func FuzzParsePlan(f *testing.F) {
 		}
 		if !again.Equal(p) {
 			t.Fatalf("%s is read back as another plan: %+v, was %+v", text, again, p)
+		}
+		if lines := strings.Count(p.String(), "\n"); lines != 1+len(p.Faults) {
+			t.Fatalf("%s has a timeline of %d lines", text, lines)
+		}
+		for _, f := range p.Faults {
+			if f.Kind == fault.Latency && (f.Lateness(0) < 0 || f.Lateness(math.MaxUint64) > 2*time.Hour) {
+				t.Fatalf("%+v: from %v to %v", f, f.Lateness(0), f.Lateness(math.MaxUint64))
+			}
 		}
 	})
 }
