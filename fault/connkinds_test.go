@@ -249,6 +249,90 @@ func TestTimeoutSwallowsTheEndAsWell(t *testing.T) {
 	})
 }
 
+// Who writes to what is never read does not wait for a place in a buffer.
+func TestTimeoutTakesWhateverIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := pair(t, started(t, onConn(fault.Timeout, nil)).Point("a"))
+		start := time.Now()
+		for range 10 {
+			mustWrite(t, c, string(make([]byte, 1<<20)))
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// T74: a connection that was closed before is not hit any more.
+func TestTimeOfAFaultEndsWithTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := started(t, onConn(fault.ResetPeer, func(f *fault.Fault) { f.Timeout = 3 * time.Second }))
+		c, _ := pair(t, i.Point("a"))
+		time.Sleep(time.Second)
+		_ = c.Close()
+		time.Sleep(time.Minute)
+		if hits := i.Stats().Faults[0].Hits; hits != 0 {
+			t.Errorf("%d hits", hits)
+		}
+	})
+}
+
+func TestBlackholeIsInBothDirections(t *testing.T) {
+	f := onConn(fault.Blackhole, func(f *fault.Fault) { f.For = 3 * time.Second })
+	both := func(t *testing.T, from, to net.Conn, _ *fault.Injector) {
+		start := time.Now()
+		came := collect(to, start)
+		mustWrite(t, from, "held back")
+		time.Sleep(time.Minute)
+		_ = from.Close()
+		if got := <-came; !slices.Equal(got, []arrival{{"held back", 3 * time.Second}}) {
+			t.Errorf("%v", got)
+		}
+	}
+	eachWay(t, both, f)
+	synctest.Test(t, func(t *testing.T) { // a server's end
+		i, in := started(t, f), accepts(make(chan net.Conn, 1))
+		inner, peer := net.Pipe()
+		in <- inner
+		c, err := i.Point("a").Listener(in).Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		start := time.Now()
+		go mustWrite(t, peer, "hello")
+		mustRead(t, c, "hello")
+		if took := time.Since(start).Truncate(time.Microsecond); took != 3*time.Second {
+			t.Errorf("it came after %v", took)
+		}
+		_ = peer.Close()
+	})
+}
+
+// lastWords is a connection that gives its bytes and the end of them at once.
+type lastWords struct{ net.Conn }
+
+func (lastWords) Read(b []byte) (int, error) { return copy(b, "bye"), io.EOF }
+
+func TestSlowCloseDoesNotHoldTheLastBytesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := started(t, onConn(fault.SlowClose, func(f *fault.Fault) { f.Delay = 5 * time.Second }))
+		inner, peer := net.Pipe()
+		defer func() { _ = peer.Close() }()
+		c := i.Point("a").Conn(lastWords{inner})
+		start, buf := time.Now(), make([]byte, 10)
+		n, err := c.Read(buf)
+		if string(buf[:n]) != "bye" || err != nil || time.Since(start) != 0 {
+			t.Errorf("%q, %v after %v", buf[:n], err, time.Since(start))
+		}
+		if n, err := c.Read(buf); n != 0 || !errors.Is(err, io.EOF) || time.Since(start) != 5*time.Second {
+			t.Errorf("%d bytes, %v after %v", n, err, time.Since(start))
+		}
+		i.Stop()
+		_ = c.Close()
+	})
+}
+
 // T74: the time counts from when the fault finds the connection, and no connection ends by it after the fault.
 func TestConnectionsEndAfterTheTimeoutOfTheirFault(t *testing.T) {
 	for _, kind := range []fault.Kind{fault.Timeout, fault.ResetPeer} {
@@ -288,24 +372,42 @@ func TestConnectionsEndAfterTheTimeoutOfTheirFault(t *testing.T) {
 	}
 }
 
+// telling is a connection that tells when it is about to read.
+type telling struct {
+	*net.TCPConn
+
+	reads chan struct{}
+}
+
+func (c telling) Read(b []byte) (int, error) {
+	c.reads <- struct{}{}
+	return c.TCPConn.Read(b)
+}
+
 func TestHalfCloseEndsOneDirectionOnly(t *testing.T) {
 	for _, after := range []int64{0, 4} {
 		for _, stream := range []fault.Stream{fault.Downstream, fault.Upstream} {
 			i := newInjector(onConn(fault.HalfClose, func(f *fault.Fault) { f.Bytes, f.Stream = after, stream }))
 			inner, peer := tcp(t)
-			c := i.Point("a").Conn(inner)
+			told := telling{inner.(*net.TCPConn), make(chan struct{}, 100)} //nolint:forcetypeassert // it is one
+			c := i.Point("a").Conn(told)
 			t.Cleanup(func() { _ = c.Close() })
 			from, to := peer, c
 			if stream == fault.Upstream {
 				from, to = c, peer
+				told.reads <- struct{}{} // nobody reads there
 			}
 			waits := make(chan string, 1)
 			go func() { // it is blocked in the kernel when the fault starts
 				got, err := io.ReadAll(to)
 				waits <- fmt.Sprint(string(got), err)
 			}()
+			<-told.reads
+			time.Sleep(time.Millisecond) // it has said so just before
 			mustStart(t, i)
-			_, _ = from.Write([]byte("0123456789"))
+			if after > 0 {
+				_, _ = from.Write([]byte("0123456789"))
+			}
 			if got, want := <-waits, "0123"[:after]+"<nil>"; got != want {
 				t.Errorf("%s after %d: read %s", stream, after, got)
 			}
@@ -356,10 +458,13 @@ func TestSlowCloseHoldsTheEndBackAndNothingElse(t *testing.T) {
 func TestCorruptIsExactUnderASeed(t *testing.T) {
 	f := onConn(fault.Corrupt, func(f *fault.Fault) { f.Rate = 0.1 })
 	text := strings.Repeat("seawall ", 500)
-	run := func(seed uint64, pieces int, up bool) (got string) {
+	run := func(seed uint64, pieces int, up bool, before ...string) (got string) {
 		synctest.Test(t, func(t *testing.T) {
 			i := fault.New("test", fault.Config{Plan: fault.Plan{Seed: seed, Faults: []fault.Fault{f}}, Registry: quiet()})
 			mustStart(t, i)
+			for range before {
+				pair(t, i.Point("a"))
+			}
 			c, peer := pair(t, i.Point("a"))
 			from, to := peer, c
 			if up {
@@ -390,6 +495,9 @@ func TestCorruptIsExactUnderASeed(t *testing.T) {
 	}
 	if run(2, 4000, false) == first || run(1, 4000, true) == first {
 		t.Error("neither the seed nor the direction matters")
+	}
+	if run(1, 4000, false, "another connection") == first {
+		t.Error("all connections are changed alike")
 	}
 	if up := run(1, 4000, true); up != run(1, 7, true) {
 		t.Error("upstream it depends on the pieces")

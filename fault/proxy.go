@@ -188,7 +188,6 @@ func (p *Proxy) enter(l *link) bool {
 		return false
 	}
 	p.links[l] = struct{}{}
-	p.stats.Accepted++
 	return true
 }
 
@@ -200,6 +199,9 @@ func (p *Proxy) exit(l *link) {
 
 // forward carries one connection from its beginning to its end.
 func (p *Proxy) forward(ctx context.Context, inner net.Conn) {
+	p.mu.Lock()
+	p.stats.Accepted++
+	p.mu.Unlock()
 	number := p.point.count.Add(1)
 	l := &link{client: p.point.wrap(inner, Downstream, number)}
 	if !p.enter(l) {

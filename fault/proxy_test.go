@@ -21,7 +21,7 @@ import (
 )
 
 // upstream is a server of TCP that runs serve for each connection, until the end of the test.
-func upstream(t *testing.T, serve func(c *net.TCPConn)) string {
+func upstream(t testing.TB, serve func(c *net.TCPConn)) string {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -52,7 +52,7 @@ func echo(c *net.TCPConn) {
 	_ = c.CloseWrite()
 }
 
-func proxy(t *testing.T, p *fault.Point, to string) *fault.Proxy {
+func proxy(t testing.TB, p *fault.Point, to string) *fault.Proxy {
 	t.Helper()
 	proxy, err := fault.NewProxy(p, fault.ProxyConfig{Upstream: to})
 	if err != nil {
@@ -63,7 +63,7 @@ func proxy(t *testing.T, p *fault.Point, to string) *fault.Proxy {
 }
 
 // connect dials, and gives whatever is asked of the connection half a minute.
-func connect(t *testing.T, address string) *net.TCPConn {
+func connect(t testing.TB, address string) *net.TCPConn {
 	t.Helper()
 	c, err := tryConnect(t, address)
 	if err != nil {
@@ -72,7 +72,7 @@ func connect(t *testing.T, address string) *net.TCPConn {
 	return c
 }
 
-func tryConnect(t *testing.T, address string) (*net.TCPConn, error) {
+func tryConnect(t testing.TB, address string) (*net.TCPConn, error) {
 	t.Helper()
 	c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
 	if err != nil {
@@ -337,18 +337,21 @@ func TestProxyForwardsAResetAsAReset(t *testing.T) {
 
 // The other direction of a half-closed connection goes on, as long as both peers like.
 func TestProxyHalfClosesOneDirection(t *testing.T) {
-	heard := make(chan string, 1)
+	heard, said := make(chan string, 1), make(chan error, 1)
 	to := upstream(t, func(c *net.TCPConn) {
-		go func() { _, _ = io.Copy(c, endless{}) }() // it does not notice
+		_, err := io.CopyN(c, endless{}, 64<<20) // it does not notice
+		said <- err
 		got, err := io.ReadAll(io.LimitReader(c, 10))
 		heard <- fmt.Sprint(string(got), err)
-		_ = c.SetLinger(0)
 	})
 	i := started(t, onConn(fault.HalfClose, func(f *fault.Fault) { f.Stream, f.Bytes = "", 100 }))
 	c := connect(t, proxy(t, i.Point("a"), to).Addr().String())
 	got, err := io.ReadAll(c)
 	if len(got) != 100 || err != nil {
 		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	if err := <-said; err != nil {
+		t.Errorf("the server's words end with %v", err)
 	}
 	_, _ = io.WriteString(c, "0123456789")
 	if got := <-heard; got != "0123456789<nil>" {
@@ -429,6 +432,58 @@ func TestProxyCloseLeavesNothing(t *testing.T) {
 		if _, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", proxy.Addr().String()); err == nil {
 			t.Errorf("%s: it still accepts", kind)
 		}
+	}
+}
+
+// Both peers are gone, and their last words are held back still.
+func TestProxyCloseDropsLastWords(t *testing.T) {
+	heard := make(chan struct{}, 3)
+	to := upstream(t, func(c *net.TCPConn) {
+		echo(c)
+		heard <- struct{}{}
+	})
+	i := started(t, onConn(fault.Stall, func(f *fault.Fault) { f.Stream = fault.Downstream }))
+	proxy := proxy(t, i.Point("a"), to)
+	for range 3 {
+		c := connect(t, proxy.Addr().String())
+		_, _ = io.WriteString(c, "echo")
+		_ = c.CloseWrite()
+	}
+	for range 3 {
+		<-heard
+	}
+	eventually(t, "all are held back", func() bool { return i.Stats().Faults[0].Hits == 3 })
+	if err := proxy.Close(); err != nil || i.Point("a").Conns() != 0 {
+		t.Error(err)
+	}
+}
+
+// A server that is reached only when the proxy closes is not left alone with a connection.
+func TestProxyCloseWaitsForADial(t *testing.T) {
+	dialing, release := make(chan struct{}), make(chan struct{})
+	inner, server := net.Pipe()
+	proxy, err := fault.NewProxy(nil, fault.ProxyConfig{
+		Upstream: "a",
+		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			close(dialing)
+			<-ctx.Done()
+			<-release
+			return inner, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	connect(t, proxy.Addr().String())
+	<-dialing
+	closed := make(chan error, 1)
+	go func() { closed <- proxy.Close() }()
+	close(release)
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	if _, err := server.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("the server sees %v", err)
 	}
 }
 

@@ -268,6 +268,46 @@ func TestAnswersAreChangedBySeed(t *testing.T) {
 	}
 }
 
+// T45: the pieces in which an answer is read make no difference, and one that is cut is closed below.
+func TestAnswersDoNotDependOnHowTheyAreRead(t *testing.T) {
+	text := strings.Repeat("seawall ", 1000)
+	f := call(fault.Corrupt, func(f *fault.Fault) { f.Rate = 0.05 })
+	cut := call(fault.Truncate, func(f *fault.Fault) { f.Bytes = 5000 })
+	read := func(pieces int) (got []byte) {
+		inner := &tracked{Reader: strings.NewReader(text)}
+		rt := started(t, f, cut).Point("a").RoundTripper(base(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Body: inner, ContentLength: -1}, nil
+		}))
+		res, err := rt.RoundTrip(newRequest(t, "GET", "/", nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, pieces)
+		for err == nil {
+			var n int
+			n, err = res.Body.Read(buf)
+			got = append(got, buf[:n]...)
+		}
+		if inner.closed != 1 || !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("closed %d times, %v", inner.closed, err)
+		}
+		if n, again := res.Body.Read(buf); n != 0 || again != err { //nolint:errorlint // it is the same
+			t.Errorf("then %d bytes, %v", n, again)
+		}
+		_ = res.Body.Close()
+		return got
+	}
+	whole := read(8000)
+	if len(whole) != 5000 || string(whole) == text[:5000] {
+		t.Errorf("%d bytes, or not changed", len(whole))
+	}
+	for _, pieces := range []int{1, 7} {
+		if !bytes.Equal(read(pieces), whole) {
+			t.Errorf("in pieces of %d it is another", pieces)
+		}
+	}
+}
+
 // A connection whose answer was cut is not used for the next request: what is left of the answer is still in it.
 func TestCutAnswerDoesNotReachTheNextRequest(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
