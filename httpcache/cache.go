@@ -21,8 +21,8 @@ var (
 // Cache is an HTTP cache by RFC 9111, an http.RoundTripper. It is private by default; see [Config.Shared]. Make it with
 // [New], and share it: it is safe for concurrent use.
 //
-// A hit costs no request and no lock that calls contend on, and some one or two microseconds with a dozen allocations,
-// most of them for a header of the caller's own. A miss costs one goroutine until the answer's body has come in.
+// A hit costs no request, some two to three microseconds and 14 small allocations, most of them for the fields, which are
+// the caller's own. A miss costs a goroutine until the answer's body has come in, and a copy of the request.
 type Cache struct {
 	name   string
 	member string // how Cache-Status calls it
@@ -106,6 +106,9 @@ func (c *Cache) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	w := parseWishes(req.Header)
 	if why := passing(req, &w); why != nowhere {
+		if w.onlyIfCached && why != method {
+			return c.onlyIfCached(req), nil
+		}
 		return c.pass(req, k, why)
 	}
 	now := time.Now()
@@ -130,7 +133,6 @@ func (c *Cache) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	if w.onlyIfCached {
-		c.counts.errors.Add(1)
 		return c.onlyIfCached(req), nil
 	}
 	if req.Method == http.MethodHead {
@@ -192,13 +194,16 @@ func (c *Cache) find(req *http.Request, k key) (e *entry, flight string, why for
 
 // put stores an answer, unless it was invalidated since its request was sent.
 func (c *Cache) put(e *entry, req http.Header) {
+	stored := false
 	c.store.Update(e.key.store, func(a *Answers) *Answers {
-		if !c.marks.valid(e.key.target, e.birth) {
+		if stored = c.marks.valid(e.key.target, e.birth); !stored {
 			return a
 		}
 		return a.with(e, req, 4*c.cfg.MaxObject)
 	})
-	c.counts.stored.Add(1)
+	if stored {
+		c.counts.stored.Add(1)
+	}
 }
 
 // drop forgets an answer.
@@ -231,6 +236,10 @@ func (c *Cache) serveStale(e *entry, req *http.Request, now time.Time, t told) *
 
 // onlyIfCached is the answer to a request that must not be forwarded.
 func (c *Cache) onlyIfCached(req *http.Request) *http.Response {
+	c.counts.errors.Add(1)
+	if req.Body != nil {
+		_ = req.Body.Close() // as a RoundTripper must
+	}
 	resp := &http.Response{
 		Status: "504 " + http.StatusText(http.StatusGatewayTimeout), StatusCode: http.StatusGatewayTimeout,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Cache-Control": {"no-store"}},

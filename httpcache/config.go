@@ -24,11 +24,12 @@ type Config struct {
 	// keeps the users of the program apart by their Authorization and Cookie fields. See Partition.
 	Shared bool `json:"shared" yaml:"shared"`
 	// MaxBytes bounds the memory that stored answers take: fields, bodies, variants and overhead. Default 64 MiB;
-	// 64 KiB to 1 TiB. Answers that are still coming in take a quarter more at the most. It does not count for a Store
-	// of your own.
+	// 64 KiB to 1 TiB. Beside it answers that are still coming in take a quarter of it at the most, and the marks of
+	// invalidations 8 KiB to 512 KiB. A Store of your own is not bounded by it.
 	MaxBytes int64 `json:"max_bytes" yaml:"max_bytes"`
 	// MaxObject bounds the body of an answer that is stored. Default a sixteenth of MaxBytes; 1 byte to a quarter of
-	// MaxBytes, and 256 MiB at the most. A larger one is passed on while it comes in, like all others, and not kept.
+	// MaxBytes, and 256 MiB at the most. A larger one is passed on while it comes in, like all others, and not kept. All
+	// variants of a URI together are kept up to four times as much; the oldest go first.
 	MaxObject int64 `json:"max_object" yaml:"max_object"`
 	// HeuristicMax bounds how long an answer counts as fresh of which the origin says only when it was modified last: a
 	// tenth of the time since then. Default 24 h; at least 1 s, or [NoHeuristic]. Long ones make changes show late.

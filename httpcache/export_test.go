@@ -57,3 +57,10 @@ func CacheStatus(name string, fwd uint8, status int, ttl time.Duration, stored, 
 	c.tell(h, told{fwd: forward(fwd % (uint8(refused) + 1)), status: status, timed: ttl != 0, ttl: ttl, stored: stored, collapsed: collapsed, detail: detail})
 	return h.Get(cacheStatus)
 }
+
+// Fetches returns how many requests others could join, and how many refreshes run.
+func (c *Cache) Fetches() (listed, refreshes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.fetches), len(c.running)
+}

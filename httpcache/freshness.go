@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// heuristically is what statuses a cache may find fresh without being told (RFC 9110, section 15.1), but for 206, which
-// is not stored.
+// heuristically reports whether a cache may find answers of this status fresh without being told (RFC 9110, section
+// 15.1). 206 is one of them, but is not stored.
 func heuristically(status int) bool {
 	switch status {
 	case http.StatusOK, http.StatusNonAuthoritativeInfo, http.StatusNoContent, http.StatusMultipleChoices,

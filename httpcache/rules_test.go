@@ -342,6 +342,10 @@ var requestRules = []rule{
 	{"9111-5.2.1.7", "only-if-cached with nothing", private, []step{
 		{req: cc("only-if-cached"), want: fromStore, gives: 504, has: []string{"Cache-Status: test; detail=only-if-cached"}},
 	}},
+	{"9111-5.2.1.7", "only-if-cached of what passes by", private, []step{
+		{req: append(cc("only-if-cached"), "Range: bytes=0-1"), want: fromStore, gives: 504},
+		{req: cc("only-if-cached, no-store"), want: fromStore, gives: 504},
+	}},
 	{"9111-5.2.1.5", "no-store stores nothing", private, []step{
 		{req: cc("no-store"), answer: cc("max-age=60"), want: fromOrigin}, {want: fromOrigin},
 	}},
