@@ -34,8 +34,11 @@ func CallIdempotent() grpc.CallOption {
 	return callOption{apply: func(s *settings) { s.idempotent = true }}
 }
 
-// CallOnce makes a call of one attempt: no retry, and no other one beside it.
-func CallOnce() grpc.CallOption { return callOption{apply: func(s *settings) { s.once = true }} }
+// CallMaxAttempts sets how many attempts a call may take one after the other, in the place of Retry.MaxAttempts; the
+// budget stays. With 1, and what is below counts as that, there is no second one beside the first either.
+func CallMaxAttempts(n int) grpc.CallOption {
+	return callOption{apply: func(s *settings) { s.maxAttempts = max(1, n) }}
+}
 
 func limitOf(d time.Duration) time.Duration {
 	if d == Off {
@@ -48,7 +51,7 @@ func limitOf(d time.Duration) time.Duration {
 type settings struct {
 	timeout, attempt time.Duration // 0 if those of the method hold
 	idempotent       bool
-	once             bool
+	maxAttempts      int  // 0 if that of the retry holds
 	waits            bool // for a connection to be ready
 	results          *results
 }

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"sync/atomic"
 	"time"
-	"unique"
 
 	"google.golang.org/grpc"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/hedge"
-	"github.com/seawall-go/seawall/internal/keyed"
 	"github.com/seawall-go/seawall/retry"
 	"github.com/seawall-go/seawall/timeout"
 )
@@ -43,8 +41,8 @@ type Client struct {
 	methods *methodTable
 	total   *timeout.Timeout // of the methods without one of their own
 	retry   *retry.Retry
-	hedge   *hedge.Hedge // nil if no call is hedged
-	groups  *keyed.Map[unique.Handle[groupKey], *group]
+	plain   *seawall.Pipeline // the retry alone
+	gates   gates
 
 	alone atomic.Bool // grpc-go's own retry is off, by our DialOptions
 }
@@ -59,45 +57,37 @@ func NewClient(name string, cfg ClientConfig) *Client {
 	c.retry = retry.New(name, c.cfg.Retry)
 	c.name = c.retry.Name()
 	c.total = c.newTotal("", c.cfg.Timeout)
-	if c.hedges() {
-		c.hedge = hedge.New(c.name, sharing(c.cfg.Hedge, c.retry.Budget()))
-	}
+	c.plain = seawall.Chain(c.retry)
+	c.gates = newGates(c.name, c.cfg)
 	c.methods = newMethodTable(c.cfg.Methods, c.newRules)
-	c.groups = keyed.NewMap(c.cfg.MaxGroups,
-		func(k unique.Handle[groupKey]) *group { return c.newGroup(k.Value()) }, c.busy)
 	return c
 }
 
-// hedges reports whether any call is hedged.
-func (c *Client) hedges() bool {
-	if c.cfg.Hedging == HedgeIdempotent {
-		return true
-	}
-	for _, m := range c.cfg.Methods {
-		if m.Hedging == HedgeIdempotent {
-			return true
+// newHedge makes the hedge of the methods of a pattern. It is paid for by the budget of the retries, unless its
+// configuration says by what.
+func (c *Client) newHedge(pattern string, cfg hedge.Config) *hedge.Hedge {
+	if cfg.Funding == hedge.FromBudget && cfg.Budget == nil && cfg.BudgetConfig == (seawall.BudgetConfig{}) {
+		if cfg.Budget = c.retry.Budget(); cfg.Budget == nil {
+			cfg.Funding = hedge.NoBudget // as the retries
 		}
 	}
-	return false
+	if cfg.Registry == nil {
+		cfg.Registry = c.cfg.Registry
+	}
+	return hedge.New(c.nameOf(pattern), cfg)
 }
 
-// sharing lets hedges be paid for by the budget of the retries, unless the configuration says by what.
-func sharing(cfg hedge.Config, budget *seawall.Budget) hedge.Config {
-	own := cfg.Budget != nil || cfg.BudgetConfig != (seawall.BudgetConfig{})
-	if cfg.Funding != hedge.FromBudget || own || budget == nil {
-		return cfg
+// nameOf is the name of what the methods of a pattern have of their own.
+func (c *Client) nameOf(pattern string) string {
+	if pattern == "" {
+		return c.name
 	}
-	cfg.Budget = budget
-	return cfg
+	return c.name + " " + pattern
 }
 
 // newTotal makes the total limit of the methods of a pattern.
 func (c *Client) newTotal(pattern string, limit time.Duration) *timeout.Timeout {
-	name := c.name + ".total"
-	if pattern != "" {
-		name += " " + pattern
-	}
-	return timeout.New(name, timeout.Config{Limit: limit, Registry: c.cfg.Registry})
+	return timeout.New(c.nameOf(pattern)+".total", timeout.Config{Limit: limit, Registry: c.cfg.Registry})
 }
 
 // newRules makes the rules of a pattern, or of the methods without one.
@@ -105,13 +95,17 @@ func (c *Client) newRules(pattern string, m MethodConfig) *rules {
 	r := &rules{
 		idempotency: cmp.Or(m.Idempotency, FromProto), group: m.Group, total: c.total,
 		attemptTimeout: cmp.Or(m.AttemptTimeout, c.cfg.AttemptTimeout),
-		retryCodes:     m.RetryCodes, hedging: cmp.Or(m.Hedging, c.cfg.Hedging),
+		retryCodes:     m.RetryCodes,
 	}
 	if r.retryCodes == nil {
 		r.retryCodes = c.cfg.RetryCodes
 	}
 	if m.Timeout != 0 && m.Timeout != c.cfg.Timeout {
 		r.total = c.newTotal(pattern, m.Timeout)
+	}
+	if cfg := cmp.Or(m.Hedge, c.cfg.Hedge); cfg != nil && cfg.MaxAttempts != 1 {
+		r.hedge = c.newHedge(pattern, *cfg)
+		r.hedged = seawall.Chain(c.retry, r.hedge)
 	}
 	r.limits = limits{attempt: c.attemptLimit(r.attemptTimeout), total: exceeded(r.total)}
 	return r
@@ -158,37 +152,38 @@ func (c *Client) Config() ClientConfig { return c.cfg.withDefaults() }
 // Retry returns the policy that repeats calls, with its budget and counts.
 func (c *Client) Retry() *retry.Retry { return c.retry }
 
-// Hedge returns the policy that starts second attempts, nil if no method has it.
-func (c *Client) Hedge() *hedge.Hedge { return c.hedge }
+// Hedges returns the policies that start second attempts, by the pattern of ClientConfig.Methods that they belong to, ""
+// being that of the rest.
+func (c *Client) Hedges() iter.Seq2[string, *hedge.Hedge] {
+	return func(yield func(string, *hedge.Hedge) bool) {
+		for pattern, r := range c.methods.rules() {
+			if r.hedge != nil && !yield(pattern, r.hedge) {
+				return
+			}
+		}
+	}
+}
 
 // Breakers returns the breakers that are remembered, by target and group, such as "dns:///catalog:443
 // catalog.v1.Catalog".
 func (c *Client) Breakers() iter.Seq2[string, *breaker.Breaker] {
-	return func(yield func(string, *breaker.Breaker) bool) {
-		for k, g := range c.groups.All() {
-			if !yield(k.Value().String(), g.breaker) {
-				return
-			}
-		}
-	}
+	return labelled(c.gates.breakers.All())
 }
 
 // Bulkheads returns the bulkheads of unary calls that are remembered, as Breakers does.
 func (c *Client) Bulkheads() iter.Seq2[string, *bulkhead.Bulkhead] {
-	return func(yield func(string, *bulkhead.Bulkhead) bool) {
-		for k, g := range c.groups.All() {
-			if !yield(k.Value().String(), g.bulkhead) {
-				return
-			}
-		}
-	}
+	return labelled(c.gates.unary.All())
 }
 
 // StreamBulkheads returns the bulkheads of streams that are remembered, as Breakers does.
 func (c *Client) StreamBulkheads() iter.Seq2[string, *bulkhead.Bulkhead] {
-	return func(yield func(string, *bulkhead.Bulkhead) bool) {
-		for k, g := range c.groups.All() {
-			if !yield(k.Value().String(), g.streams) {
+	return labelled(c.gates.streams.All())
+}
+
+func labelled[V any](all iter.Seq2[groupKey, V]) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for k, v := range all {
+			if !yield(label(k), v) {
 				return
 			}
 		}

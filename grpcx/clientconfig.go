@@ -35,11 +35,11 @@ type ClientConfig struct {
 	// RetryCodes are codes that are repeated for idempotent calls beside those of the package's table, such as INTERNAL
 	// or ABORTED. Default none. They do not change what the code says about the server.
 	RetryCodes []codes.Code `json:"retry_codes" yaml:"retry_codes"`
-	// Hedging says which calls get a second attempt when they are late. Default [HedgeNever].
-	Hedging Hedging `json:"hedging" yaml:"hedging"`
-	// Hedge sets the hedging, for the methods that have it. Like Retry there is one for the client. Unless it has a
-	// Budget it shares that of Retry.
-	Hedge hedge.Config `json:"hedge" yaml:"hedge"`
+	// Hedge starts a second attempt of a unary call of an idempotent method that is late. Default nil, which is off; an
+	// empty one is the default of [hedge.Config]. The estimate of the latency is one for each entry of Methods, and one for
+	// the rest. Without a Budget of its own it shares that of Retry. The attempts run in goroutines of their own, each with
+	// a reply of its own.
+	Hedge *hedge.Config `json:"hedge,omitempty" yaml:"hedge,omitempty"`
 	// Breaker sets the circuit breakers: one for each target and group of methods. Its Slow.Over is by default nine
 	// tenths of AttemptTimeout here, and [breaker.NoSlowCalls] where AttemptTimeout is Off or above its default. The time
 	// of a stream is that until its first answer.
@@ -57,8 +57,8 @@ type ClientConfig struct {
 	// beginning that ends with *, such as /catalog.v1.Catalog/Get* or /catalog.v1.Catalog/*. Of several that match the
 	// longest counts, and the full name before all; they are not merged.
 	Methods map[string]MethodConfig `json:"methods" yaml:"methods"`
-	// MaxGroups is how many pairs of target and group are remembered, with their breakers and bulkheads. Default 1000; at
-	// least 1. Those whose breaker is not closed, or that have calls in flight, are kept in addition, and do not count.
+	// MaxGroups is how many pairs of target and group are remembered, with their breakers and bulkheads. Default 1000; 1 to
+	// 1,000,000. Those whose breaker is not closed, or that have calls in flight, are kept in addition, and do not count.
 	MaxGroups int `json:"max_groups" yaml:"max_groups"`
 
 	// TrustPeer says whether a server is believed when it says that it has refused a call before it did anything
@@ -82,8 +82,8 @@ type MethodConfig struct {
 	AttemptTimeout time.Duration `json:"attempt_timeout" yaml:"attempt_timeout"`
 	// RetryCodes takes the place of the ClientConfig's, if it is not nil.
 	RetryCodes []codes.Code `json:"retry_codes" yaml:"retry_codes"`
-	// Hedging is as in the ClientConfig.
-	Hedging Hedging `json:"hedging" yaml:"hedging"`
+	// Hedge is as in the ClientConfig; with MaxAttempts 1 the methods are not hedged.
+	Hedge *hedge.Config `json:"hedge,omitempty" yaml:"hedge,omitempty"`
 }
 
 // Idempotency says whether a method may be carried out twice.
@@ -97,17 +97,6 @@ const (
 	Idempotent Idempotency = "idempotent"
 	// NotIdempotent methods may not, whatever their proto file says.
 	NotIdempotent Idempotency = "not_idempotent"
-)
-
-// Hedging says which calls get a second attempt when they are late.
-type Hedging string
-
-const (
-	// HedgeNever starts none. It is the default of the [ClientConfig].
-	HedgeNever Hedging = "never"
-	// HedgeIdempotent does so for unary calls of idempotent methods. Their attempts run in goroutines of their own, each
-	// with a reply of its own.
-	HedgeIdempotent Hedging = "idempotent"
 )
 
 // AtEnd as ClientConfig.StreamSettle tells the breaker about a stream at its end only.
@@ -125,9 +114,6 @@ func (c ClientConfig) withDefaults() ClientConfig {
 	if c.AttemptTimeout == 0 {
 		c.AttemptTimeout = defaultAttemptTimeout
 	}
-	if c.Hedging == "" {
-		c.Hedging = HedgeNever
-	}
 	if c.Breaker.Slow.Over == 0 {
 		c.Breaker.Slow.Over = slowOver(c.AttemptTimeout)
 	}
@@ -143,20 +129,23 @@ func (c ClientConfig) withDefaults() ClientConfig {
 	if c.TrustPeer == nil {
 		c.TrustPeer = trustNobody
 	}
-	for _, registry := range []**seawall.Registry{
-		&c.Retry.Registry, &c.Hedge.Registry, &c.Breaker.Registry, &c.Bulkhead.Registry, &c.StreamBulkhead.Registry,
-	} {
-		if *registry == nil {
-			*registry = c.Registry
-		}
-	}
 	c.RetryCodes = slices.Clone(c.RetryCodes)
+	c.Hedge = copied(c.Hedge)
 	c.Methods = maps.Clone(c.Methods)
 	for pattern, m := range c.Methods {
 		m.RetryCodes = slices.Clone(m.RetryCodes)
+		m.Hedge = copied(m.Hedge)
 		c.Methods[pattern] = m
 	}
 	return c
+}
+
+func copied(h *hedge.Config) *hedge.Config {
+	if h == nil {
+		return nil
+	}
+	c := *h
+	return &c
 }
 
 // slowOver is from when on a call is slow that may take so long.
@@ -175,14 +164,11 @@ func (c ClientConfig) Validate() error {
 	if err := validateLimit("ClientConfig.AttemptTimeout", c.AttemptTimeout); err != nil {
 		return err
 	}
-	if err := validateHedging("ClientConfig.Hedging", c.Hedging); err != nil {
-		return err
-	}
 	if d := c.StreamSettle; d != 0 && d != AtEnd && d < time.Millisecond {
 		return fmt.Errorf("grpcx: ClientConfig.StreamSettle is %v, want at least 1ms, or AtEnd", d)
 	}
-	if c.MaxGroups < 0 {
-		return fmt.Errorf("grpcx: ClientConfig.MaxGroups is %d, want at least 1", c.MaxGroups)
+	if c.MaxGroups < 0 || c.MaxGroups > 1_000_000 {
+		return fmt.Errorf("grpcx: ClientConfig.MaxGroups is %d, want 1 to 1000000", c.MaxGroups)
 	}
 	if err := validateCodes("ClientConfig.RetryCodes", c.RetryCodes); err != nil {
 		return err
@@ -195,21 +181,21 @@ func (c ClientConfig) Validate() error {
 			return err
 		}
 	}
-	for _, policy := range []struct {
-		field string
-		err   error
-	}{
-		{"Retry", c.Retry.Validate()},
-		{"Hedge", c.Hedge.Validate()},
-		{"Breaker", c.Breaker.Validate()},
-		{"Bulkhead", c.Bulkhead.Validate()},
-		{"StreamBulkhead", c.StreamBulkhead.Validate()},
-	} {
-		if policy.err != nil {
-			return fmt.Errorf("grpcx: ClientConfig.%s: %w", policy.field, policy.err)
-		}
+	return errors.Join(
+		within("ClientConfig.Retry", c.Retry.Validate()),
+		validateHedge("ClientConfig.Hedge", c.Hedge),
+		within("ClientConfig.Breaker", c.Breaker.Validate()),
+		within("ClientConfig.Bulkhead", c.Bulkhead.Validate()),
+		within("ClientConfig.StreamBulkhead", c.StreamBulkhead.Validate()),
+	)
+}
+
+// within says in which field an error of a policy's own configuration is.
+func within(field string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("grpcx: %s: %w", field, err)
 }
 
 func (m MethodConfig) validate(at string) error {
@@ -222,17 +208,16 @@ func (m MethodConfig) validate(at string) error {
 	return errors.Join(
 		validateLimit(at+"Timeout", m.Timeout),
 		validateLimit(at+"AttemptTimeout", m.AttemptTimeout),
-		validateHedging(at+"Hedging", m.Hedging),
+		validateHedge(at+"Hedge", m.Hedge),
 		validateCodes(at+"RetryCodes", m.RetryCodes),
 	)
 }
 
-func validateHedging(field string, h Hedging) error {
-	switch h {
-	case "", HedgeNever, HedgeIdempotent:
+func validateHedge(field string, h *hedge.Config) error {
+	if h == nil {
 		return nil
 	}
-	return fmt.Errorf("grpcx: %s is %q, want %q or %q", field, h, HedgeNever, HedgeIdempotent)
+	return within(field, h.Validate())
 }
 
 func validateCodes(field string, list []codes.Code) error {

@@ -8,6 +8,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/timeout"
 )
 
@@ -49,16 +51,14 @@ func (c *Client) Lint(conns ...*grpc.ClientConn) []seawall.Finding {
 // chain is the policies of an attempt in their order, both limits of time included.
 func (c *Client) chain() *seawall.Pipeline {
 	quiet := c.cfg.Registry.Detached()
-	cfg := c.cfg
-	cfg.Breaker.Registry, cfg.Bulkhead.Registry, cfg.StreamBulkhead.Registry = quiet, quiet, quiet
-	probe := &Client{name: c.name, cfg: cfg, retry: c.retry, hedge: c.hedge}
-	g := probe.newGroup(groupKey{})
-	inner := g.plain
-	if c.hedge != nil {
-		inner = g.hedged
+	gate, slots := c.cfg.Breaker, c.cfg.Bulkhead
+	gate.Registry, slots.Registry = quiet, quiet
+	repeats := c.plain
+	if r := c.methods.others; r.hedge != nil {
+		repeats = r.hedged
 	}
-	attempt := timeout.New(c.name+".attempt", timeout.Config{Limit: c.cfg.AttemptTimeout, Registry: quiet})
-	return seawall.Chain(c.total, inner, attempt)
+	return seawall.Chain(c.total, repeats, breaker.New(c.name, gate), bulkhead.New(c.name, slots),
+		timeout.New(c.name+".attempt", timeout.Config{Limit: c.cfg.AttemptTimeout, Registry: quiet}))
 }
 
 func (c *Client) lintRetry(method string, conns []*grpc.ClientConn) (found []seawall.Finding) {

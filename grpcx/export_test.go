@@ -34,7 +34,7 @@ func Judge(e Ending) seawall.Verdict {
 }
 
 // Groups returns how many pairs of target and group are remembered.
-func (c *Client) Groups() int { return c.groups.Len() }
+func (c *Client) Groups() int { return c.gates.breakers.Len() }
 
 // Known returns how many methods are remembered.
 func (c *Client) Known() int { return len(*c.methods.known.Load()) }

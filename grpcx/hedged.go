@@ -9,10 +9,14 @@ import (
 // race makes a call whose attempts may run beside each other. Each has an answer of its own, since one that has lost may
 // still be read from the wire when the call has ended. The caller gets the winner's, or that of the attempt by which the
 // call has failed.
-func (x *unaryCall) race(within context.Context, through *seawall.Pipeline) error {
-	a, err := seawall.Call(within, through, func(within context.Context) (*answer, error) {
+func (x *unaryCall) race(within context.Context) error {
+	a, err := seawall.Call(within, x.target.hedged, func(within context.Context) (*answer, error) {
 		a := &answer{reply: another(x.reply)}
-		return a, x.invoke(within, within, a, x.withResults(nil, a))
+		entrance := within
+		if seawall.Attempt(within) > 1 {
+			entrance = impatient{within}
+		}
+		return a, x.try(within, within, entrance, a, x.withResults(nil, a))
 	})
 	if a == nil { // no attempt was made
 		return err

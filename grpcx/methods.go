@@ -2,6 +2,7 @@ package grpcx
 
 import (
 	"errors"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/hedge"
 	"github.com/seawall-go/seawall/timeout"
 )
 
@@ -26,7 +29,8 @@ type rules struct {
 	attemptTimeout time.Duration
 	limits
 	retryCodes []codes.Code
-	hedging    Hedging
+	hedge      *hedge.Hedge      // nil if the methods are not hedged
+	hedged     *seawall.Pipeline // the retry with it
 }
 
 // target is what a client knows of a method at a target.
@@ -34,7 +38,7 @@ type target struct {
 	*rules
 	method     string
 	idempotent bool
-	key        unique.Handle[groupKey]
+	key        groupKey
 }
 
 // methodTable finds the target of a call. The look-up of a method that was called before takes no lock.
@@ -93,14 +97,14 @@ func (t *methodTable) find(where, method string) *target {
 
 func (t *methodTable) look(k methodKey) *target {
 	r := t.rulesOf(k.method)
-	group := r.group
-	if group == "" {
-		group = serviceOf(k.method)
+	of := r.group
+	if of == "" {
+		of = serviceOf(k.method)
 	}
 	return &target{
 		rules: r, method: k.method,
 		idempotent: r.idempotency == Idempotent || r.idempotency == FromProto && markedIdempotent(k.method),
-		key:        unique.Make(groupKey{k.target, group}),
+		key:        unique.Make(group{k.target, of}),
 	}
 }
 
@@ -114,6 +118,25 @@ func (t *methodTable) rulesOf(method string) *rules {
 		}
 	}
 	return t.others
+}
+
+// rules returns the rules by their pattern.
+func (t *methodTable) rules() iter.Seq2[string, *rules] {
+	return func(yield func(string, *rules) bool) {
+		if !yield("", t.others) {
+			return
+		}
+		for pattern, r := range t.exact {
+			if !yield(pattern, r) {
+				return
+			}
+		}
+		for _, p := range t.prefixes {
+			if !yield(p.text+"*", p.rules) {
+				return
+			}
+		}
+	}
 }
 
 // all returns what is known, in the order of methods and targets.

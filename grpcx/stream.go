@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/retry"
 )
 
 // clientStream is one call of a streaming method, with its attempts. At any time there is one attempt. Another takes its
@@ -21,7 +22,6 @@ import (
 type clientStream struct {
 	client *Client
 	target *target
-	group  *group
 	desc   *grpc.StreamDesc
 	settings
 	limits
@@ -63,7 +63,7 @@ func (c *Client) stream(
 ) (grpc.ClientStream, error) {
 	t := c.methods.find(where(cc), method)
 	s := &clientStream{
-		client: c, target: t, group: c.groups.Get(t.key), desc: desc, limits: t.limits,
+		client: c, target: t, desc: desc, limits: t.limits,
 		opening: opening{Context: ctx},
 	}
 	rest := s.read(opts)
@@ -101,7 +101,7 @@ func (s *clientStream) adjust() {
 	if limit := cmp.Or(s.timeout, s.target.total.Config().Limit); limit != Off {
 		s.opening.end = time.Now().Add(limit)
 	}
-	s.repeats.retry, s.repeats.claimed = s.client.retry, s.once
+	s.repeats.retry = s.client.retry
 }
 
 // pass appends the results of a call to options, where attempts follow each other: the latest is what the caller gets.
@@ -195,7 +195,7 @@ func (s *clientStream) answer(a *streamAttempt) {
 	}
 	a.answered()
 	s.keep(nil)
-	_ = s.repeats.end(s.opening, nil)
+	_ = s.repeats.end(s.policies(), nil)
 }
 
 // keep remembers the request for another attempt.
@@ -237,6 +237,7 @@ func (s *clientStream) again(err error) error {
 	if !ok {
 		return s.finish(err)
 	}
+	ctx := s.policies()
 	decided := false
 	defer func() {
 		if !decided && rest != nil { // a function of the configuration has panicked, or an interceptor
@@ -244,13 +245,13 @@ func (s *clientStream) again(err error) error {
 		}
 	}()
 	if rest == nil {
-		if rest = s.client.retry.Ended(s.opening, err); rest == nil {
+		if rest = s.client.retry.Ended(ctx, err); rest == nil {
 			decided = true
 			return s.finish(err)
 		}
 	}
 	for {
-		wait, more := rest.Next(s.opening, err)
+		wait, more := rest.Next(ctx, err)
 		if !more {
 			break
 		}
@@ -270,6 +271,14 @@ func (s *clientStream) again(err error) error {
 	return s.finish(rest.End(err))
 }
 
+// policies is the context of the retry.
+func (s *clientStream) policies() context.Context {
+	if s.maxAttempts == 0 {
+		return s.opening
+	}
+	return retry.WithMaxAttempts(s.opening, s.maxAttempts)
+}
+
 // sleep waits, and returns the cause of ctx if that is done.
 func sleep(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(wait)
@@ -286,7 +295,7 @@ func sleep(ctx context.Context, wait time.Duration) error {
 
 // finish ends the call, which has no attempt any more, and returns its error.
 func (s *clientStream) finish(err error) error {
-	err = conclude(s.opening.Context, s.repeats.end(s.opening, err))
+	err = conclude(s.opening.Context, s.repeats.end(s.policies(), err))
 	s.over.Do(func() {
 		if s.results != nil {
 			for _, f := range s.results.finished {

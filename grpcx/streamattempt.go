@@ -23,7 +23,7 @@ type streamAttempt struct {
 	stream          *clientStream
 	inner           grpc.ClientStream // nil until it is open
 
-	breaker, slot seawall.Permit
+	permits
 
 	mu    sync.Mutex // guards the fields below
 	phase phase
@@ -47,15 +47,18 @@ const (
 // try makes an attempt. Without an error it is the stream's attempt.
 func (s *clientStream) try(n int) error {
 	a := &streamAttempt{stream: s}
-	if err := a.admit(); err != nil {
-		return err
-	}
 	returned := false
 	defer func() {
 		if !returned {
 			a.end(seawall.ErrAborted)
 		}
 	}()
+	g := &s.client.gates
+	if err := a.enter(s.opening, g.breakers.For(s.target.key), g.streams.For(s.target.key)); err != nil {
+		returned = true
+		a.end(err)
+		return err
+	}
 	parent := s.opening.Context
 	if n > 1 {
 		parent = seawall.WithAttempt(parent, n)
@@ -73,26 +76,6 @@ func (s *clientStream) try(n int) error {
 	}
 	s.attempt.Store(a)
 	return nil
-}
-
-// admit asks the policies for the attempt.
-func (a *streamAttempt) admit() (err error) {
-	g, ctx := a.stream.group, a.stream.opening
-	if a.breaker, err = g.breaker.Acquire(ctx); err != nil {
-		return err
-	}
-	admitted := false
-	defer func() {
-		if !admitted {
-			if err == nil {
-				err = seawall.ErrAborted
-			}
-			a.breaker.Done(seawall.Settle(ctx, err))
-		}
-	}()
-	a.slot, err = g.streams.Acquire(ctx)
-	admitted = err == nil
-	return err
 }
 
 // armOpening starts the limit of an attempt that opens: its own, or the total one if that ends before it.
@@ -270,10 +253,8 @@ func (a *streamAttempt) end(err error) {
 	if stop != nil {
 		stop()
 	}
-	err = seawall.Settle(a.stream.opening.Context, err)
 	if a.cancel != nil {
 		defer a.cancel(nil)
 	}
-	defer a.slot.Done(err)
-	a.breaker.Done(err)
+	a.permits.end(a.stream.opening.Context, err)
 }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/retry"
 	"github.com/seawall-go/seawall/timeout"
 )
 
@@ -39,21 +40,21 @@ func (c *Client) unary(
 	x := &unaryCall{client: c, target: t, req: req, reply: reply, cc: cc, invoker: invoker}
 	x.opts = x.read(opts)
 	total := x.adjust()
-	g := c.groups.Get(t.key)
 
-	within, err := total.Enter(ctx)
+	calls := ctx // the context of the policies
+	if x.maxAttempts > 0 {
+		calls = retry.WithMaxAttempts(ctx, x.maxAttempts)
+	}
+	within, err := total.Enter(calls)
 	if err != nil {
 		return x.finish(ctx, err)
 	}
 	err = seawall.ErrAborted // until the policies return
-	defer func() { err = x.finish(ctx, total.Leave(ctx, within, err)) }()
-	switch {
-	case x.hedged:
-		return x.race(within, g.hedged)
-	case x.once:
-		return g.once.Do(within, func(within context.Context) error { return x.next(ctx, within) })
+	defer func() { err = x.finish(ctx, total.Leave(calls, within, err)) }()
+	if x.hedged {
+		return x.race(within)
 	}
-	return g.plain.Do(within, func(within context.Context) error { return x.next(ctx, within) })
+	return c.plain.Do(within, func(within context.Context) error { return x.next(ctx, within) })
 }
 
 // where is the target of a connection, which a test of an interceptor may not have.
@@ -68,7 +69,7 @@ func where(cc *grpc.ClientConn) string {
 func (x *unaryCall) adjust() *timeout.Timeout {
 	t := x.target
 	x.idempotent = x.idempotent || t.idempotent
-	x.hedged = x.idempotent && !x.once && t.hedging == HedgeIdempotent && replaceable(x.reply)
+	x.hedged = t.hedge != nil && x.idempotent && x.maxAttempts != 1 && replaceable(x.reply)
 	x.limits = t.limits
 	if x.settings.attempt != 0 && x.settings.attempt != t.attemptTimeout {
 		x.limits.attempt = x.client.attemptLimit(x.settings.attempt)
@@ -94,7 +95,7 @@ func (x *unaryCall) next(ctx, within context.Context) error {
 	} else {
 		reset(x.reply)
 	}
-	return x.invoke(ctx, within, a, x.options)
+	return x.try(ctx, within, within, a, x.options)
 }
 
 // withResults appends to options those of the caller, and where the attempt leaves what it brings.
@@ -106,8 +107,23 @@ func (x *unaryCall) withResults(options []grpc.CallOption, a *answer) []grpc.Cal
 	return append(options, grpc.Trailer(&a.trailer), grpc.Peer(&a.peer), grpc.OnFinish(a.finished))
 }
 
-// invoke makes an attempt. parent is what its context hangs on: the caller's, or that of the race. within is the
-// policies' own, which says when the total limit ends, and which attempt this is.
+// try makes an attempt if the gates let it in. parent is what its context hangs on: the caller's, or that of the race.
+// within is the policies' own, which says when the total limit ends, and which attempt this is; entrance is that for the
+// gates.
+func (x *unaryCall) try(parent, within, entrance context.Context, a *answer, options []grpc.CallOption) (err error) {
+	var p permits
+	err = seawall.ErrAborted // until it is known
+	defer func() { p.end(within, err) }()
+	g := &x.client.gates
+	if err = p.enter(entrance, g.breakers.For(x.target.key), g.unary.For(x.target.key)); err != nil {
+		return err
+	}
+	err = seawall.ErrAborted
+	err = x.invoke(parent, within, a, options)
+	return err
+}
+
+// invoke makes an attempt.
 func (x *unaryCall) invoke(parent, within context.Context, a *answer, options []grpc.CallOption) error {
 	a.begin()
 	ctx := parent

@@ -21,6 +21,7 @@ import (
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/grpcx"
 	"github.com/seawall-go/seawall/grpcx/internal/echopb"
+	"github.com/seawall-go/seawall/hedge"
 	"github.com/seawall-go/seawall/retry"
 	"github.com/seawall-go/seawall/timeout"
 )
@@ -91,7 +92,7 @@ func TestUnaryCallsAreRepeatedAsTheTableSays(t *testing.T) {
 		{"UNAVAILABLE, not idempotent", quick(), post, nil, failing(2, codes.Unavailable), 1, codes.Unavailable},
 		{"attempts used up", quick(), get, nil, failing(9, codes.Unavailable), 3, codes.Unavailable},
 		{"idempotent by option", quick(), post, []grpc.CallOption{grpcx.CallIdempotent()}, failing(1, codes.Unavailable), 2, codes.OK},
-		{"once by option", quick(), get, []grpc.CallOption{grpcx.CallOnce()}, failing(1, codes.Unavailable), 1, codes.Unavailable},
+		{"once by option", quick(), get, []grpc.CallOption{grpcx.CallMaxAttempts(1)}, failing(1, codes.Unavailable), 1, codes.Unavailable},
 		{"idempotent by the table", with(func(c *grpcx.ClientConfig) {
 			c.Methods = map[string]grpcx.MethodConfig{"/seawall.grpcx.echo.v1.Echo/Po*": {Idempotency: grpcx.Idempotent}}
 		}), post, nil, failing(1, codes.Unavailable), 2, codes.OK},
@@ -547,8 +548,8 @@ func TestTheTrustIsAskedAboutThePeerThatAnswered(t *testing.T) {
 
 // What grpc-go leaves to the caller is of the attempt that counts, and OnFinish runs once for the call.
 func TestResultsBesideTheReplyAreThoseOfTheLastAttempt(t *testing.T) {
-	for _, hedging := range []grpcx.Hedging{grpcx.HedgeNever, grpcx.HedgeIdempotent} {
-		_, stub := pair(t, with(func(c *grpcx.ClientConfig) { c.Hedging = hedging }), &echo{
+	for _, hedging := range []*hedge.Config{nil, {}} {
+		_, stub := pair(t, with(func(c *grpcx.ClientConfig) { c.Hedge = hedging }), &echo{
 			unary: func(ctx context.Context, n int, _ *echopb.EchoRequest) (*echopb.EchoReply, error) {
 				name := string(rune('0' + n))
 				_ = grpc.SetHeader(ctx, metadata.Pairs("number", name))
