@@ -47,6 +47,21 @@
 //
 // # The server
 //
-// [NewHandler] puts recovery from panics, admission and a time limit around an http.Handler, and believes the three
-// fields of peers that it is told to trust.
+// [NewHandler] puts recovery from panics, quotas, admission and a time limit around an http.Handler, and believes the
+// fields of peers that it is told to trust. Each of them is there as a middleware of its own: [Recover], [Inbound],
+// [Quota], [Admit] and [TimeLimit]; the middlewares of one request share one writer.
+//
+//	what happened                                  the client gets       the admission learns
+//	the client is above its quota                  429, refused          nothing
+//	too many requests, or no time left             503, refused          nothing
+//	the handler said nothing in time               503                   a failure, and that it was slow
+//	the handler began, and a limit came            a broken answer       a failure, and that it was slow
+//	a panic, nothing written                       500                   a failure
+//	a panic, or http.ErrAbortHandler, later        a broken answer       a failure
+//	a status from 500 on                           what the handler says a failure
+//	the client has left                            –                     nothing
+//
+// Every 429 and 503 has a Retry-After in whole seconds, at least 1 and spread upwards at random, and Cache-Control:
+// no-store. "Refused" is Seawall-Pushback: refused, which says that nothing was started. A broken answer is a reset stream
+// in HTTP/2, and a closed connection in HTTP/1.
 package httpx

@@ -26,7 +26,20 @@ type (
 	flushes struct{ b below }
 	hijacks struct{ b below }
 	reads   struct{ b below }
+
+	writesStrings struct{ b below }
+	pushes        struct{ b below }
 )
+
+func (w writesStrings) WriteString(s string) (int, error) {
+	w.b.note("WriteString")
+	return len(s), nil
+}
+
+func (p pushes) Push(string, *http.PushOptions) error {
+	p.b.note("Push")
+	return nil
+}
 
 func (f flushes) Flush() { f.b.note("Flush") }
 
@@ -42,48 +55,12 @@ func (r reads) ReadFrom(src io.Reader) (int64, error) {
 
 // T38: what the one below offers is offered, what it does not is not, and all of it is noticed.
 func TestTheWriterOffersExactlyWhatTheOneBelowOffers(t *testing.T) {
-	type (
-		F = flushes
-		H = hijacks
-		R = reads
-	)
 	b := below{new([]string)}
-	for name, w := range map[string]http.ResponseWriter{
-		"nothing": b,
-		"F": struct {
-			below
-			F
-		}{b, F{b}},
-		"H": struct {
-			below
-			H
-		}{b, H{b}},
-		"R": struct {
-			below
-			R
-		}{b, R{b}},
-		"FH": struct {
-			below
-			F
-			H
-		}{b, F{b}, H{b}},
-		"FR": struct {
-			below
-			F
-			R
-		}{b, F{b}, R{b}},
-		"HR": struct {
-			below
-			H
-			R
-		}{b, H{b}, R{b}},
-		"FHR": struct {
-			below
-			F
-			H
-			R
-		}{b, F{b}, H{b}, R{b}},
-	} {
+	forms := offering(b)
+	if len(forms) != 32 {
+		t.Fatalf("%d forms", len(forms))
+	}
+	for name, w := range forms {
 		t.Run(name, func(t *testing.T) {
 			for _, part := range []struct {
 				letter, call string
@@ -113,6 +90,24 @@ func TestTheWriterOffersExactlyWhatTheOneBelowOffers(t *testing.T) {
 					}
 					return ok
 				}},
+				{"S", "WriteString", func(w http.ResponseWriter) bool {
+					s, ok := w.(io.StringWriter)
+					if ok {
+						_, _ = s.WriteString("x")
+					}
+					return ok
+				}},
+				{"P", "Push", func(w http.ResponseWriter) bool {
+					p, ok := w.(http.Pusher)
+					if ok {
+						_ = p.Push("/a.css", nil)
+					}
+					return ok
+				}},
+				{"H", "Hijack", func(w http.ResponseWriter) bool { // as http.ResponseController does it
+					_, _, err := http.NewResponseController(w).Hijack()
+					return !errors.Is(err, http.ErrNotSupported)
+				}},
 			} {
 				*b.calls = nil
 				offered, begun := httpx.Wrap(w)
@@ -120,7 +115,7 @@ func TestTheWriterOffersExactlyWhatTheOneBelowOffers(t *testing.T) {
 				if got := part.use(offered); got != want {
 					t.Errorf("%s is offered: %v, want %v", part.call, got, want)
 				}
-				if begun() != want {
+				if begun() != (want && part.letter != "P") {
 					t.Errorf("after %s the response has begun: %v", part.call, begun())
 				}
 				if got := strings.Join(*b.calls, " "); want && got != part.call {
