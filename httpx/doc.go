@@ -64,4 +64,8 @@
 // Every 429 and 503 has a Retry-After in whole seconds, at least 1 and spread upwards at random, and Cache-Control:
 // no-store. "Refused" is Seawall-Pushback: refused, which says that nothing was started. A broken answer is a reset stream
 // in HTTP/2, and a closed connection in HTTP/1.
+//
+// What goes between it and a handler, for some routes or for all: [Idempotency] answers repeats of a request by its
+// Idempotency-Key; [ETags], [Preconditions] and [RequireIfMatch] answer conditions; [CachePolicy] tells browsers and CDNs
+// what they may keep.
 package httpx

@@ -90,3 +90,15 @@ func (t *Transport) Base() http.RoundTripper { return t.base }
 
 // Hosts returns how many hosts are remembered.
 func (t *Transport) Hosts() int { return t.hosts.breakers.Len() }
+
+// ParseTags returns whether a list is *, and the tags that it has, as they are written.
+func ParseTags(lines []string) (any bool, tags []string) {
+	l := parseTags(lines)
+	for _, tag := range l.tags {
+		if tag.weak {
+			tag.opaque = WeakETag(tag.opaque)
+		}
+		tags = append(tags, tag.opaque)
+	}
+	return l.any, tags
+}

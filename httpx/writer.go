@@ -55,6 +55,7 @@ type writer struct {
 	early  bool            // what it held has reached the writer below, with a response of 1xx
 	before http.Header     // what the writer below had then
 	record *seawall.Record // what is told of in Seawall-Degraded; nil for nothing
+	caches *cacheDefault   // what is told to caches, if the handler says nothing; nil for nothing
 	// refusal is the error of the gate that has refused the request.
 	refusal error
 
@@ -113,6 +114,9 @@ func (w *writer) commit(status int) {
 	w.publish()
 	if w.record != nil {
 		setDegraded(w.below.Header(), w.record.Facts())
+	}
+	if w.caches != nil {
+		w.caches.set(status, w.below.Header())
 	}
 	w.begin()
 }

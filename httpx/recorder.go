@@ -12,17 +12,16 @@ import (
 	"time"
 )
 
-// recorder is the http.ResponseWriter of a handler that runs under an idempotency key. It holds the answer back, so that
-// the store has it before the client does. An answer that is flushed, or that outgrows the limit, goes out as it is
-// written from then on.
+// recorder is an http.ResponseWriter that holds the answer back, up to a limit, so that something can be done before the
+// client has it. An answer that is flushed, or that outgrows the limit, goes out as it is written from then on.
 //
-// It has no Unwrap: what is below must not be reached behind its back, and a connection with a key on it cannot be
-// hijacked.
+// It has no Unwrap: what is below must not be reached behind its back, and its connection cannot be hijacked.
 type recorder struct {
 	below  http.ResponseWriter
 	before http.Header // of below, when the handler began
 	header http.Header // the handler's
 	limit  int         // of body, in bytes
+	head   bool        // no body goes out, whatever is written
 
 	status    int         // 0: none yet
 	sent      http.Header // the handler's header as it was when the status was set
@@ -155,7 +154,7 @@ func (r *recorder) deliver() {
 	if !r.streaming {
 		r.streaming = true
 		r.expose(r.sent)
-		if h := r.below.Header(); r.declared < 0 && bodyAllowed(r.status) && h["Trailer"] == nil && h["Transfer-Encoding"] == nil {
+		if h := r.below.Header(); r.declared < 0 && bodyAllowed(r.status) && (!r.head || r.length > 0) && h["Trailer"] == nil && h["Transfer-Encoding"] == nil {
 			h.Set("Content-Length", strconv.FormatInt(r.length, 10))
 		}
 		r.below.WriteHeader(r.status)
@@ -163,14 +162,22 @@ func (r *recorder) deliver() {
 	}
 	below := r.below.Header()
 	for name, values := range r.header {
-		if strings.HasPrefix(name, http.TrailerPrefix) || slices.ContainsFunc(r.sent["Trailer"], func(line string) bool {
-			return slices.ContainsFunc(strings.Split(line, ","), func(t string) bool {
-				return http.CanonicalHeaderKey(strings.TrimSpace(t)) == name
-			})
-		}) {
+		if strings.HasPrefix(name, http.TrailerPrefix) || listed(r.sent["Trailer"], name) {
 			below[name] = values
 		}
 	}
+}
+
+// listed reports whether the lines of a field are a list that has a name.
+func listed(lines []string, name string) bool {
+	for _, line := range lines {
+		for member := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(member), name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // perConnection are the fields that say nothing about another answer: those of one connection, those that net/http
