@@ -173,7 +173,10 @@ func (c *Cache) rescue(e *entry, req *http.Request, now time.Time, status int, e
 	t := told{fwd: stale, status: status, detail: "stale-if-error"}
 	rejection, rejected := errors.AsType[*seawall.RejectedError](err)
 	if rejected {
-		t.fwd, t.detail = nowhere, string(rejection.Reason) // nothing was sent
+		t.detail = string(rejection.Reason)
+		if nothingElse(err) {
+			t.fwd = nowhere
+		}
 	}
 	resp := c.serveStale(e, req, now, t)
 	seawall.RecordOf(req.Context()).Note(func(f *seawall.Facts) {
@@ -184,6 +187,22 @@ func (c *Cache) rescue(e *entry, req *http.Request, now time.Time, status int, e
 	})
 	c.tellFailed(req.Context(), err, status)
 	return resp
+}
+
+// nothingElse reports whether an error is a rejection alone, so that nothing was sent. One that has others beside it, such
+// as that of a retry, comes after attempts.
+func nothingElse(err error) bool {
+	for err != nil {
+		if _, rejected := err.(*seawall.RejectedError); rejected { //nolint:errorlint // step by step
+			return true
+		}
+		wrapper, ok := err.(interface{ Unwrap() error })
+		if !ok {
+			return false
+		}
+		err = wrapper.Unwrap()
+	}
+	return false
 }
 
 // Bounds of what is read of an answer that a stale one takes the place of, so that its connection can be used again.

@@ -81,8 +81,8 @@ func (c *Cache) newFetch(req *http.Request, k key, flight string, base *entry) *
 	return f
 }
 
-// lifespan is the context of a fetch. It tells the deadline of the caller who began it, so that what is inside begins nothing in vain. It
-// does not end by it: the caller does, and leaves.
+// lifespan is the context of a fetch. It tells the deadline of the caller who began it, so that what is inside begins
+// nothing in vain. It does not end by it: the caller does, and leaves.
 type lifespan struct {
 	context.Context
 	deadline time.Time
@@ -205,7 +205,7 @@ func (c *Cache) send(f *fetch) {
 	case f.base != nil && serverError(f.status): // says nothing of whether base is good
 	default:
 		f.entry = c.newEntry(f.req, resp, f.moment)
-		if f.entry == nil && f.base != nil && f.status < 500 {
+		if f.entry == nil && f.base != nil && answersFor(f.status) {
 			c.drop(f.base) // the origin has another answer now
 		}
 	}
@@ -224,6 +224,9 @@ func (c *Cache) send(f *fetch) {
 	}
 	f.kept, f.spool = true, &spool{}
 }
+
+// answersFor reports whether a status says what there is under the URI. Others, such as 401 or 429, speak of the request.
+func answersFor(status int) bool { return status < 400 || status < 500 && heuristically(status) }
 
 // confirm updates base by a 304.
 func (c *Cache) confirm(f *fetch, resp *http.Response) {

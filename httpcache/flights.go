@@ -2,6 +2,7 @@ package httpcache
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"net/http"
 	"sync"
@@ -218,7 +219,7 @@ func (c *Cache) refreshing(f *fetch, e *entry) {
 		delete(c.running, f)
 		c.mu.Unlock()
 		c.counts.refreshed(good)
-		if !good {
+		if !good && !errors.Is(f.err, errClosed) {
 			c.tellFailed(f.req.Context(), f.err, f.status)
 		}
 	}()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -104,6 +105,37 @@ func TestBreakerThatTripsGivesTheStaleAnswer(t *testing.T) {
 		}
 		if calls >= 200 {
 			t.Errorf("%d requests: the breaker did not open", calls)
+		}
+	})
+}
+
+// A rejection that comes after an attempt does not hide that a request was sent.
+func TestRejectionAfterAnAttemptIsNoHit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fails error
+		c := newCache(t, httpcache.Config{}, roundTripper(func(r *http.Request) (*http.Response, error) {
+			if fails != nil {
+				return nil, fails
+			}
+			return (&origin{handle: answers("old", "Cache-Control: max-age=10, stale-if-error=60")}).RoundTrip(r)
+		}))
+		get(t, c, here)
+		time.Sleep(15 * time.Second)
+		open := seawall.Reject("breaker", "origin", seawall.ReasonOpen, breaker.ErrOpen, time.Second)
+		for _, row := range []struct {
+			err    error
+			status string
+		}{
+			{open, "test; hit; ttl=-5; detail=open"},
+			{fmt.Errorf("call: %w", open), "test; hit; ttl=-5; detail=open"},
+			{fmt.Errorf("%w, and before it: %w", open, errDown), "test; fwd=stale; ttl=-5; detail=open"},
+			{errors.Join(errDown, open), "test; fwd=stale; ttl=-5; detail=open"},
+			{errDown, "test; fwd=stale; ttl=-5; detail=stale-if-error"},
+		} {
+			fails = row.err
+			if r := get(t, c, here); r.body != "old" || r.cacheStatus() != row.status {
+				t.Errorf("%v: got %+v, want %s", row.err, r, row.status)
+			}
 		}
 	})
 }

@@ -393,6 +393,14 @@ var validationRules = []rule{
 		{wait: 2 * s, answer: cc("no-store"), body: "new", want: fromOrigin, text: "new"},
 		{down: true, want: failed},
 	}},
+	{"9111-4.3.3", "an answer to the request alone does not end the old one", private, []step{
+		{answer: cc("max-age=1, stale-if-error=60"), body: "old", want: fromOrigin},
+		{wait: 2 * s, status: 429, want: fromOrigin},
+		{status: 401, want: fromOrigin},
+		{down: true, want: fromStore, text: "old"},
+		{status: 404, answer: cc("no-store"), want: fromOrigin},
+		{down: true, want: failed},
+	}},
 	{"9111-4.3.4", "a 304 updates fields, but for those of the body", private, []step{
 		{answer: append(cc("max-age=1"), `ETag: "a"`, "X-A: 1", "X-B: 1", "Content-Type: text/plain"), body: "old", want: fromOrigin},
 		{

@@ -119,7 +119,7 @@ func stress(t *testing.T, seed uint64) {
 				case 0:
 					time.AfterFunc(ms(60), cancel)
 				case 1:
-					ctx, cancel = context.WithTimeout(ctx, ms(60)) //nolint:govet // below
+					ctx, cancel = context.WithTimeout(ctx, ms(60))
 				}
 				method := http.MethodGet
 				if draw(15) == 0 {
