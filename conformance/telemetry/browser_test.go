@@ -70,7 +70,7 @@ func TestDebugPageIsReadableInABrowserWithoutScripts(t *testing.T) {
 	}
 }
 
-func run[T any](t *testing.T, ctx context.Context, a chromedp.Action[T]) T { //nolint:revive // t comes first in tests
+func run[T any](t *testing.T, ctx context.Context, a chromedp.Action[T]) T {
 	t.Helper()
 	v, err := chromedp.Run(ctx, a)
 	if err != nil {

@@ -39,12 +39,16 @@ type server struct {
 	url string
 }
 
-func startPrometheus(t *testing.T, target string) *server {
+func startPrometheus(t *testing.T, targets ...string) *server {
 	t.Helper()
 	path := program(t, "prometheus")
 	folder := t.TempDir()
 	config := filepath.Join(folder, "prometheus.yml")
-	yaml := fmt.Sprintf("scrape_configs: [{job_name: shop, scrape_interval: 1s, static_configs: [{targets: [%q]}]}]\n", target)
+	list, err := json.Marshal(targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	yaml := fmt.Sprintf("scrape_configs: [{job_name: shop, scrape_interval: 1s, static_configs: [{targets: %s}]}]\n", list)
 	if err := os.WriteFile(config, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}

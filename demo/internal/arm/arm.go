@@ -36,6 +36,9 @@ func (a *Arm) Now() time.Time { return a.now() }
 // House is what is on sale.
 func (a *Arm) House() load.House { return a.house }
 
+// Operations are the pages of its services.
+func (a *Arm) Operations() []runner.Page { return a.operations }
+
 // Settings are what the arm was built with.
 func (a *Arm) Settings() []report.Setting { return a.style.settings() }
 

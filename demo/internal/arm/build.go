@@ -23,6 +23,7 @@ import (
 	"github.com/seawall-go/seawall/demo/internal/sqlite"
 	"github.com/seawall-go/seawall/demo/internal/verdict"
 	"github.com/seawall-go/seawall/demo/internal/wire"
+	"github.com/seawall-go/seawall/health"
 )
 
 // Config sets how arms are built.
@@ -54,6 +55,8 @@ type Arm struct {
 	customers *edge.Edge
 	now       func() time.Time
 
+	operations []runner.Page
+
 	attempts, calls atomic.Uint64 // of the gateway at the inventory service
 
 	closers []func(context.Context) error // in the order of the building
@@ -79,17 +82,38 @@ func (a *Arm) build(ctx context.Context, cfg Config, o runner.Options) error {
 		Draws: draw.New(o.Seed), Fault: o.Faults.Point(scene.Inventory),
 	})
 	at := site{wire: cfg.Wire, arm: o.Index, onClose: a.onClose}
-	inventoryURL, err := at.serve(ctx, a.style.inventoryServer(inventory.NewHandler(a.inventory, a.gate)))
+	stock := a.style.inventoryServer(inventory.NewHandler(a.inventory, a.gate))
+	inventoryURL, err := a.serve(ctx, at, "inventory", stock,
+		health.Check{Name: "inventory.db", Scope: health.Local, Run: health.SQL(a.inventory)})
 	if err != nil {
 		return err
 	}
 	asks := a.style.inventoryClient(inventoryURL, counted{at.transport(), &a.calls, &a.attempts})
-	gatewayURL, err := at.serve(ctx, a.style.gatewayServer(gateway.Handler(titles, asks)))
+	gatewayURL, err := a.serve(ctx, at, "gateway", a.style.gatewayServer(gateway.Handler(titles, asks)),
+		health.Check{Name: "catalog.db", Scope: health.Local, Run: health.SQL(titles)})
 	if err != nil {
 		return err
 	}
 	a.customers = edge.New(a.style.customers(at.transport()), gatewayURL)
 	return nil
+}
+
+// serve starts a service, and beside it, on a listener of their own, its operations, if it has any.
+func (a *Arm) serve(ctx context.Context, at site, name string, h http.Handler, checks ...health.Check) (url string, err error) {
+	operations, err := a.style.operate(name, checks...)
+	if err != nil {
+		return "", err
+	}
+	if operations != nil {
+		a.onClose(operations.Close)
+		h = operations.Public(h)
+		admin, err := at.serve(ctx, operations.Admin())
+		if err != nil {
+			return "", err
+		}
+		a.operations = append(a.operations, runner.Page{Of: name, URL: admin})
+	}
+	return at.serve(ctx, h)
 }
 
 // openDatabases fills the catalogue, and puts all that is in it on sale.

@@ -7,7 +7,9 @@ import (
 
 	"github.com/seawall-go/seawall/demo/internal/gateway"
 	"github.com/seawall-go/seawall/demo/internal/measure"
+	"github.com/seawall-go/seawall/demo/internal/ops"
 	"github.com/seawall-go/seawall/demo/internal/report"
+	"github.com/seawall-go/seawall/health"
 )
 
 // plainStyle is decent Go: time limits everywhere, pools, cancellation passed on, three jittered retries in one layer,
@@ -21,6 +23,8 @@ const (
 
 func (plainStyle) inventoryServer(h http.Handler) http.Handler { return h }
 func (plainStyle) gatewayServer(h http.Handler) http.Handler   { return h }
+
+func (plainStyle) operate(string, ...health.Check) (*ops.Service, error) { return nil, nil } //nolint:nilnil // it has nothing
 
 func (p plainStyle) inventoryClient(url string, transport http.RoundTripper) gateway.Inventory {
 	return gateway.NewPlain(url, transport, plainAttempt, p.retries)

@@ -9,6 +9,8 @@ import (
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/demo/internal/gateway"
 	"github.com/seawall-go/seawall/demo/internal/measure"
+	"github.com/seawall-go/seawall/demo/internal/ops"
+	"github.com/seawall-go/seawall/health"
 	"github.com/seawall-go/seawall/httpx"
 	"github.com/seawall-go/seawall/retry"
 )
@@ -41,6 +43,10 @@ func (s *seawallStyle) server(name string, admission bulkhead.Config, h http.Han
 	}, h)
 	s.servers = append(s.servers, handler)
 	return handler
+}
+
+func (s *seawallStyle) operate(name string, checks ...health.Check) (*ops.Service, error) {
+	return ops.New(name, s.registry, checks...)
 }
 
 func (s *seawallStyle) inventoryClient(url string, transport http.RoundTripper) gateway.Inventory {

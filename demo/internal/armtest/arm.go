@@ -213,6 +213,8 @@ func (a *arm) Status() measure.Status {
 func (a *arm) Now() time.Time { return time.Now().Add(ahead) }
 
 // House is twelve small shows.
+func (a *arm) Operations() []runner.Page { return nil }
+
 func (a *arm) House() load.House { return house() }
 
 func house() load.House {

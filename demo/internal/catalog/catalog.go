@@ -59,3 +59,6 @@ func list[T any](
 	})
 	return found, err
 }
+
+// PingContext asks the database for a sign of life.
+func (c *Catalog) PingContext(ctx context.Context) error { return c.db.PingContext(ctx) }

@@ -76,7 +76,12 @@ func (s *screen) scene(i int, o options) {
 
 func (s *screen) hooks() runner.Hooks {
 	return runner.Hooks{
-		Ready: func(took time.Duration) { s.printf("           ready in %s\n", span.Short(took)) },
+		Ready: func(took time.Duration, pages []runner.Page) {
+			s.printf("           ready in %s\n", span.Short(took))
+			for _, p := range pages {
+				s.printf("           operations of %s: %s\n", p.Of, p.URL)
+			}
+		},
 		Fault: func(e fault.Event) {
 			what := report.Describe(e.Fault)
 			if e.State == fault.Ended {

@@ -90,3 +90,6 @@ func affected(ctx context.Context, tx *sql.Tx, statement string, args ...any) (i
 	}
 	return result.RowsAffected()
 }
+
+// PingContext asks the database for a sign of life.
+func (s *Store) PingContext(ctx context.Context) error { return s.db.PingContext(ctx) }

@@ -27,6 +27,8 @@ type Arm interface {
 	Now() time.Time
 	// House is what the arm sells. It is the same for all arms, and nobody changes it.
 	House() load.House
+	// Operations are the pages on which people see what the services of the arm are doing; none if it has none.
+	Operations() []Page
 	// Settings are what the arm was built with, in the order in which they are shown.
 	Settings() []report.Setting
 	// Ledger waits until nothing is under way any more, and returns what the databases say. It is called when the traffic
@@ -35,6 +37,9 @@ type Arm interface {
 	// Close ends the arm, waits for its goroutines, and deletes what it stored. It is called once.
 	Close(ctx context.Context) error
 }
+
+// Page is a page for the people who run a service.
+type Page struct{ Of, URL string }
 
 // Options are what a [Builder] is given.
 type Options struct {

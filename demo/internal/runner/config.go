@@ -27,8 +27,8 @@ type Config struct {
 // Hooks are called one at a time, in the order of the events, by a goroutine of their own: one that takes long delays
 // the others, and not the scene. If they fall far behind, seconds are left out. nil is off.
 type Hooks struct {
-	// Ready is told that all arms serve, and how long it took.
-	Ready func(took time.Duration)
+	// Ready is told that all arms serve, how long it took, and which pages they have for the people who run them.
+	Ready func(took time.Duration, pages []Page)
 	// Second is told of each second of the scene when its deadlines have passed, with one entry for each arm, in their
 	// order.
 	Second func(at time.Duration, arms []Second)

@@ -33,7 +33,11 @@ func Play(ctx context.Context, cfg Config, s scene.Scene) (*Played, error) {
 		return nil, errors.Join(err, st.close(ctx))
 	}
 	if took := time.Since(began); cfg.Hooks.Ready != nil {
-		st.teller.tell(func() { cfg.Hooks.Ready(took) })
+		var pages []Page
+		for _, a := range st.arms {
+			pages = append(pages, a.arm.Operations()...)
+		}
+		st.teller.tell(func() { cfg.Hooks.Ready(took, pages) })
 	}
 	st.run(ctx)
 	return st.judge(ctx), nil

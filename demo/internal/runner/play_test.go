@@ -166,6 +166,8 @@ func (a *echoArm) Status() measure.Status {
 
 func (a *echoArm) Now() time.Time { return time.Now() }
 
+func (a *echoArm) Operations() []runner.Page { return nil }
+
 func (a *echoArm) House() load.House { return load.House{{ID: 1, Seats: []int64{1, 2, 3, 4, 5}}} }
 
 func (a *echoArm) Settings() []report.Setting { return nil }
@@ -236,7 +238,7 @@ func TestHooksTellEachSecondOnceAndInOrder(t *testing.T) {
 			told = append(told, time.Since(begin).Round(time.Millisecond).String()+" "+fmt.Sprintf(format, args...))
 		}
 		cfg := runner.Config{Seed: 1, Arms: pair(), Build: echo, Hooks: runner.Hooks{
-			Ready: func(took time.Duration) { note("ready %v", took) },
+			Ready: func(took time.Duration, _ []runner.Page) { note("ready %v", took) },
 			Second: func(at time.Duration, arms []runner.Second) {
 				note("second %v of %s and %s", at, arms[0].Name, arms[1].Name)
 			},

@@ -91,3 +91,6 @@ func pool(dsn string, connections int) (*sql.DB, error) {
 func (db *DB) Close() error {
 	return errors.Join(db.reader.Close(), db.writer.Close())
 }
+
+// PingContext asks the database for a sign of life.
+func (db *DB) PingContext(ctx context.Context) error { return db.reader.PingContext(ctx) }
