@@ -99,7 +99,7 @@ func newStore[K comparable, V any](cfg *Config[K, V], n *counts) *otter.Cache[K,
 func (c *Cache[K, V]) Get(ctx context.Context, key K, load func(ctx context.Context, key K) (V, error)) (V, error) {
 	e, ok := c.store.GetIfPresent(key)
 	if ok && int64(mono.Now()) < e.sure.Load() && e.seen.Load() == c.marks.last.Load() {
-		c.counts.hits[e.stripe].n.Add(1)
+		c.counts.hit()
 		if c.clone == nil {
 			return e.value, nil
 		}
@@ -113,7 +113,7 @@ func (c *Cache[K, V]) Get(ctx context.Context, key K, load func(ctx context.Cont
 func (c *Cache[K, V]) Lookup(ctx context.Context, key K, load func(ctx context.Context, key K) (V, error)) (Result[V], error) {
 	e, ok := c.store.GetIfPresent(key)
 	if now := mono.Now(); ok && int64(now) < e.sure.Load() && e.seen.Load() == c.marks.last.Load() {
-		c.counts.hits[e.stripe].n.Add(1)
+		c.counts.hit()
 		return c.fresh(e, now), nil
 	}
 	return c.look(ctx, key, load, e)

@@ -19,7 +19,6 @@ type entry[V any] struct {
 	seen atomic.Uint64
 
 	value  V
-	stripe uint32 // of the counter of hits
 	weight uint32
 
 	absent bool   // the source has no such key
@@ -67,7 +66,7 @@ func (c *Cache[K, V]) newEntry(cfg *Config[K, V], key K, value V, from born, a a
 	a.tags = slices.Clone(a.tags)
 	e := &entry[V]{
 		value: value, stamp: from.stamp, wall: from.wall, loaded: now, delta: now - from.at,
-		about: a, stripe: c.counts.nextStripe(), spare: cfg.MaxStale > 0,
+		about: a, spare: cfg.MaxStale > 0,
 	}
 	e.dead.Store(int64(now + ttl + cfg.MaxStale))
 	e.weight = c.weigh(cfg, key, value, a)

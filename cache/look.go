@@ -76,7 +76,7 @@ func (c *Cache[K, V]) held(e *entry[V], now time.Duration) (r Result[V], err err
 		c.counts.negative.Add(1)
 		return r, ErrNotFound, true
 	}
-	c.counts.hits[e.stripe].n.Add(1)
+	c.counts.hit()
 	return c.fresh(e, now), nil, true
 }
 

@@ -37,6 +37,7 @@ var experiments = []experiment{
 	{"3.8", "Adaptive concurrency (Netflix, Envoy)", adaptiveConcurrency},
 	{"3.9", "Consistent shedding (DAGOR, SoCC 2018)", consistentShedding},
 	{"3.9", "Shedding by priority (Netflix 2024)", priorityShedding},
+	{"3.10", "Probabilistic early expiration, XFetch (VLDB 2015)", earlyExpiration},
 }
 
 // row is one figure.
