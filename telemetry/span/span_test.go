@@ -1,0 +1,139 @@
+package span_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/degrade"
+	"github.com/seawall-go/seawall/internal/leaktest"
+	"github.com/seawall-go/seawall/retry"
+	"github.com/seawall-go/seawall/telemetry/span"
+)
+
+func TestMain(m *testing.M) { leaktest.Main(m) }
+
+var errDown = errors.New("down")
+
+// recorded is a span that keeps what is set.
+type recorded struct {
+	noop.Span
+	attributes map[attribute.Key]string
+	status     codes.Code
+}
+
+func (*recorded) IsRecording() bool                  { return true }
+func (r *recorded) SetStatus(c codes.Code, _ string) { r.status = c }
+func (r *recorded) SetAttributes(all ...attribute.KeyValue) {
+	for _, a := range all {
+		r.attributes[a.Key] = a.Value.String()
+	}
+}
+
+func begin(t *testing.T, parent context.Context) (context.Context, *recorded) {
+	t.Helper()
+	r := &recorded{attributes: map[attribute.Key]string{}}
+	ctx, recording := span.Begin(trace.ContextWithSpan(parent, r))
+	if !recording || seawall.RecordOf(ctx) == nil {
+		t.Fatal("the span records, and Begin has not noticed")
+	}
+	return ctx, r
+}
+
+func (r *recorded) want(t *testing.T, status codes.Code, pairs ...string) {
+	t.Helper()
+	want := map[attribute.Key]string{}
+	for i := 0; i < len(pairs); i += 2 {
+		want[attribute.Key(pairs[i])] = pairs[i+1]
+	}
+	if fmt.Sprint(want) != fmt.Sprint(r.attributes) || r.status != status {
+		t.Errorf("the span has %v and status %v, want %v and %v", r.attributes, r.status, want, status)
+	}
+}
+
+func TestSpanSaysWhatThePoliciesDid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		registry := new(seawall.Registry)
+		again := retry.New("again", retry.Config{Registry: registry})
+		deadline, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		ctx, s := begin(t, seawall.WithAttempt(seawall.WithPriority(deadline, seawall.Sheddable), 2))
+		tries := 0
+		err := again.Do(ctx, func(context.Context) error {
+			if tries++; tries == 1 {
+				return errDown
+			}
+			return nil
+		})
+		span.Describe(ctx, err)
+		if left := s.attributes["seawall.deadline.remaining"]; left == "" {
+			t.Error("the time left is missing")
+		}
+		delete(s.attributes, "seawall.deadline.remaining")
+		s.want(t, codes.Unset, "seawall.attempt", "2", "seawall.priority", "sheddable", "seawall.retry.count", "1")
+	})
+}
+
+func TestRejectionIsAnErrorOfTheSpanAndAStaleAnswerIsNone(t *testing.T) {
+	registry := new(seawall.Registry)
+	full := bulkhead.New("stock", bulkhead.Config{Registry: registry, Mode: seawall.ForcedOpen})
+	ctx, s := begin(t, t.Context())
+	span.Describe(ctx, full.Do(ctx, func(context.Context) error { return nil }))
+	s.want(t, codes.Error, "seawall.rejected_by", `bulkhead "stock"`, "seawall.reason", "forced")
+
+	copies := degrade.NewFallback("copies", degrade.FallbackConfig{
+		Registry: registry,
+		Func:     degrade.StaleFunc(func(context.Context, error) (int, time.Duration, error) { return 1, 90 * time.Second, nil }),
+	})
+	ctx, s = begin(t, t.Context())
+	_, err := seawall.Call(ctx, copies, func(context.Context) (int, error) { return 0, errDown })
+	span.Describe(ctx, err)
+	s.want(t, codes.Unset, "seawall.degrade.source", "stale", "seawall.stale.age", "90")
+
+	none := degrade.NewFallback("none", degrade.FallbackConfig{Registry: registry, Func: degrade.Value(0)})
+	ctx, s = begin(t, t.Context())
+	_, err = seawall.Call(ctx, none, func(context.Context) (int, error) { return 0, errDown })
+	span.Describe(ctx, err)
+	s.want(t, codes.Unset, "seawall.degrade.source", "fallback")
+}
+
+func TestCallWithoutARecordingSpanCostsNothing(t *testing.T) {
+	ctx := t.Context()
+	if n := testing.AllocsPerRun(100, func() {
+		if inner, recording := span.Begin(ctx); recording || inner != ctx {
+			t.Error("there is nothing to record")
+		}
+		span.Describe(ctx, errDown)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestRecordThatIsThereIsUsed(t *testing.T) {
+	ctx, record := seawall.WithRecord(t.Context())
+	ctx, _ = begin(t, ctx)
+	if seawall.RecordOf(ctx) != record {
+		t.Error("the caller's record was hidden")
+	}
+}
+
+func ExampleBegin() {
+	stock := bulkhead.New("stock", bulkhead.Config{})
+	ctx, recording := span.Begin(context.Background()) // of a request that otelhttp has given a span
+	err := stock.Do(ctx, func(context.Context) error { return nil })
+	if recording {
+		span.Describe(ctx, err)
+	}
+	fmt.Println(recording, err)
+	// Output: false <nil>
+}
