@@ -25,8 +25,10 @@ import (
 // read ahead by another one. Deadlines mean the same as without the point. Close does not wait: what was written and is
 // held back is still sent, as by a kernel, and then inner is closed. If inner has CloseWrite, the connection has it too.
 //
-// The errors of a connection that a fault has cut are *net.OpError, and match [ErrInjected] and syscall.ECONNRESET. If
-// inner has SetLinger, as those of TCP have, it is closed such that its peer sees a reset as well.
+// The errors of a connection that a fault has reset are *net.OpError, and match [ErrInjected] and syscall.ECONNRESET. If
+// inner has SetLinger, as those of TCP have, it is closed such that its peer sees a reset as well. One that a fault has
+// closed, or a direction of it, gives io.EOF to who reads, and to who writes an error that matches ErrInjected and
+// syscall.EPIPE. What is closed stays so after the fault.
 func (p *Point) Conn(inner net.Conn) net.Conn {
 	if p == nil {
 		return inner
@@ -159,8 +161,8 @@ func (c *conn) wear(l *lane, r *run) {
 	switch {
 	case r == nil:
 	case r.fault.Kind == HalfClose:
-		if c.halfLane(l, r, atOnce) && l == &c.out {
-			c.closeWrite()
+		if c.halfLane(l, r, atOnce) {
+			c.cut()
 		}
 	case c.end(r, scattered):
 		r.hits.Add(1)
@@ -191,12 +193,11 @@ func (c *conn) end(r *run, p pace) bool {
 // closes reports whether the fault ends a connection as a peer does that closes it, and not by a reset.
 func (f Fault) closes() bool { return f.Kind == LimitData || f.Kind == Timeout }
 
-// half ends those directions of the connection that the fault is in, and reports whether one of them is to be closed.
-func (c *conn) half(r *run, p pace) (closes bool) {
-	if r.fault.Stream.covers(c.in.direction) {
-		c.halfLane(&c.in, r, p)
-	}
-	return r.fault.Stream.covers(c.out.direction) && c.halfLane(&c.out, r, p)
+// half ends those directions of the connection that the fault is in, and reports whether it was this call that did so.
+func (c *conn) half(r *run, p pace) bool {
+	in := r.fault.Stream.covers(c.in.direction) && c.halfLane(&c.in, r, p)
+	out := r.fault.Stream.covers(c.out.direction) && c.halfLane(&c.out, r, p)
+	return in || out
 }
 
 // halfLane ends one direction, and reports whether it was this call that did so.
@@ -215,17 +216,14 @@ func (c *conn) halfLane(l *lane, r *run, p pace) bool {
 		return false
 	}
 	r.hits.Add(1)
-	if l == &c.in {
-		_ = c.inner.SetReadDeadline(time.Now()) // for a Read that waits there
-	}
 	return true
 }
 
-// cut closes the inner connection of one that has ended, or the direction of it that has.
+// cut closes the inner connection of one that has ended, or what has ended of it. The caller holds no lock.
 func (c *conn) cut() {
 	r := c.ended.Load()
 	if r == nil {
-		c.closeWrite()
+		c.cutHalves()
 		return
 	}
 	if l, ok := c.inner.(interface{ SetLinger(sec int) error }); ok && !r.fault.closes() {
@@ -234,9 +232,13 @@ func (c *conn) cut() {
 	_ = c.closeInner()
 }
 
-// closeWrite lets the peer read the end. Without CloseWrite it reads nothing any more.
-func (c *conn) closeWrite() {
-	if w, ok := c.inner.(closeWriter); ok {
+// cutHalves wakes a Read that waits for what does not come any more, and lets the peer read the end of what does not go
+// any more. Without CloseWrite it reads nothing any more.
+func (c *conn) cutHalves() {
+	if c.in.isBroken() {
+		_ = c.inner.SetReadDeadline(time.Now())
+	}
+	if w, ok := c.inner.(closeWriter); ok && c.out.isBroken() {
 		_ = w.CloseWrite()
 	}
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // Point is a seam: a place of the program at which the faults of one target act. Code that models its own service time
-// or capacity asks Slow and Capacity; a call is guarded by Err, or has the Point as a [seawall.Policy] in its chain; bytes
-// go through Conn, Listener or Dial.
+// or capacity asks Slow and Capacity; a call is guarded by Err, or has the Point as a [seawall.Policy] in its chain; HTTP
+// goes through RoundTripper or Handler, other protocols ask Draw; bytes go through Conn, Listener, Dial or a [Proxy].
 //
 // It comes from [Injector.Point] and may be held for ever: it feels faults that start later. A nil Point is one that
 // feels nothing. A Point is safe for concurrent use. While no fault of its target is active each method costs one

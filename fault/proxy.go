@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -138,11 +140,12 @@ func (p *Proxy) Close() error {
 	p.mu.Lock()
 	first := !p.closed
 	p.closed = true
-	for l := range p.links {
-		l.abort()
-	}
+	open := slices.Collect(maps.Keys(p.links))
 	p.mu.Unlock()
 	p.leave()
+	for _, l := range open {
+		l.abort()
+	}
 	var err error
 	if first {
 		err = p.listener.Close()

@@ -19,23 +19,24 @@ type link struct {
 // join takes the connection to the server in, and reports false, and closes it, if the link was aborted meanwhile.
 func (l *link) join(server net.Conn) bool {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.aborted {
-		_ = server.Close()
-		return false
-	}
+	aborted := l.aborted
 	l.server = server
-	return true
+	l.mu.Unlock()
+	if aborted {
+		_ = server.Close()
+	}
+	return !aborted
 }
 
 // abort closes both connections at once.
 func (l *link) abort() {
 	l.client.abort()
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	server := l.server
 	l.aborted = true
-	if l.server != nil {
-		_ = l.server.Close()
+	l.mu.Unlock()
+	if server != nil {
+		_ = server.Close()
 	}
 }
 

@@ -25,8 +25,9 @@ type Status struct {
 	Elapsed time.Duration
 	// Remaining is the time until it ends by itself; 0 unless it is Running.
 	Remaining time.Duration
-	// Hits is how often it was felt: answers of Slow and Capacity that it changed, calls that Do made wait or failed,
-	// errors of Err, chunks of bytes that were held back as one, connections that were cut, and dials that were refused.
+	// Hits is how often it was felt: answers of Slow and Capacity that it changed, calls that it made wait, failed or
+	// answered, answers that it cut or changed, chunks of bytes that it held back, swallowed or changed as one, ends that
+	// it held back, connections or directions of them that it ended, and dials that it refused or made wait.
 	Hits uint64
 }
 
