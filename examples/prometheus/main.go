@@ -63,7 +63,8 @@ func run(ctx context.Context, out io.Writer) error {
 	admin.Handle("/debug/seawall/", page)
 	admin.Handle("/livez", ready.AdminHandler())
 	admin.Handle("/readyz", ready.AdminHandler())
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // a fixed address, in a program
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0") // a fixed address, in a program
 	if err != nil {
 		return err
 	}
