@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/bulkhead"
@@ -144,14 +145,15 @@ func Admit(name string, cfg AdmissionConfig) func(http.Handler) http.Handler {
 }
 
 type admission struct {
-	name    string
-	gate    seawall.Gate
-	latency Latency
+	name     string
+	gate     seawall.Gate
+	untilEnd atomic.Bool // what counts as latency
 }
 
 func newAdmission(name string, cfg AdmissionConfig) *admission {
 	cfg = cfg.withDefaults()
-	a := &admission{name: name, gate: cfg.Gate, latency: cfg.Latency}
+	a := &admission{name: name, gate: cfg.Gate}
+	a.untilEnd.Store(cfg.Latency == UntilEnd)
 	switch {
 	case a.gate != nil:
 	case cfg.isFixed():
@@ -174,7 +176,7 @@ func (a *admission) wrap(next http.Handler) http.Handler {
 			w.refuse(http.StatusServiceUnavailable, err)
 			return
 		}
-		w.admitted, w.untilEnd = true, a.latency == UntilEnd
+		w.admitted, w.untilEnd = true, a.untilEnd.Load()
 		if isLate(ctx) || ctx.Err() != nil { // while it waited
 			w.refuse(http.StatusServiceUnavailable, late(a.name))
 			w.permit.Done(w.refusal)

@@ -324,6 +324,31 @@ func TestACutIsNoticedWhateverTheFraming(t *testing.T) {
 	}
 }
 
+// An HTTP/1.0 response without a length ends with its connection: only a reset tells that it is not whole.
+func TestACutIsNoticedEvenByHTTP10(t *testing.T) {
+	for name, end := range map[string]func(*http.Request){
+		"limit": func(r *http.Request) { <-r.Context().Done() },
+		"panic": func(*http.Request) { panic("boom") },
+	} {
+		x := newRig(t, http1, httpx.ServerConfig{TimeLimit: httpx.TimeLimitConfig{Total: 100 * time.Millisecond}},
+			func(w http.ResponseWriter, r *http.Request) {
+				_, _ = w.Write(make([]byte, 1000))
+				_ = http.NewResponseController(w).Flush()
+				end(r)
+			})
+		conn, err := net.Dial("tcp", x.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "GET / HTTP/1.0\r\nHost: a.example\r\n\r\n")
+		if got, err := io.ReadAll(conn); err == nil {
+			t.Errorf("%s: %d bytes were taken for a whole answer", name, len(got))
+		}
+		x.rest(t)
+	}
+}
+
 func TestAStreamWithAHeartbeatOutlivesTheIdleLimit(t *testing.T) {
 	onBoth(t, func(t *testing.T, p protocol) {
 		x := newRig(t, p, httpx.ServerConfig{TimeLimit: httpx.TimeLimitConfig{Idle: 250 * time.Millisecond}},

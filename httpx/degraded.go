@@ -53,9 +53,13 @@ func (d *Degraded) UnmarshalText(text []byte) error {
 
 const fieldDegraded = "Seawall-Degraded"
 
-// tellDegraded returns a middleware that has responses tell what the record of their request holds.
-func tellDegraded(next http.Handler) http.Handler {
+// tellDegraded has responses tell what the record of their request holds, if they are to.
+func (h *Handler) tellDegraded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if h.cfg.Load().Degraded != DegradedTold {
+			next.ServeHTTP(rw, r)
+			return
+		}
 		w, offered := share(rw)
 		if w.record = seawall.RecordOf(r.Context()); w.record == nil {
 			var ctx context.Context

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/internal/reconfig"
 )
 
 const handlerKind = "handler"
@@ -27,7 +30,8 @@ const handlerKind = "handler"
 // is safe for concurrent use, and needs no Close. It works over HTTP/1.1 and HTTP/2, for streams and upgrades as well.
 type Handler struct {
 	name string
-	cfg  ServerConfig
+	cfg  atomic.Pointer[ServerConfig] // with its defaults; written under mu
+	mu   sync.Mutex                   // held by an Update
 
 	serve     http.Handler
 	recovery  *recovery
@@ -46,35 +50,34 @@ func NewHandler(name string, cfg ServerConfig, next http.Handler) *Handler {
 	if next == nil {
 		panic("httpx: NewHandler: the handler is nil")
 	}
-	h := &Handler{name: name, cfg: cfg.withDefaults()}
+	cfg = cfg.withDefaults()
+	h := &Handler{name: name}
+	h.cfg.Store(&cfg)
 	h.recovery = &recovery{name: name, registry: cfg.Registry}
-	h.inbound = newInbound(name, h.cfg.Inbound)
-	h.admission = newAdmission(name, h.cfg.Admission)
-	h.timeLimit = newTimeLimit(name, h.cfg.TimeLimit)
+	h.inbound = newInbound(name, cfg.Inbound)
+	h.admission = newAdmission(name, cfg.Admission)
+	h.timeLimit = newTimeLimit(name, cfg.TimeLimit)
 
 	chain := next
-	for _, m := range slices.Backward(h.cfg.Inner) {
+	for _, m := range slices.Backward(cfg.Inner) {
 		chain = m(chain)
 	}
-	if h.cfg.Degraded == DegradedTold {
-		chain = tellDegraded(chain)
-	}
-	chain = h.admission.wrap(h.timeLimit.wrap(chain))
-	for _, q := range slices.Backward(h.cfg.Quotas) {
+	chain = h.admission.wrap(h.timeLimit.wrap(h.tellDegraded(chain)))
+	for _, q := range slices.Backward(cfg.Quotas) {
 		made := newQuota(name+"."+q.Name, q)
 		h.quotas = append(h.quotas, made)
 		chain = made.wrap(chain)
 	}
 	slices.Reverse(h.quotas)
 	h.serve = h.recovery.wrap(h.exempt(next, h.inbound.wrap(chain)))
-	seawall.Register(h.cfg.Registry, handlerKind, &h.name, h)
+	seawall.Register(cfg.Registry, handlerKind, &h.name, h)
 	return h
 }
 
 // exempt lets health checks pass.
 func (h *Handler) exempt(next, chain http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if slices.Contains(h.cfg.HealthPaths, r.URL.Path) {
+		if slices.Contains(h.cfg.Load().HealthPaths, r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -85,6 +88,65 @@ func (h *Handler) exempt(next, chain http.Handler) http.Handler {
 // ServeHTTP handles a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.serve.ServeHTTP(w, r) }
 
+// Update changes the configuration while requests come, all of it or, with an error, nothing. Limits, buckets and counts
+// stay, as far as their meaning does, and requests that are under way go on with what they began with. The functions,
+// Inner, the Gate and the registries stay as the Handler was made with; those of cfg are ignored. What finds the limit of the
+// admission cannot change, adaptive or fixed, nor can the names and the order of the quotas. A change is logged as
+// seawall.config.updated.
+func (h *Handler) Update(cfg ServerConfig) error {
+	h.mu.Lock()
+	old := *h.cfg.Load()
+	cfg = cfg.withMade(old)
+	err := cfg.Validate()
+	if err == nil {
+		cfg = cfg.withDefaults()
+		err = h.apply(old, cfg)
+	}
+	if err == nil {
+		h.cfg.Store(&cfg)
+	}
+	h.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	reconfig.Updated(old.Registry, handlerKind, h.name, cfg.changes(old))
+	return nil
+}
+
+// apply puts the parts of a configuration in force. What may fail comes first, and is valid.
+func (h *Handler) apply(old, cfg ServerConfig) error {
+	if old.Admission.isFixed() != cfg.Admission.isFixed() {
+		return fmt.Errorf("httpx: ServerConfig.Admission.Fixed.Limit is %d, want it as the handler was made, which was %d",
+			cfg.Admission.Fixed.Limit, old.Admission.Fixed.Limit)
+	}
+	if !slices.EqualFunc(old.Quotas, cfg.Quotas, func(a, b QuotaConfig) bool { return a.Name == b.Name }) {
+		return fmt.Errorf("httpx: ServerConfig.Quotas have other names, want those that the handler was made with, in their order")
+	}
+	switch g := h.admission.gate.(type) {
+	case *bulkhead.Bulkhead:
+		if old.Admission.Gate == nil {
+			if err := g.Update(cfg.Admission.Fixed); err != nil {
+				return err
+			}
+		}
+	case *bulkhead.Adaptive:
+		if old.Admission.Gate == nil {
+			if err := g.Update(cfg.Admission.Adaptive); err != nil {
+				return err
+			}
+		}
+	}
+	for i, q := range h.quotas {
+		if err := q.update(cfg.Quotas[i]); err != nil {
+			return err
+		}
+	}
+	h.admission.untilEnd.Store(cfg.Admission.Latency == UntilEnd)
+	h.timeLimit.settings.Store(newTimeSettings(h.name, cfg.TimeLimit))
+	h.inbound.cfg.Store(&cfg.Inbound)
+	return nil
+}
+
 // Name returns the handler's name, as the registry has it.
 func (h *Handler) Name() string { return h.name }
 
@@ -92,7 +154,7 @@ func (h *Handler) Name() string { return h.name }
 func (h *Handler) String() string { return fmt.Sprintf("%s %q", handlerKind, h.name) }
 
 // Config returns the configuration with its defaults filled in.
-func (h *Handler) Config() ServerConfig { return h.cfg.withDefaults() }
+func (h *Handler) Config() ServerConfig { return h.cfg.Load().withDefaults() }
 
 // Admission returns the gate that requests go through: a [bulkhead.Adaptive], a [bulkhead.Bulkhead], or the one of the
 // configuration.

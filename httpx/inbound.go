@@ -73,13 +73,16 @@ func Inbound(name string, cfg InboundConfig) func(http.Handler) http.Handler {
 
 type inbound struct {
 	name string
-	cfg  InboundConfig
+	cfg  atomic.Pointer[InboundConfig] // with its defaults
 
 	believed, tooLate atomic.Int64
 }
 
 func newInbound(name string, cfg InboundConfig) *inbound {
-	return &inbound{name: name, cfg: cfg.withDefaults()}
+	in := &inbound{name: name}
+	cfg = cfg.withDefaults()
+	in.cfg.Store(&cfg)
+	return in
 }
 
 func (in *inbound) wrap(next http.Handler) http.Handler {
@@ -107,13 +110,14 @@ func (in *inbound) wrap(next http.Handler) http.Handler {
 // context returns the request's context with what is known about it. cancel may be nil.
 func (in *inbound) context(r *http.Request) (ctx context.Context, cancel context.CancelFunc) {
 	ctx = r.Context()
+	cfg := in.cfg.Load()
 	var facts peerFacts
-	if in.cfg.TrustPeer != nil && in.cfg.Fields.hasFacts(r.Header) && in.cfg.TrustPeer(r) {
+	if cfg.TrustPeer != nil && cfg.Fields.hasFacts(r.Header) && cfg.TrustPeer(r) {
 		in.believed.Add(1)
-		facts = in.cfg.Fields.incoming(r.Header)
+		facts = cfg.Fields.incoming(r.Header)
 	}
-	if facts.priority == 0 && in.cfg.Priority != nil {
-		facts.priority = in.cfg.Priority(r)
+	if facts.priority == 0 && cfg.Priority != nil {
+		facts.priority = cfg.Priority(r)
 	}
 	if facts.attempt > 1 {
 		ctx = seawall.WithAttempt(ctx, facts.attempt)
@@ -121,13 +125,13 @@ func (in *inbound) context(r *http.Request) (ctx context.Context, cancel context
 	if facts.priority != 0 {
 		ctx = seawall.WithPriority(ctx, facts.priority)
 	}
-	if in.cfg.User != nil {
-		if user := in.cfg.User(r); user != "" {
+	if cfg.User != nil {
+		if user := cfg.User(r); user != "" {
 			ctx = seawall.WithUser(ctx, user)
 		}
 	}
 	if facts.timeout > 0 {
-		margin := min(max(0, in.cfg.Margin), facts.timeout/10)
+		margin := min(max(0, cfg.Margin), facts.timeout/10)
 		// This is the caller's deadline, so its error is the one that callers' deadlines have.
 		ctx, cancel = context.WithTimeout(ctx, facts.timeout-margin)
 	}

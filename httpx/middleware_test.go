@@ -235,10 +235,7 @@ func FuzzInboundBelievesNobodyTooMuch(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, timeouts, attempt, priority string) {
 		for _, trusted := range []bool{true, false} {
-			cfg := httpx.InboundConfig{Registry: quiet()}
-			if trusted {
-				cfg.TrustPeer = httpx.TrustAll
-			}
+			cfg := httpx.InboundConfig{Registry: quiet(), TrustPeer: func(*http.Request) bool { return trusted }}
 			h := httpx.Inbound("fuzz", cfg)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				left, limited := seawall.Remaining(r.Context())
 				n, p := seawall.Attempt(r.Context()), seawall.PriorityOf(r.Context())

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/dunglas/httpsfv"
 
@@ -56,6 +58,12 @@ func (c QuotaConfig) group() ratelimit.GroupConfig[quotaKey] {
 	return ratelimit.GroupConfig[quotaKey]{Limiter: c.Limit, MaxKeys: c.MaxKeys, Registry: c.Registry}
 }
 
+// equal reports whether two quotas mean the same, their defaults filled in.
+func (c QuotaConfig) equal(other QuotaConfig) bool {
+	return c.Name == other.Name && c.group().Equal(other.group()) && slices.Equal(c.Routes, other.Routes) &&
+		c.XRateLimit == other.XRateLimit
+}
+
 // Validate returns an error that names a field that is out of its range, its value, and the range. 0 is the default, but
 // for Limit.Rate.
 func (c QuotaConfig) Validate() error {
@@ -96,22 +104,45 @@ func Quota(name string, cfg QuotaConfig) func(http.Handler) http.Handler {
 }
 
 type quota struct {
-	group  *ratelimit.Group[quotaKey]
+	group    *ratelimit.Group[quotaKey]
+	settings atomic.Pointer[quotaSettings]
+	key      func(*http.Request) (string, bool)
+}
+
+// quotaSettings is what is told and asked beside the buckets.
+type quotaSettings struct {
 	fields *quotaFields
 	routes *routes
-	key    func(*http.Request) (string, bool)
 }
 
 func newQuota(name string, cfg QuotaConfig) *quota {
 	cfg = cfg.withDefaults()
-	group := ratelimit.NewGroup(name, cfg.group())
-	fields := newQuotaFields(cfg.Name, group.Config().Limiter, cfg.XRateLimit)
-	return &quota{group, fields, newRoutes(cfg.Routes), cfg.Key}
+	q := &quota{group: ratelimit.NewGroup(name, cfg.group()), key: cfg.Key}
+	q.set(cfg)
+	return q
+}
+
+// set puts what is not of the buckets in force.
+func (q *quota) set(cfg QuotaConfig) {
+	fields := newQuotaFields(cfg.Name, q.group.Config().Limiter, cfg.XRateLimit)
+	q.settings.Store(&quotaSettings{fields, newRoutes(cfg.Routes)})
+}
+
+// update changes the quota while requests come.
+func (q *quota) update(cfg QuotaConfig) error {
+	group := cfg.group()
+	group.Limiter.Weight = q.group.Config().Limiter.Weight
+	if err := q.group.Update(group); err != nil {
+		return err
+	}
+	q.set(cfg)
+	return nil
 }
 
 func (q *quota) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		key, ok := q.keyOf(r)
+		s := q.settings.Load()
+		key, ok := q.keyOf(s.routes, r)
 		if !ok {
 			next.ServeHTTP(rw, r)
 			return
@@ -124,20 +155,20 @@ func (q *quota) wrap(next http.Handler) http.Handler {
 			if errors.Is(err, ratelimit.ErrLimited) {
 				status, tokens = http.StatusTooManyRequests, min(tokens, 0.999)
 			}
-			q.fields.tell(w.Header(), tokens)
+			s.fields.tell(w.Header(), tokens)
 			w.refuse(status, err)
 			return
 		}
-		q.fields.tell(w.Header(), tokens)
+		s.fields.tell(w.Header(), tokens)
 		defer func() { permit.Done(w.refusal) }()
 		next.ServeHTTP(offered, r)
 	})
 }
 
 // keyOf returns whose bucket a request takes from, and false if it is under no quota.
-func (q *quota) keyOf(r *http.Request) (k quotaKey, ok bool) {
-	if q.routes != nil {
-		if k.route = q.routes.pattern(r); k.route == "" {
+func (q *quota) keyOf(routes *routes, r *http.Request) (k quotaKey, ok bool) {
+	if routes != nil {
+		if k.route = routes.pattern(r); k.route == "" {
 			return k, false
 		}
 	}

@@ -58,6 +58,9 @@ func (p *recovery) recovered(w *writer, r *http.Request, v any) {
 		writeAnswer(w, http.StatusInternalServerError, 0)
 	case answered: // the client has a whole answer already
 	case header, body, hijacked, aborted:
+		if isUnframed(r) {
+			closeConn(w.below, true)
+		}
 		panic(http.ErrAbortHandler)
 	}
 }

@@ -3,9 +3,11 @@ package httpx
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/reconfig"
 )
 
 // ServerConfig sets a [Handler]. The zero value is a good one for most services; a zero field is its default. The
@@ -63,6 +65,48 @@ func (c ServerConfig) withDefaults() ServerConfig {
 	}
 	c.Inner = slices.Clone(c.Inner)
 	return c
+}
+
+// withMade takes over what an Update does not change: the functions and the registries.
+func (c ServerConfig) withMade(old ServerConfig) ServerConfig {
+	c.Registry, c.Inner = old.Registry, old.Inner
+	c.Inbound.TrustPeer, c.Inbound.Priority, c.Inbound.User = old.Inbound.TrustPeer, old.Inbound.Priority, old.Inbound.User
+	c.Inbound.Registry, c.TimeLimit.Registry = old.Inbound.Registry, old.TimeLimit.Registry
+	c.Admission.Gate, c.Admission.Registry = old.Admission.Gate, old.Admission.Registry
+	c.Admission.Fixed.Weight, c.Admission.Fixed.Registry = old.Admission.Fixed.Weight, old.Admission.Fixed.Registry
+	adaptive := &c.Admission.Adaptive
+	adaptive.Classify, adaptive.OnLimitChange = old.Admission.Adaptive.Classify, old.Admission.Adaptive.OnLimitChange
+	adaptive.Registry = old.Admission.Adaptive.Registry
+	c.Quotas = slices.Clone(c.Quotas)
+	for i := range min(len(c.Quotas), len(old.Quotas)) {
+		c.Quotas[i].Key, c.Quotas[i].Registry = old.Quotas[i].Key, old.Quotas[i].Registry
+		c.Quotas[i].Limit.Weight, c.Quotas[i].Limit.Registry = old.Quotas[i].Limit.Weight, nil
+	}
+	return c
+}
+
+// Equal reports whether two configurations mean the same: their defaults filled in, functions, gates and registries left
+// aside.
+func (c ServerConfig) Equal(other ServerConfig) bool {
+	return len(c.withDefaults().changes(other.withDefaults())) == 0
+}
+
+// changes returns the fields in which two configurations with their defaults differ.
+func (c ServerConfig) changes(other ServerConfig) (fields reconfig.Fields) {
+	fields.Add("inbound.margin", c.Inbound.Margin != other.Inbound.Margin)
+	fields.Add("inbound.fields", !reflect.DeepEqual(c.Inbound.Fields, other.Inbound.Fields))
+	fields.Add("quotas", !slices.EqualFunc(c.Quotas, other.Quotas, QuotaConfig.equal))
+	fields.Add("admission.adaptive", !c.Admission.Adaptive.Equal(other.Admission.Adaptive))
+	fields.Add("admission.fixed", c.Admission.isFixed() != other.Admission.isFixed() ||
+		!c.Admission.Fixed.Equal(other.Admission.Fixed))
+	fields.Add("admission.latency", c.Admission.Latency != other.Admission.Latency)
+	fields.Add("time_limit.first_byte", c.TimeLimit.FirstByte != other.TimeLimit.FirstByte)
+	fields.Add("time_limit.idle", c.TimeLimit.Idle != other.TimeLimit.Idle)
+	fields.Add("time_limit.total", c.TimeLimit.Total != other.TimeLimit.Total)
+	fields.Add("time_limit.exempt", !slices.Equal(c.TimeLimit.Exempt, other.TimeLimit.Exempt))
+	fields.Add("health_paths", !slices.Equal(c.HealthPaths, other.HealthPaths))
+	fields.Add("degraded", c.Degraded != other.Degraded)
+	return fields
 }
 
 // Validate returns an error that names a field that is out of its range, its value, and the range. 0 is the default.

@@ -83,16 +83,26 @@ func TimeLimit(name string, cfg TimeLimitConfig) func(http.Handler) http.Handler
 }
 
 type timeLimit struct {
-	name      string
-	limits    *limits
-	exempt    *routes
-	unlimited *limits // those of an exempt route
+	name     string
+	settings atomic.Pointer[timeSettings]
 
 	outOfTime, cutOff atomic.Int64
 }
 
+// timeSettings is a TimeLimitConfig made ready for the path of a request.
+type timeSettings struct {
+	limits    *limits
+	unlimited *limits // those of an exempt route
+	exempt    *routes
+}
+
 func newTimeLimit(name string, cfg TimeLimitConfig) *timeLimit {
-	cfg = cfg.withDefaults()
+	t := &timeLimit{name: name}
+	t.settings.Store(newTimeSettings(name, cfg.withDefaults()))
+	return t
+}
+
+func newTimeSettings(name string, cfg TimeLimitConfig) *timeSettings {
 	l := &limits{name: name, registry: cfg.Registry}
 	for i, d := range [...]time.Duration{cfg.FirstByte, cfg.Idle, cfg.Total} {
 		if d == Off {
@@ -102,14 +112,15 @@ func newTimeLimit(name string, cfg TimeLimitConfig) *timeLimit {
 		l.exceeded[i] = &timeout.ExceededError{Name: name, Limit: d}
 	}
 	unlimited := &limits{name: name, registry: cfg.Registry}
-	return &timeLimit{name: name, limits: l, exempt: newRoutes(cfg.Exempt), unlimited: unlimited}
+	return &timeSettings{l, unlimited, newRoutes(cfg.Exempt)}
 }
 
 func (t *timeLimit) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		l, left := t.limits, forever
-		if t.exempt.match(r) {
-			l = t.unlimited
+		s, left := t.settings.Load(), forever
+		l := s.limits
+		if s.exempt.match(r) {
+			l = s.unlimited
 		}
 		if deadline, ok := r.Context().Deadline(); ok {
 			left = time.Until(deadline)

@@ -347,8 +347,10 @@ type timed struct {
 	ctx    limitContext
 	timer  *time.Timer
 	http1  bool
-	began  time.Duration // reading of mono.Now
-	latest atomic.Int64  // reading of mono.Now at the end of the latest operation; only with an idle limit
+	// unframed: the response may have no other end than that of the connection.
+	unframed bool
+	began    time.Duration // reading of mono.Now
+	latest   atomic.Int64  // reading of mono.Now at the end of the latest operation; only with an idle limit
 	// settling is held by who does what the limit has decided, so that the handler's end can wait for it.
 	settling sync.Mutex
 }

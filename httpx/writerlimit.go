@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -32,7 +33,7 @@ const bodyGrace = 500 * time.Millisecond
 
 // arm puts the limits in force. left is the time until the deadline that the request has, or forever.
 func (w *writer) arm(l *limits, r *http.Request, left time.Duration) {
-	w.limits, w.own, w.http1 = l, true, r.ProtoMajor < 2
+	w.limits, w.own, w.http1, w.unframed = l, true, r.ProtoMajor < 2, isUnframed(r)
 	if outside := w.below.Header(); len(outside) > 0 {
 		w.fields = outside.Clone() // now: later the timer may be about to write
 	}
@@ -214,9 +215,29 @@ func (w *writer) cut() {
 	if !w.http1 {
 		return
 	}
-	if conn, _, err := c.Hijack(); err == nil {
-		_ = conn.Close()
+	closeConn(w.below, w.unframed)
+}
+
+// isUnframed reports whether a response to r may have no other end than that of the connection.
+func isUnframed(r *http.Request) bool { return r.ProtoMajor == 1 && r.ProtoMinor == 0 }
+
+// closeConn takes the connection of an HTTP/1 response and closes it. If nothing else would tell the client that the
+// response is not whole, the connection is reset.
+func closeConn(below http.ResponseWriter, reset bool) {
+	conn, _, err := http.NewResponseController(below).Hijack()
+	if err != nil {
+		return
 	}
+	if reset {
+		raw := conn
+		if over, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
+			raw = over.NetConn()
+		}
+		if tcp, ok := raw.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0)
+		}
+	}
+	_ = conn.Close()
 }
 
 var past = time.Unix(1, 0)
