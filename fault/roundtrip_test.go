@@ -134,8 +134,12 @@ func TestFailedRequestsHaveTheErrorsOfRealOnes(t *testing.T) {
 		{call(fault.ResetPeer, nil), true, 0},
 		{call(fault.AckLost, nil), true, 1},
 	} {
-		calls, body := 0, &tracked{Reader: strings.NewReader("order")}
-		client := &http.Client{Transport: started(t, test.fault).Point("a").RoundTripper(answers("real", &calls))}
+		calls, body, answer := 0, &tracked{Reader: strings.NewReader("order")}, &tracked{Reader: strings.NewReader("real")}
+		client := &http.Client{Transport: started(t, test.fault).Point("a").RoundTripper(
+			base(func(req *http.Request) (*http.Response, error) {
+				calls++
+				return &http.Response{StatusCode: 200, Body: answer, Request: req}, req.Body.Close()
+			}))}
 		res, err := client.Do(newRequest(t, "POST", "/", body))
 		if err == nil {
 			_ = res.Body.Close()
@@ -146,8 +150,8 @@ func TestFailedRequestsHaveTheErrorsOfRealOnes(t *testing.T) {
 		if v := seawall.Classify(err); v.Outcome != seawall.Failure || v.Repeat != seawall.RepeatIfIdempotent {
 			t.Errorf("%s: %+v", test.fault.Kind, v)
 		}
-		if calls != test.calls || body.closed != 1 {
-			t.Errorf("%s: %d calls, request body closed %d times", test.fault.Kind, calls, body.closed)
+		if calls != test.calls || body.closed != 1 || answer.closed != test.calls {
+			t.Errorf("%s: %d calls, bodies closed %d and %d times", test.fault.Kind, calls, body.closed, answer.closed)
 		}
 	}
 }
