@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/mono"
+	"github.com/seawall-go/seawall/timeout"
 )
 
 // exchange is one call of RoundTrip: a request, and its attempts.
@@ -35,7 +37,7 @@ type exchange struct {
 // callLimits are the limits of one call where they are not those of the client.
 type callLimits struct {
 	attempt    time.Duration
-	attemptErr error
+	attemptErr *timeout.ExceededError
 	total      error // of the limit that the policies' context has; see Transport.call
 }
 
@@ -54,7 +56,7 @@ func (x *exchange) attempt(ctx context.Context) (*scope, error) {
 	if number > 1 {
 		s = new(scope)
 	}
-	s.opts, s.host, s.parent = x.opts, x.host, x.req.Context()
+	s.opts, s.parent = x.opts, x.req.Context()
 	first := x.running.Add(1) == 1
 	defer x.running.Add(-1)
 
@@ -128,9 +130,10 @@ func (x *exchange) prepare(ctx context.Context, s *scope) (*http.Request, error)
 			s.parent = seawall.WithAttempt(s.parent, n)
 		}
 	}
-	now := time.Now()
+	now, left := mono.Now(), time.Duration(0)
 	end, limited := ctx.Deadline()
 	if limited {
+		left = mono.Of(end) - now
 		if callers, ok := s.parent.Deadline(); !ok || end.Before(callers) {
 			s.total, s.totalEnd = x.limit.total, end
 		}
@@ -138,7 +141,7 @@ func (x *exchange) prepare(ctx context.Context, s *scope) (*http.Request, error)
 	s.begin(now, x.limit.attempt, x.limit.attemptErr)
 
 	req := x.req.WithContext(s)
-	req.Header = x.outgoing(s, end.Sub(now), limited)
+	req.Header = x.outgoing(s, left, limited)
 	req.Body = body
 	return req, nil
 }

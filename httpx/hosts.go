@@ -129,7 +129,8 @@ func (h *hosts) enter(ctx context.Context, k hostKey, s *scope, wait bool) (err 
 	if err != nil || h.limits == nil {
 		return err
 	}
-	s.token, err = h.limits.Acquire(ctx, k)
+	token, err := h.limits.Acquire(ctx, k)
+	token.Done(nil) // it is spent: nothing inside refuses
 	return err
 }
 

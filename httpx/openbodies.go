@@ -26,12 +26,12 @@ func (o *openBodies) add(s *scope) {
 	if o.all == nil {
 		o.all = map[*scope]OpenBody{}
 	}
-	s.listed = true
-	o.all[s] = OpenBody{method(s.resp.Request), s.host.String(), s.resp.StatusCode, time.Now()}
+	host, _ := keyOf(s.resp.Request.URL)
+	o.all[s] = OpenBody{method(s.resp.Request), host.String(), s.resp.StatusCode, time.Now()}
 }
 
 func (o *openBodies) remove(s *scope) {
-	if !s.listed {
+	if !s.endless {
 		return
 	}
 	o.mu.Lock()

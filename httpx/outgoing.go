@@ -21,43 +21,40 @@ const wireMargin = 50 * time.Millisecond
 // the time for the whole answer, if that is limited. What the caller's header has under our names goes: a proxy must not
 // pass on what its client has claimed.
 func (x *exchange) outgoing(s *scope, left time.Duration, limited bool) http.Header {
-	f, h := &x.opts.Fields, x.req.Header
-	values := s.field[:0]
-	var names [len(s.field)]string
-	say := func(name, value string) {
-		if name != NoField {
-			names[len(values)] = name
-			values = append(values, value)
-		}
+	f, given := &x.opts.Fields, x.req.Header
+	says := !x.trail.leaves(x.host)
+	attempt, priority := seawall.Attempt(s.parent), seawall.PriorityOf(s.parent)
+	if given != nil && given[f.Timeout] == nil && given[f.Attempt] == nil && given[f.Priority] == nil &&
+		(!says || !limited && attempt <= 1 && priority == seawall.Critical && x.key == "") {
+		return given
 	}
-	if !x.trail.leaves(x.host) {
-		attempt, priority := seawall.Attempt(s.parent), seawall.PriorityOf(s.parent)
-		if limited {
-			say(f.Timeout, x.t.millis.format(left-min(left/100, wireMargin)))
-		}
-		if attempt > 1 {
-			say(f.Attempt, strconv.Itoa(attempt))
-		}
-		if priority != seawall.Critical {
-			say(f.Priority, priority.String())
-		}
-		if x.key != "" {
-			say(f.IdempotencyKey, x.key)
-		}
-	}
-	if len(values) == 0 && h != nil && h[f.Timeout] == nil && h[f.Attempt] == nil && h[f.Priority] == nil {
-		return h
-	}
+	h := maps.Clone(given)
 	if h == nil {
-		h = make(http.Header, len(values))
-	} else {
-		h = maps.Clone(h)
+		h = http.Header{}
 	}
 	delete(h, f.Timeout)
 	delete(h, f.Attempt)
 	delete(h, f.Priority)
-	for i, name := range names[:len(values)] {
-		h[name] = s.field[i : i+1 : i+1]
+	if !says {
+		return h
+	}
+	say := func(name, value string) {
+		if name != NoField {
+			h[name] = []string{value}
+		}
+	}
+	if limited && f.Timeout != NoField { // the one that nearly all requests have
+		s.left[0] = x.t.millis.format(left - min(left/100, wireMargin))
+		h[f.Timeout] = s.left[:]
+	}
+	if attempt > 1 {
+		say(f.Attempt, strconv.Itoa(attempt))
+	}
+	if priority != seawall.Critical {
+		say(f.Priority, priority.String())
+	}
+	if x.key != "" {
+		say(f.IdempotencyKey, x.key)
 	}
 	return h
 }

@@ -3,9 +3,9 @@ package httpx
 import (
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/mono"
 )
 
 // bodyError is a response that broke off, in the eyes of the policies: a failure, and no more to repeat, since the response
@@ -60,7 +60,7 @@ func (s *scope) progress(n int) {
 		return
 	}
 	if s.limits.idle != nil {
-		s.limits.idleEnd = time.Now().Add(s.opts.IdleTimeout)
+		s.limits.idleEnd = mono.Now() + s.opts.IdleTimeout
 		s.nearestLocked() // the timer finds it when it rings
 	}
 	if first && s.opts.AttemptSpan == SpanFirstByte {

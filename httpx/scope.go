@@ -11,6 +11,7 @@ import (
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/events"
+	"github.com/seawall-go/seawall/internal/mono"
 )
 
 // scope is one attempt: its context, its timer, its permits, the response and its body. It owns them, and has one exit,
@@ -24,20 +25,19 @@ type scope struct {
 	sending
 	parent context.Context // the caller's
 	opts   *settings
-	host   hostKey
 
-	breaker, slot, token seawall.Permit
-	conn                 *http.ClientConn // of its own; nil if it is one of the base's pool
+	breaker, slot seawall.Permit
+	conn          *http.ClientConn // of its own; nil if it is one of the base's pool
 
 	resp   *http.Response
 	body   io.ReadCloser // of the response, as the base gave it
 	failed error         // what the status says, if that is no good
-	field  [4]string     // values of fields that are sent
+	left   [1]string     // the value of the field that says how much time is left
 
 	total    error // the total limit's error; nil if there is none, or the caller's deadline is nearer
 	totalEnd time.Time
 
-	listed  bool        // among the open bodies
+	endless bool        // no limit ends the body, so it is among the open ones
 	begun   bool        // the first byte of the body was read; its reader's own
 	reading atomic.Bool // somebody waits for the body
 	std     atomic.Pointer[context.Context]
@@ -47,16 +47,16 @@ type scope struct {
 	timer    *time.Timer // made when std is
 	detach   func() bool // from the caller's context; nil if the scope does not watch it
 	stage    stage
-	why      error     // what of ours ended the attempt: a limit, or a lost race
-	limit    error     // the one that ends first; nil if there is none
-	deadline time.Time // of that
+	why      error         // what of ours ended the attempt: a limit, or a lost race
+	limit    error         // the one that ends first; nil if there is none
+	deadline time.Duration // of that; a reading of mono.Now, as all of these times
 	limits   attemptLimits
 }
 
 // attemptLimits are those of one attempt that count now. Each is nil if there is none.
 type attemptLimits struct {
 	total, attempt, idle          error
-	totalEnd, attemptEnd, idleEnd time.Time
+	totalEnd, attemptEnd, idleEnd time.Duration
 }
 
 type stage uint8
@@ -83,10 +83,12 @@ const (
 )
 
 // begin starts an attempt at now, with the limits that it has until its headers are there.
-func (s *scope) begin(now time.Time, attempt time.Duration, exceeded error) {
-	s.limits.total, s.limits.totalEnd = s.total, s.totalEnd
+func (s *scope) begin(now, attempt time.Duration, exceeded error) {
+	if s.total != nil {
+		s.limits.total, s.limits.totalEnd = s.total, mono.Of(s.totalEnd)
+	}
 	if attempt != Off {
-		s.limits.attempt, s.limits.attemptEnd = exceeded, now.Add(attempt)
+		s.limits.attempt, s.limits.attemptEnd = exceeded, now+attempt
 	}
 	s.nearestLocked() // nobody else knows of the scope yet
 }
@@ -95,10 +97,10 @@ func (s *scope) begin(now time.Time, attempt time.Duration, exceeded error) {
 func (s *scope) nearestLocked() {
 	l := &s.limits
 	s.limit, s.deadline = l.total, l.totalEnd
-	if l.attempt != nil && (s.limit == nil || l.attemptEnd.Before(s.deadline)) {
+	if l.attempt != nil && (s.limit == nil || l.attemptEnd < s.deadline) {
 		s.limit, s.deadline = l.attempt, l.attemptEnd
 	}
-	if l.idle != nil && (s.limit == nil || l.idleEnd.Before(s.deadline)) {
+	if l.idle != nil && (s.limit == nil || l.idleEnd < s.deadline) {
 		s.limit, s.deadline = l.idle, l.idleEnd
 	}
 }
@@ -113,9 +115,9 @@ func (s *scope) rearmLocked() {
 			s.timer.Stop()
 		}
 	case s.timer == nil:
-		s.timer = time.AfterFunc(time.Until(s.deadline), s.ring)
+		s.timer = time.AfterFunc(s.deadline-mono.Now(), s.ring)
 	default:
-		s.timer.Reset(time.Until(s.deadline))
+		s.timer.Reset(s.deadline - mono.Now())
 	}
 }
 
@@ -127,7 +129,7 @@ func (s *scope) ring() {
 		s.mu.Unlock()
 		return
 	}
-	if left := time.Until(s.deadline); left > 0 {
+	if left := s.deadline - mono.Now(); left > 0 {
 		s.timer.Reset(left)
 		s.mu.Unlock()
 		return
@@ -170,7 +172,7 @@ func (s *scope) exceeded() error {
 
 // expireLocked reports whether it has just found that a limit is over.
 func (s *scope) expireLocked(callerDone bool) bool {
-	if s.why != nil || s.limit == nil || callerDone || s.stage == stageReleased || time.Until(s.deadline) > 0 {
+	if s.why != nil || s.limit == nil || callerDone || s.stage == stageReleased || mono.Now() < s.deadline {
 		return false
 	}
 	s.why = s.limit
@@ -213,9 +215,10 @@ func (s *scope) answer(resp *http.Response, verdict error) bool {
 			s.limits.attempt = nil
 		}
 		if s.opts.IdleTimeout != Off {
-			s.limits.idle, s.limits.idleEnd = s.opts.idleLimit, time.Now().Add(s.opts.IdleTimeout)
+			s.limits.idle, s.limits.idleEnd = s.opts.idleLimit, mono.Now()+s.opts.IdleTimeout
 		}
 		s.rearmLocked()
+		s.endless = s.limit == nil
 	}
 	return true
 }
@@ -237,12 +240,12 @@ func (s *scope) attend() {
 		s.breaker.Answered()
 		s.slot.Answered()
 	}
-	s.watch()
 	if s.resp.StatusCode == http.StatusSwitchingProtocols {
 		s.resp.Body = s.upgraded()
-	} else {
-		s.resp.Body = (*responseBody)(s)
+		return
 	}
+	s.watch()
+	s.resp.Body = (*responseBody)(s)
 }
 
 // watch sees to it that an open body does not outlive its time or its caller, where that is up to us: if the base watches
@@ -251,15 +254,13 @@ func (s *scope) watch() {
 	if s.opts.IdleTimeout != Off {
 		s.standard()
 	}
-	upgrade := s.resp.StatusCode == http.StatusSwitchingProtocols
-	s.mu.Lock()
-	endless := s.limit == nil && !upgrade
-	live := s.cancel != nil
-	s.mu.Unlock()
-	if endless {
+	if !s.endless && s.std.Load() == nil {
+		return
+	}
+	if s.endless {
 		s.opts.open.add(s)
 	}
-	if (live || endless) && !upgrade && s.parent.Done() != nil {
+	if s.parent.Done() != nil {
 		detach := context.AfterFunc(s.parent, func() { s.abandon(context.Cause(s.parent)) })
 		s.mu.Lock()
 		s.detach = detach
@@ -273,7 +274,6 @@ func (s *scope) watch() {
 
 // settle tells the policies of the host how the attempt ended, the innermost first. Only the first time counts.
 func (s *scope) settle(end error) {
-	s.token.Done(end)
 	s.slot.Done(end)
 	s.breaker.Done(end)
 }
@@ -330,7 +330,7 @@ func (s *scope) startDraining() bool {
 	if s.stage == stageReleased || s.why != nil {
 		return false
 	}
-	s.limits = attemptLimits{total: errDiscarded, totalEnd: time.Now().Add(drainTime)}
+	s.limits = attemptLimits{total: errDiscarded, totalEnd: mono.Now() + drainTime}
 	s.rearmLocked()
 	return true
 }

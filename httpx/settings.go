@@ -11,14 +11,14 @@ import (
 type settings struct {
 	ClientConfig
 	name         string
-	totalLimit   error // what ends an attempt's context at the total limit
-	attemptLimit error // at the attempt limit
-	idleLimit    error // and at that for a body without progress
+	totalLimit   *timeout.ExceededError // what ends an attempt's context at the total limit
+	attemptLimit *timeout.ExceededError // at the attempt limit
+	idleLimit    *timeout.ExceededError // and at that for a body without progress
 	open         *openBodies
 }
 
 func newSettings(t *Transport, cfg ClientConfig) *settings {
-	limit := func(of string, d time.Duration) error {
+	limit := func(of string, d time.Duration) *timeout.ExceededError {
 		return &timeout.ExceededError{Name: t.name + "." + of, Limit: d}
 	}
 	return &settings{

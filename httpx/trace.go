@@ -3,7 +3,6 @@ package httpx
 import (
 	"context"
 	"net/http/httptrace"
-	"sync"
 	"sync/atomic"
 )
 
@@ -11,8 +10,7 @@ import (
 type sending struct {
 	asked, connected atomic.Bool // for a connection; got one
 
-	once  sync.Once
-	hooks *httptrace.ClientTrace // made when a base asks for them
+	hooks atomic.Pointer[httptrace.ClientTrace] // made when a base asks for them
 }
 
 // unsent reports whether it is certain that nothing of the request was sent. A connection is obtained by the goroutine
@@ -22,17 +20,18 @@ func (s *sending) unsent() bool { return s.asked.Load() && !s.connected.Load() }
 
 // trace returns the hooks, with those of the caller's context behind them.
 func (s *sending) trace(caller context.Context) *httptrace.ClientTrace {
-	s.once.Do(func() {
-		hooks := &httptrace.ClientTrace{
-			GetConn: func(string) { s.asked.Store(true) },
-			GotConn: func(httptrace.GotConnInfo) { s.connected.Store(true) },
-		}
-		if httptrace.ContextClientTrace(caller) != nil {
-			httptrace.WithClientTrace(caller, hooks) // puts the caller's hooks behind ours
-		}
-		s.hooks = hooks
-	})
-	return s.hooks
+	if hooks := s.hooks.Load(); hooks != nil {
+		return hooks
+	}
+	hooks := &httptrace.ClientTrace{
+		GetConn: func(string) { s.asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { s.connected.Store(true) },
+	}
+	if httptrace.ContextClientTrace(caller) != nil {
+		httptrace.WithClientTrace(caller, hooks) // puts the caller's hooks behind ours
+	}
+	s.hooks.CompareAndSwap(nil, hooks)
+	return s.hooks.Load()
 }
 
 // traceKey is the key under which package httptrace asks a context for a trace. With it the context of an attempt can

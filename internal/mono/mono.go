@@ -12,3 +12,6 @@ var epoch = time.Now()
 
 // Now returns the time since a fixed instant of this process. It never jumps when the wall clock is set.
 func Now() time.Duration { return time.Since(epoch) }
+
+// Of returns what Now returns at t.
+func Of(t time.Time) time.Duration { return t.Sub(epoch) }
