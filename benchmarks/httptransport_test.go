@@ -64,6 +64,7 @@ var httpClients = []httpClient{
 	{"bare", func(base http.RoundTripper, url string) func() error { return overTransport(base, url) }},
 	{"seawall", func(base http.RoundTripper, url string) func() error {
 		return overTransport(httpx.NewTransport("benchmark", httpx.ClientConfig{
+			Timeout:        httpx.Off, // the peers limit attempts only, and tell the server of no limit
 			AttemptTimeout: attemptLimit,
 			Retry:          unfundedRetry(),
 			Breaker: breaker.Config{

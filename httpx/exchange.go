@@ -56,23 +56,36 @@ func (x *exchange) attempt(ctx context.Context) (*scope, error) {
 	if number > 1 {
 		s = new(scope)
 	}
-	s.opts, s.parent = x.opts, x.req.Context()
-	first := x.running.Add(1) == 1
-	defer x.running.Add(-1)
-
+	s.x, s.parent = x, x.req.Context()
 	end := seawall.ErrAborted // until the base returns
 	defer func() {
 		if end != nil { // also after a panic or a Goexit of the base
 			s.release(end)
 		}
 	}()
-	if err := x.t.hosts.enter(ctx, x.host, s, first); err != nil {
+	verdict, err := x.try(ctx, s)
+	if err != nil {
 		end = seawall.Settle(ctx, err)
+		return nil, err
+	}
+	end = nil
+	s.attend()
+	x.leadOn(s)
+	return s, verdict
+}
+
+// try passes the gates, and goes up to the response. The verdict is nil for a good one; the error is that there is none.
+func (x *exchange) try(ctx context.Context, s *scope) (verdict, err error) {
+	first := true
+	if x.hedged {
+		first = x.running.Add(1) == 1
+		defer x.running.Add(-1)
+	}
+	if err := x.t.hosts.enter(ctx, x.host, s, first); err != nil {
 		return nil, err
 	}
 	req, err := x.prepare(ctx, s)
 	if err != nil {
-		end = seawall.Settle(ctx, err)
 		return nil, err
 	}
 	if x.hedged {
@@ -83,40 +96,20 @@ func (x *exchange) attempt(ctx context.Context) (*scope, error) {
 		})
 		defer leave()
 	}
-	sent := false
-	defer func() {
-		if !sent && req.Body != nil { // the base has not come to close it
-			_ = req.Body.Close()
-		}
-	}()
 	resp, err := x.send(s, req, first)
-	sent = true
-	if err == nil && resp == nil {
-		err = errNoResponse
-	}
 	if err != nil {
-		if resp != nil && resp.Body != nil { // against the contract, but seen
-			_ = resp.Body.Close()
-		}
-		err = x.fail(s, err)
-		end = seawall.Settle(ctx, err)
-		return nil, err
+		return nil, x.fail(s, err)
 	}
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
 	resp.Request = x.req
-	verdict := x.judge(ctx, resp)
+	verdict = x.judge(ctx, resp)
 	if !s.answer(resp, verdict) {
 		_ = s.body.Close()
-		err = x.fail(s, s.exceeded())
-		end = seawall.Settle(ctx, err)
-		return nil, err
+		return nil, x.fail(s, s.exceeded())
 	}
-	end = nil
-	s.attend()
-	x.leadOn(s)
-	return s, verdict
+	return verdict, nil
 }
 
 // prepare makes the request that goes out in an attempt, whose context the scope is.

@@ -6,9 +6,28 @@ import (
 	"net/http"
 )
 
-// send sends an attempt through the base, or over a connection of its own: a hedge that is to have one, and what comes
+// send sends an attempt. There is a response or an error, not both, and the request's body is somebody's to close.
+func (x *exchange) send(s *scope, req *http.Request, first bool) (resp *http.Response, err error) {
+	sent := false
+	defer func() {
+		if !sent && req.Body != nil { // a panic or a Goexit of the base, which may not have come to close it
+			_ = req.Body.Close()
+		}
+	}()
+	resp, err = x.over(s, req, first)
+	sent = true
+	if err != nil && resp != nil && resp.Body != nil { // against the contract, but seen
+		_ = resp.Body.Close()
+	}
+	if err == nil && resp == nil {
+		err = errNoResponse
+	}
+	return resp, err
+}
+
+// over sends an attempt through the base, or over a connection of its own: a hedge that is to have one, and what comes
 // after a 421.
-func (x *exchange) send(s *scope, req *http.Request, first bool) (*http.Response, error) {
+func (x *exchange) over(s *scope, req *http.Request, first bool) (*http.Response, error) {
 	own := x.misdirected.Load() || !first && x.opts.HedgeOtherConn
 	if !own || x.t.std == nil || x.host.scheme != "http" && x.host.scheme != "https" {
 		return x.t.base.RoundTrip(req)

@@ -23,11 +23,15 @@ type responseBody scope
 
 func (b *responseBody) Read(p []byte) (int, error) {
 	s := (*scope)(b)
-	s.reading.Store(true)
+	if s.watched {
+		s.reading.Store(true)
+	}
 	n, err := s.body.Read(p)
-	s.reading.Store(false)
+	if s.watched {
+		s.reading.Store(false)
+	}
 	if err == nil {
-		if !s.begun || s.opts.IdleTimeout != Off {
+		if s.x.opts.IdleTimeout != Off || !s.begun && s.x.opts.AttemptSpan == SpanFirstByte {
 			s.progress(n)
 		}
 		return n, nil
@@ -60,10 +64,10 @@ func (s *scope) progress(n int) {
 		return
 	}
 	if s.limits.idle != nil {
-		s.limits.idleEnd = mono.Now() + s.opts.IdleTimeout
+		s.limits.idleEnd = mono.Now() + s.x.opts.IdleTimeout
 		s.nearestLocked() // the timer finds it when it rings
 	}
-	if first && s.opts.AttemptSpan == SpanFirstByte {
+	if first && s.x.opts.AttemptSpan == SpanFirstByte {
 		s.limits.attempt = nil
 		s.rearmLocked()
 	}

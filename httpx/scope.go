@@ -23,8 +23,9 @@ import (
 // stands in for it, with whichever limit ends first.
 type scope struct {
 	sending
+	x      *exchange
 	parent context.Context // the caller's
-	opts   *settings
+	links  links           // among the open bodies
 
 	breaker, slot seawall.Permit
 	conn          *http.ClientConn // of its own; nil if it is one of the base's pool
@@ -38,6 +39,7 @@ type scope struct {
 	totalEnd time.Time
 
 	endless bool        // no limit ends the body, so it is among the open ones
+	watched bool        // something else than its reader may end the body
 	begun   bool        // the first byte of the body was read; its reader's own
 	reading atomic.Bool // somebody waits for the body
 	std     atomic.Pointer[context.Context]
@@ -90,6 +92,7 @@ func (s *scope) begin(now, attempt time.Duration, exceeded error) {
 	if attempt != Off {
 		s.limits.attempt, s.limits.attemptEnd = exceeded, now+attempt
 	}
+	s.links.since = now
 	s.nearestLocked() // nobody else knows of the scope yet
 }
 
@@ -151,7 +154,7 @@ func (s *scope) abandon(why error) {
 	if end == nil && s.reading.Load() { // who reads slowly has himself to blame
 		end = &bodyError{why}
 	}
-	events.Shield(s.opts.Registry.Logger(), "httpx", s.opts.name, func() {
+	events.Shield(s.x.opts.Registry.Logger(), "httpx", s.x.opts.name, func() {
 		s.release(seawall.Settle(s.parent, end))
 	})
 }
@@ -198,10 +201,11 @@ func (s *scope) lose() {
 // limit has just passed, or the race was lost, which has canceled the body.
 func (s *scope) answer(resp *http.Response, verdict error) bool {
 	s.resp, s.body, s.failed = resp, resp.Body, verdict
-	callerDone := s.parent.Err() != nil
+	callerDone := s.std.Load() != nil && s.parent.Err() != nil
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.expireLocked(callerDone); s.why != nil {
+	// Without a context that anybody looked at, nothing was cut off: a success that is late is one.
+	if s.cancel != nil && s.expireLocked(callerDone) || s.why != nil {
 		return false
 	}
 	s.stage = stageOpen
@@ -211,11 +215,11 @@ func (s *scope) answer(resp *http.Response, verdict error) bool {
 		s.limits = attemptLimits{}
 		s.rearmLocked()
 	default:
-		if s.opts.AttemptSpan == SpanHeaders {
+		if s.x.opts.AttemptSpan == SpanHeaders {
 			s.limits.attempt = nil
 		}
-		if s.opts.IdleTimeout != Off {
-			s.limits.idle, s.limits.idleEnd = s.opts.idleLimit, mono.Now()+s.opts.IdleTimeout
+		if s.x.opts.IdleTimeout != Off {
+			s.limits.idle, s.limits.idleEnd = s.x.opts.idleLimit, mono.Now()+s.x.opts.IdleTimeout
 		}
 		s.rearmLocked()
 		s.endless = s.limit == nil
@@ -230,7 +234,7 @@ func (s *scope) attend() {
 	case s.body == http.NoBody:
 		s.release(s.failed)
 		return
-	case s.opts.Settle == AtHeaders:
+	case s.x.opts.Settle == AtHeaders:
 		s.settle(s.failed)
 	case s.failed != nil || s.resp.StatusCode == http.StatusSwitchingProtocols:
 		// Whatever the body does, it is not going to be good; and a connection that lives for hours holds no probe.
@@ -251,14 +255,14 @@ func (s *scope) attend() {
 // watch sees to it that an open body does not outlive its time or its caller, where that is up to us: if the base watches
 // its context, or if no limit ends it.
 func (s *scope) watch() {
-	if s.opts.IdleTimeout != Off {
+	if s.x.opts.IdleTimeout != Off {
 		s.standard()
 	}
-	if !s.endless && s.std.Load() == nil {
+	if s.watched = s.endless || s.std.Load() != nil; !s.watched {
 		return
 	}
 	if s.endless {
-		s.opts.open.add(s)
+		s.x.opts.open.add(s)
 	}
 	if s.parent.Done() != nil {
 		detach := context.AfterFunc(s.parent, func() { s.abandon(context.Cause(s.parent)) })
@@ -305,7 +309,9 @@ func (s *scope) release(end error) {
 	if s.conn != nil {
 		_ = s.conn.Close() // it was for this attempt alone
 	}
-	s.opts.open.remove(s)
+	if s.endless {
+		s.x.opts.open.remove(s)
+	}
 	s.settle(end)
 }
 

@@ -281,7 +281,7 @@ func TestADiscardedResponseIsClosedAndDrainedWithinBounds(t *testing.T) {
 	}
 }
 
-// A base that does not look at its context answers after the limit: its body is dead, so it is no answer.
+// A base that has handed its context on answers after the limit: its body is dead, so it is no answer.
 func TestAResponseThatComesAfterTheLimitIsDiscarded(t *testing.T) {
 	for limit, cfg := range map[string]func(*httpx.ClientConfig){
 		"attempt": func(c *httpx.ClientConfig) { c.AttemptTimeout = time.Second },
@@ -292,7 +292,8 @@ func TestAResponseThatComesAfterTheLimitIsDiscarded(t *testing.T) {
 				all := []*countedBody{}
 				c := quick()
 				cfg(&c)
-				n, stats, resp, err := tried(t, c, func(*http.Request) (*http.Response, error) {
+				n, stats, resp, err := tried(t, c, func(r *http.Request) (*http.Response, error) {
+					_ = r.Context().Done()
 					time.Sleep(1500 * time.Millisecond)
 					resp := response(200, "")
 					all = append(all, newCountedBody("late"))
@@ -312,6 +313,24 @@ func TestAResponseThatComesAfterTheLimitIsDiscarded(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestALateResponseOfABaseThatDoesNotLookAtItsContextIsAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := quick()
+		c.AttemptTimeout = time.Second
+		n, stats, resp, err := tried(t, c, func(*http.Request) (*http.Response, error) {
+			time.Sleep(1500 * time.Millisecond)
+			return response(200, "late"), nil
+		}, newRequest(t, "GET", ""))
+		if n != 1 || err != nil || resp.StatusCode != 200 {
+			t.Errorf("%d attempts, %v, %v", n, resp, err)
+		}
+		checkOutcome(t, stats, seawall.Success, 1)
+		if stats.Slow != 1 {
+			t.Error("it does not count as slow")
+		}
+	})
 }
 
 func TestALongResponseIsNotDrainedIfItSaysSo(t *testing.T) {
