@@ -45,7 +45,7 @@ func (b *requestBody) init(req *http.Request, keep int) {
 	}
 	b.original, b.getBody = req.Body, req.GetBody
 	if b.getBody == nil && keep > 0 && req.ContentLength <= int64(keep) {
-		b.replay = &replay{original: req.Body, most: keep}
+		b.replay = newReplay(req.Body, keep)
 	}
 	// net/http looks whether a body is one of its own in-memory readers in a NopCloser, and then sends it in one packet
 	// with the header. There is no close to count on such a body, so it needs no wrapping.

@@ -96,7 +96,7 @@ func (x *exchange) try(ctx context.Context, s *scope) (verdict, err error) {
 		})
 		defer leave()
 	}
-	resp, err := x.send(s, req, first)
+	resp, err := x.send(s, req, first) //nolint:bodyclose // that is the scope's to do
 	if err != nil {
 		return nil, x.fail(s, err)
 	}

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/hashicorp/go-retryablehttp"
+
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/hop"
 )
@@ -101,4 +103,22 @@ func ParseTags(lines []string) (any bool, tags []string) {
 		tags = append(tags, tag.opaque)
 	}
 	return l.any, tags
+}
+
+func ParseRateLimit(values []string) time.Duration { return parseRateLimit(values) }
+
+func Hint(h http.Header) time.Duration { return hint(h) }
+
+// NewReplay is the body of a request of which most bytes are kept.
+func NewReplay(req *http.Request, most int) *RequestBody {
+	x := &RequestBody{}
+	x.b.init(req, most)
+	return x
+}
+
+func (x *RequestBody) Repeatable() bool { return x.b.repeatable() }
+
+// CloseIdle closes what a client of Retryable keeps open, which itself cannot.
+func CloseIdle(c *retryablehttp.Client) {
+	c.HTTPClient.Transport.(onlyRoundTrip).transport.CloseIdleConnections()
 }

@@ -3,7 +3,7 @@ package httpx
 import (
 	"errors"
 	"io"
-	"sync"
+	"sync/atomic"
 )
 
 // replay keeps what attempts read of a body that can only be streamed, while they read it, so that the next attempt can
@@ -12,23 +12,22 @@ type replay struct {
 	original io.Reader
 	most     int // bytes
 
-	mu   sync.Mutex // held while the original is read; guards the fields below
+	turn chan struct{} // held while the original is read, which may take long; guards the fields below
 	kept []byte
 	read int // bytes of the original
 	end  error
 
-	state    sync.Mutex // guards outgrown, which is asked while a read may take long
-	outgrown bool
+	outgrown atomic.Bool // more was read than is kept
+}
+
+func newReplay(original io.Reader, most int) *replay {
+	return &replay{original: original, most: most, turn: make(chan struct{}, 1)}
 }
 
 var errOutgrown = errors.New("httpx: the request body is longer than what is kept of it")
 
 // whole reports whether all that was read is kept.
-func (r *replay) whole() bool {
-	r.state.Lock()
-	defer r.state.Unlock()
-	return !r.outgrown
-}
+func (r *replay) whole() bool { return !r.outgrown.Load() }
 
 // replayed is the body of one attempt.
 type replayed struct {
@@ -38,8 +37,8 @@ type replayed struct {
 
 func (b *replayed) Read(p []byte) (n int, err error) {
 	r := b.replay
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.turn <- struct{}{}
+	defer func() { <-r.turn }()
 	switch {
 	case b.pos < len(r.kept):
 		n = copy(p, r.kept[b.pos:])
@@ -59,9 +58,7 @@ func (b *replayed) Read(p []byte) (n int, err error) {
 func (r *replay) keep(p []byte) {
 	r.read += len(p)
 	if r.read > r.most {
-		r.state.Lock()
-		r.outgrown = true
-		r.state.Unlock()
+		r.outgrown.Store(true)
 		return
 	}
 	r.kept = append(r.kept, p...)

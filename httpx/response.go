@@ -23,13 +23,9 @@ type responseBody scope
 
 func (b *responseBody) Read(p []byte) (int, error) {
 	s := (*scope)(b)
-	if s.watched {
-		s.reading.Store(true)
-	}
+	s.reading.Store(true)
 	n, err := s.body.Read(p)
-	if s.watched {
-		s.reading.Store(false)
-	}
+	s.reading.Store(false)
 	if err == nil {
 		if s.x.opts.IdleTimeout != Off || !s.begun && s.x.opts.AttemptSpan == SpanFirstByte {
 			s.progress(n)

@@ -2,6 +2,7 @@ package httpx_test
 
 import (
 	"math"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,60 @@ func FuzzRetryAfter(f *testing.F) {
 		n, ok := httpx.ParseDigits(value)
 		if want := time.Duration(min(n, math.MaxInt32)) * time.Second; ok && got != min(want, httpx.MaxHint) {
 			t.Fatalf("ParseRetryAfter(%q) = %v, want %d seconds", value, got, n)
+		}
+	})
+}
+
+func TestRateLimitTellsWhenAQuotaThatIsUsedUpIsBack(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		values []string
+		want   time.Duration
+	}{
+		{"used up", []string{`"default";r=0;t=30`}, 30 * time.Second},
+		{"not used up", []string{`"default";r=5;t=30`}, 0},
+		{"the longest of those used up", []string{`"a";r=0;t=3, "b";r=0;t=9, "c";r=1;t=99`}, 9 * time.Second},
+		{"in two fields", []string{`"a";r=0;t=3`, `"b";r=0;t=9`}, 9 * time.Second},
+		{"without a time", []string{`"default";r=0`}, 0},
+		{"without what is left", []string{`"default";t=30`}, 0},
+		{"a negative time", []string{`"default";r=0;t=-30`}, 0},
+		{"a fraction", []string{`"default";r=0;t=1.5`}, 0},
+		{"a year and more", []string{`"default";r=0;t=999999999999999`}, httpx.MaxHint},
+		{"a number that is none", []string{`"default";r=0;t=9999999999999999`}, 0},
+		{"an older draft", []string{`limit=10, remaining=0, reset=30`}, 0},
+		{"an inner list", []string{`("a" "b");r=0;t=30`}, 0},
+		{"garbage", []string{`";r=0;t=30`}, 0},
+		{"empty", []string{``}, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := httpx.ParseRateLimit(row.values); got != row.want {
+				t.Errorf("%q: %v, want %v", row.values, got, row.want)
+			}
+		})
+	}
+	for _, row := range []struct {
+		after string
+		want  time.Duration
+	}{{"", 30 * time.Second}, {"5", 5 * time.Second}, {"0", 0}, {"garbage", 30 * time.Second}} {
+		h := http.Header{"Ratelimit": {`"default";r=0;t=30`}}
+		if row.after != "" {
+			h.Set("Retry-After", row.after)
+		}
+		if got := httpx.Hint(h); got != row.want {
+			t.Errorf("beside a Retry-After of %q: %v, want %v", row.after, got, row.want)
+		}
+	}
+}
+
+func FuzzRateLimit(f *testing.F) {
+	f.Add(`"default";r=0;t=30`)
+	f.Add(`"a";r=0;t=3, "b";r=0;t=999999999999999`)
+	f.Add(`("a" "b");r=0;t=30`)
+	f.Add(`limit=10, remaining=0, reset=30`)
+	f.Add(`a;r=?0;t=:YQ==:`)
+	f.Fuzz(func(t *testing.T, value string) {
+		if got := httpx.ParseRateLimit([]string{value}); got < 0 || got > httpx.MaxHint || got%time.Second != 0 {
+			t.Fatalf("%q: %v", value, got)
 		}
 	})
 }

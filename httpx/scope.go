@@ -39,7 +39,6 @@ type scope struct {
 	totalEnd time.Time
 
 	endless bool        // no limit ends the body, so it is among the open ones
-	watched bool        // something else than its reader may end the body
 	begun   bool        // the first byte of the body was read; its reader's own
 	reading atomic.Bool // somebody waits for the body
 	std     atomic.Pointer[context.Context]
@@ -258,7 +257,7 @@ func (s *scope) watch() {
 	if s.x.opts.IdleTimeout != Off {
 		s.standard()
 	}
-	if s.watched = s.endless || s.std.Load() != nil; !s.watched {
+	if !s.endless && s.std.Load() == nil {
 		return
 	}
 	if s.endless {
