@@ -20,20 +20,20 @@ func conditional(h http.Header) bool {
 
 // ask has the origin asked, and answers with what comes of it. Of several callers who may get the same answer one asks,
 // and the others wait for it.
-func (c *Cache) ask(req *http.Request, k key, flight string, e *entry, w *wishes, why forward) (*http.Response, error) {
-	p := c.join(req, k, flight, e, !conditional(req.Header) && !w.strict())
+func (c *Cache) ask(q *question) (*http.Response, error) {
+	p := c.join(q, !conditional(q.req.Header) && !q.wishes.strict())
 	if !p.led {
-		resp, shared, err := c.follow(p, req, e, w, why)
+		resp, shared, err := c.follow(p, q)
 		if shared || err != nil {
 			return resp, err
 		}
-		p = c.join(req, k, flight, e, false)
+		p = c.join(q, false)
 	}
-	if err := p.wait(req.Context(), p.f.ready); err != nil {
+	if err := p.wait(q.req.Context(), p.f.ready); err != nil {
 		c.counts.errors.Add(1)
 		return nil, err
 	}
-	return c.lead(p, req, e, w, why)
+	return c.lead(p, q)
 }
 
 // wait waits for what a fetch closes. The error is the cause of the caller's context, who has left then.
@@ -50,7 +50,7 @@ func (p *part) wait(ctx context.Context, what <-chan struct{}) error {
 }
 
 // lead answers the caller who began the fetch.
-func (c *Cache) lead(p *part, req *http.Request, e *entry, w *wishes, why forward) (*http.Response, error) {
+func (c *Cache) lead(p *part, q *question) (*http.Response, error) {
 	f, now := p.f, time.Now()
 	switch {
 	case f.panic != nil:
@@ -63,46 +63,43 @@ func (c *Cache) lead(p *part, req *http.Request, e *entry, w *wishes, why forwar
 		runtime.Goexit()
 	case f.err != nil:
 		p.leave()
-		if ctx := req.Context(); ctx.Err() != nil {
+		if ctx := q.req.Context(); ctx.Err() != nil {
 			c.counts.errors.Add(1)
 			return nil, context.Cause(ctx)
 		}
-		if c.forgives(e, w, true, now) {
-			return c.rescue(e, req, now, 0, f.err), nil
+		if c.forgives(q, true, now) {
+			return c.rescue(q, now, 0, f.err), nil
 		}
 		c.counts.errors.Add(1)
 		return nil, f.err
 	case f.resp == nil: // it has confirmed what is stored
 		p.leave()
 		c.counts.miss.Add(1)
-		resp := f.entry.answer(req, now)
-		c.tell(resp.Header, told{fwd: why, status: f.status, timed: f.kept, ttl: -f.entry.staleness(now), stored: f.kept})
+		resp := f.entry.answer(q.sent, now)
+		c.tell(resp.Header, told{fwd: q.why, status: f.status, timed: f.kept, ttl: -f.entry.staleness(now), stored: f.kept})
 		return resp, nil
-	case serverError(f.status) && c.forgives(e, w, false, now):
+	case serverError(f.status) && c.forgives(q, false, now):
 		f.drain()
 		p.leave()
-		return c.rescue(e, req, now, f.status, nil), nil
+		return c.rescue(q, now, f.status, nil), nil
 	}
 	c.counts.miss.Add(1)
 	resp := f.resp
-	resp.Request = req
-	if resp.Header == nil {
-		resp.Header = http.Header{}
-	}
-	c.tell(resp.Header, told{fwd: why, stored: f.kept})
+	resp.Request = q.sent
+	c.tell(resp.Header, told{fwd: q.why, stored: f.kept})
 	switch {
 	case f.spool != nil:
-		resp.Body = c.reader(p, req)
+		resp.Body = c.reader(p, q)
 	case f.body == http.NoBody:
 		p.leave()
 	default:
-		resp.Body = &passedBody{body: f.body, cause: cause(req.Context()), leave: p.leave}
+		resp.Body = &passedBody{body: f.body, cause: cause(q.req.Context()), leave: p.leave}
 	}
 	return resp, nil
 }
 
-func (c *Cache) reader(p *part, req *http.Request) *follower {
-	ctx := req.Context()
+func (c *Cache) reader(p *part, q *question) *follower {
+	ctx := q.req.Context()
 	return &follower{
 		spool: p.f.spool, began: p.led, gone: ctx.Done(), cause: cause(ctx), leave: p.leave, closed: make(chan struct{}),
 	}
@@ -113,8 +110,8 @@ func cause(ctx context.Context) func() error { return func() error { return cont
 
 // follow answers a caller who waits for another's fetch with what the store could have given to both. shared is false if
 // that is nothing: the caller has to ask alone.
-func (c *Cache) follow(p *part, req *http.Request, e *entry, w *wishes, why forward) (resp *http.Response, shared bool, err error) {
-	f, ctx := p.f, req.Context()
+func (c *Cache) follow(p *part, q *question) (resp *http.Response, shared bool, err error) {
+	f, ctx := p.f, q.req.Context()
 	if err := p.wait(ctx, f.ready); err != nil {
 		c.counts.errors.Add(1)
 		return nil, false, err
@@ -123,29 +120,29 @@ func (c *Cache) follow(p *part, req *http.Request, e *entry, w *wishes, why forw
 	switch {
 	case f.err != nil || serverError(f.status) && f.entry == nil:
 		p.leave()
-		if f.err != errAborted && c.forgives(e, w, f.err != nil, now) { //nolint:errorlint // nobody wraps it
-			return c.rescue(e, req, now, f.status, f.err), true, nil
+		if f.err != errAborted && c.forgives(q, f.err != nil, now) { //nolint:errorlint // nobody wraps it
+			return c.rescue(q, now, f.status, f.err), true, nil
 		}
 		return nil, false, nil
 	case got == nil || !f.kept || got.header["Set-Cookie"] != nil:
 		p.leave()
 		c.goAlone(f)
 		return nil, false, nil
-	case !got.selector.matches(req.Header):
+	case !got.selector.matches(q.req.Header):
 		p.leave()
 		return nil, false, nil
-	case judge(got, w, now) == ask:
+	case judge(got, &q.wishes, now) == ask:
 		p.leave()
 		c.goAlone(f)
 		return nil, false, nil
 	}
-	t := told{fwd: why, timed: true, ttl: -got.staleness(now), collapsed: true}
+	t := told{fwd: q.why, timed: true, ttl: -got.staleness(now), collapsed: true}
 	switch {
 	case f.spool == nil:
 		p.leave()
-		resp = got.answer(req, now)
+		resp = got.answer(q.sent, now)
 	case f.length >= 0:
-		resp = got.answerWith(req, c.reader(p, req), int(f.length), now)
+		resp = got.answerWith(q.sent, c.reader(p, q), int(f.length), now)
 		if resp.Body == http.NoBody {
 			p.leave()
 		}
@@ -158,7 +155,7 @@ func (c *Cache) follow(p *part, req *http.Request, e *entry, w *wishes, why forw
 		if f.whole == nil {
 			return nil, false, nil
 		}
-		resp = f.whole.answer(req, time.Now())
+		resp = f.whole.answer(q.sent, time.Now())
 	}
 	c.counts.miss.Add(1)
 	c.counts.joined.Add(1)
@@ -167,7 +164,7 @@ func (c *Cache) follow(p *part, req *http.Request, e *entry, w *wishes, why forw
 }
 
 // rescue answers with a stale entry in the place of an error, and tells the caller, the record of the call and the log.
-func (c *Cache) rescue(e *entry, req *http.Request, now time.Time, status int, err error) *http.Response {
+func (c *Cache) rescue(q *question, now time.Time, status int, err error) *http.Response {
 	c.counts.stale.Add(1)
 	c.counts.rescued.Add(1)
 	t := told{fwd: stale, status: status, detail: "stale-if-error"}
@@ -178,14 +175,14 @@ func (c *Cache) rescue(e *entry, req *http.Request, now time.Time, status int, e
 			t.fwd = nowhere
 		}
 	}
-	resp := c.serveStale(e, req, now, t)
-	seawall.RecordOf(req.Context()).Note(func(f *seawall.Facts) {
+	resp := c.serveStale(q, now, t)
+	seawall.RecordOf(q.req.Context()).Note(func(f *seawall.Facts) {
 		f.Replaced, f.DecidedBy = true, c.String()
 		if rejected {
 			f.Reason = rejection.Reason
 		}
 	})
-	c.tellFailed(req.Context(), err, status)
+	c.tellFailed(q.req.Context(), err, status)
 	return resp
 }
 
@@ -222,28 +219,28 @@ func (f *fetch) drain() {
 }
 
 // head asks for the fields of an answer only, which are not stored. An entry that they contradict is dropped.
-func (c *Cache) head(req *http.Request, e *entry, w *wishes, why forward) (*http.Response, error) {
-	resp, err := c.base.RoundTrip(req)
+func (c *Cache) head(q *question) (*http.Response, error) {
+	resp, err := c.base.RoundTrip(q.sent)
 	c.counts.loaded(resp, err)
 	now := time.Now()
 	switch {
 	case err != nil:
-		if ctx := req.Context(); ctx.Err() == nil && c.forgives(e, w, true, now) {
-			return c.rescue(e, req, now, 0, err), nil
+		if ctx := q.req.Context(); ctx.Err() == nil && c.forgives(q, true, now) {
+			return c.rescue(q, now, 0, err), nil
 		}
 		c.counts.errors.Add(1)
 		return nil, err
 	case resp == nil:
 		return nil, nil //nolint:nilnil // the base's
-	case serverError(resp.StatusCode) && c.forgives(e, w, false, now):
+	case serverError(resp.StatusCode) && c.forgives(q, false, now):
 		_ = resp.Body.Close()
-		return c.rescue(e, req, now, resp.StatusCode, nil), nil
-	case resp.StatusCode == http.StatusOK && e != nil && e.contradicts(resp):
-		c.drop(e)
+		return c.rescue(q, now, resp.StatusCode, nil), nil
+	case resp.StatusCode == http.StatusOK && q.entry != nil && q.entry.contradicts(resp):
+		c.drop(q.entry)
 	}
 	c.counts.miss.Add(1)
 	if resp.Header != nil {
-		c.tell(resp.Header, told{fwd: why})
+		c.tell(resp.Header, told{fwd: q.why})
 	}
 	return resp, nil
 }

@@ -3,7 +3,9 @@ package httpcache
 import (
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,45 +102,76 @@ func (c *Cache) Config() Config { return c.cfg }
 // The error is the base's, or the cause of the request's context, if that has ended. An error under which a stale answer
 // may be used is not returned: see the package documentation.
 func (c *Cache) RoundTrip(req *http.Request) (*http.Response, error) {
-	k, ok := c.keyOf(req)
-	if !ok {
+	q := question{sent: req, req: canonical(req)}
+	var ok bool
+	if q.key, ok = c.keyOf(q.req); !ok {
 		return c.base.RoundTrip(req)
 	}
-	w := parseWishes(req.Header)
-	if why := passing(req, &w); why != nowhere {
-		if w.onlyIfCached && why != method {
+	q.wishes = parseWishes(q.req.Header)
+	if q.why = passing(q.req, &q.wishes); q.why != nowhere {
+		if q.wishes.onlyIfCached && q.why != method {
 			return c.onlyIfCached(req), nil
 		}
-		return c.pass(req, k, why)
+		return c.pass(&q)
 	}
 	now := time.Now()
-	e, fk, why := c.find(req, k)
-	if e != nil {
-		switch judge(e, &w, now) {
+	c.find(&q)
+	if q.entry != nil {
+		switch judge(q.entry, &q.wishes, now) {
 		case useFresh:
 			c.counts.fresh.Add(1)
-			return c.hit(e, req, now), nil
+			return c.hit(&q, now), nil
 		case useStale:
 			c.counts.stale.Add(1)
-			return c.serveStale(e, req, now, told{}), nil
+			return c.serveStale(&q, now, told{}), nil
 		case useMeanwhile:
-			if c.refresh(req, k, fk, e) {
+			if c.refresh(&q) {
 				c.counts.stale.Add(1)
-				return c.serveStale(e, req, now, told{}), nil
+				return c.serveStale(&q, now, told{}), nil
 			}
 		case ask:
-			if e.staleness(now) < 0 {
-				why = request
+			if q.entry.staleness(now) < 0 {
+				q.why = request
 			}
 		}
 	}
-	if w.onlyIfCached {
+	if q.wishes.onlyIfCached {
 		return c.onlyIfCached(req), nil
 	}
-	if req.Method == http.MethodHead {
-		return c.head(req, e, &w, why)
+	if q.req.Method == http.MethodHead {
+		return c.head(&q)
 	}
-	return c.ask(req, k, fk, e, &w, why)
+	return c.ask(&q)
+}
+
+// question is one request, and what the cache knows of it.
+type question struct {
+	sent   *http.Request // as the caller made it, which is how it is sent
+	req    *http.Request // the same with the names of its fields in canonical form, by which everything is decided
+	key    key
+	wishes wishes
+	entry  *entry  // what is stored for it; nil without
+	flight string  // what it has in common with requests that may get the same answer
+	why    forward // it is forwarded
+}
+
+// canonical returns a request with the names of its fields in canonical form: req itself, as a rule. A program may put
+// others into the map, and net/http sends them; a Cookie must not be overlooked for its spelling.
+func canonical(req *http.Request) *http.Request {
+	odd := false
+	for name := range req.Header {
+		odd = odd || http.CanonicalHeaderKey(name) != name
+	}
+	if !odd {
+		return req
+	}
+	view := *req
+	view.Header = make(http.Header, len(req.Header))
+	for _, name := range slices.Sorted(maps.Keys(req.Header)) {
+		canonical := http.CanonicalHeaderKey(name)
+		view.Header[canonical] = append(view.Header[canonical], req.Header[name]...)
+	}
+	return &view
 }
 
 // passing says why a request is none of the cache's business, or nowhere.
@@ -157,39 +190,38 @@ func passing(req *http.Request, w *wishes) forward {
 }
 
 // pass lets a request pass by, and invalidates what it has changed.
-func (c *Cache) pass(req *http.Request, k key, why forward) (*http.Response, error) {
+func (c *Cache) pass(q *question) (*http.Response, error) {
 	c.counts.passed.Add(1)
-	resp, err := c.base.RoundTrip(req)
+	resp, err := c.base.RoundTrip(q.sent)
 	if err != nil || resp == nil {
 		return resp, err
 	}
-	c.changed(req, k, resp)
+	c.changed(q.sent, q.key, resp)
 	if resp.StatusCode != http.StatusSwitchingProtocols && resp.Header != nil {
-		c.tell(resp.Header, told{fwd: why})
+		c.tell(resp.Header, told{fwd: q.why})
 	}
 	return resp, nil
 }
 
-// find returns the stored answer for a request, or nil and what is missing. flight is what requests have in common that
-// may get the same answer, as far as the answers that are there tell by their Vary.
-func (c *Cache) find(req *http.Request, k key) (e *entry, flight string, why forward) {
-	answers := c.store.Load(k.store)
+// find looks up the stored answer, or what is missing. Requests are one flight that may get the same answer as far as
+// the answers that are there tell by their Vary.
+func (c *Cache) find(q *question) {
+	q.flight, q.why = q.key.store, uriMiss
+	answers := c.store.Load(q.key.store)
 	if answers == nil {
-		return nil, k.store, uriMiss
+		return
 	}
-	flight = k.store
 	for _, field := range answers.variants[0].selector.fields {
-		flight += "\x00" + normalised(field, req.Header[field])
+		q.flight += "\x00" + normalised(field, q.req.Header[field])
 	}
-	e = answers.find(req.Header)
-	switch {
+	switch e := answers.find(q.req.Header); {
 	case e == nil:
-		return nil, flight, varyMiss
-	case !c.marks.valid(k.target, e.birth):
+		q.why = varyMiss
+	case !c.marks.valid(q.key.target, e.birth):
 		c.drop(e)
-		return nil, flight, uriMiss
+	default:
+		q.entry, q.why = e, stale
 	}
-	return e, flight, stale
 }
 
 // put stores an answer, unless it was invalidated since its request was sent.
@@ -212,25 +244,27 @@ func (c *Cache) drop(e *entry) {
 }
 
 // hit answers from a fresh entry, with a 304 if the caller has it already.
-func (c *Cache) hit(e *entry, req *http.Request, now time.Time) *http.Response {
-	resp := c.answer(e, req, now)
-	c.tell(resp.Header, told{timed: true, ttl: -e.staleness(now)})
+func (c *Cache) hit(q *question, now time.Time) *http.Response {
+	resp := q.answer(now)
+	c.tell(resp.Header, told{timed: true, ttl: -q.entry.staleness(now)})
 	return resp
 }
 
-func (c *Cache) answer(e *entry, req *http.Request, now time.Time) *http.Response {
-	if e.satisfies(req) {
-		return e.notModified(req, now)
+// answer answers from the stored entry.
+func (q *question) answer(now time.Time) *http.Response {
+	resp := q.entry.answer(q.sent, now)
+	if q.entry.satisfies(q.req) {
+		notModified(resp)
 	}
-	return e.answer(req, now)
+	return resp
 }
 
 // serveStale answers from a stale entry, and says so to the caller and in the record of the call.
-func (c *Cache) serveStale(e *entry, req *http.Request, now time.Time, t told) *http.Response {
-	resp := c.answer(e, req, now)
-	t.timed, t.ttl = true, -e.staleness(now)
+func (c *Cache) serveStale(q *question, now time.Time, t told) *http.Response {
+	resp := q.answer(now)
+	t.timed, t.ttl = true, -q.entry.staleness(now)
 	c.tell(resp.Header, t)
-	seawall.RecordOf(req.Context()).Note(func(f *seawall.Facts) { f.Stale = e.age(now) })
+	seawall.RecordOf(q.req.Context()).Note(func(f *seawall.Facts) { f.Stale = q.entry.age(now) })
 	return resp
 }
 

@@ -111,10 +111,9 @@ func (e *entry) answerWith(req *http.Request, body io.ReadCloser, length int, no
 	return resp
 }
 
-// notModified makes the 304 that a caller's own validator asks for. It has the fields that such an answer must have
-// (RFC 9110, section 15.4.5), and no body.
-func (e *entry) notModified(req *http.Request, now time.Time) *http.Response {
-	resp := e.answer(req, now)
+// notModified makes of an answer the 304 that a caller's own validator asks for. It has the fields that such an answer
+// must have (RFC 9110, section 15.4.5), and no body.
+func notModified(resp *http.Response) {
 	resp.Status, resp.StatusCode = "304 "+http.StatusText(http.StatusNotModified), http.StatusNotModified
 	resp.Body, resp.ContentLength, resp.Uncompressed = http.NoBody, 0, false
 	for name := range resp.Header {
@@ -124,7 +123,6 @@ func (e *entry) notModified(req *http.Request, now time.Time) *http.Response {
 			delete(resp.Header, name)
 		}
 	}
-	return resp
 }
 
 func bodyAllowed(status int) bool {

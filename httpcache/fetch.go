@@ -20,6 +20,7 @@ type fetch struct {
 	flight string // of Cache.fetches
 	cancel context.CancelCauseFunc
 	req    *http.Request // as it is sent
+	fields http.Header   // of it, with names in canonical form
 	base   *entry        // what the origin is asked to confirm; nil without
 	own    bool          // the validators in the request are the caller's
 	// The context tells a deadline that does not end it, by which what is inside may have limited itself.
@@ -64,19 +65,25 @@ var (
 	errAborted = errors.New("httpcache: the transport left by a panic or runtime.Goexit")
 )
 
-// newFetch makes a fetch for req, which it leaves as it is. Its context has the values of req's, and tells its deadline;
-// it ends when the fetch does.
-func (c *Cache) newFetch(req *http.Request, k key, flight string, base *entry) *fetch {
-	f := &fetch{base: base, own: conditional(req.Header), flight: flight, refs: 1, ready: make(chan struct{}), done: make(chan struct{})}
-	f.key, f.birth, f.sent = k, c.marks.now(), time.Now()
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(req.Context()))
+// newFetch makes a fetch for a request, which it leaves as it is. Its context has the values of the caller's, and tells its
+// deadline; it ends when the fetch does.
+func (c *Cache) newFetch(q *question) *fetch {
+	f := &fetch{
+		fields: q.req.Header, base: q.entry, own: conditional(q.req.Header), flight: q.flight, refs: 1,
+		ready: make(chan struct{}), done: make(chan struct{}),
+	}
+	f.key, f.birth, f.sent = q.key, c.marks.now(), time.Now()
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(q.req.Context()))
 	f.cancel = cancel
-	if deadline, ok := req.Context().Deadline(); ok {
+	if deadline, ok := q.req.Context().Deadline(); ok {
 		ctx, f.hurried = lifespan{ctx, deadline}, true
 	}
-	f.req = req.Clone(ctx)
-	if base != nil && !f.own {
-		maps.Copy(f.req.Header, base.validators())
+	f.req = q.sent.Clone(ctx)
+	if q.req == q.sent {
+		f.fields = f.req.Header // a copy: the caller may use its request again before the fetch has ended
+	}
+	if f.base != nil && !f.own {
+		maps.Copy(f.req.Header, f.base.validators())
 	}
 	return f
 }
@@ -107,7 +114,7 @@ func (c *Cache) run(f *fetch) {
 	case whole:
 		if len(f.resp.Trailer) == 0 {
 			f.whole = &entry{meta: f.entry.meta, body: f.spool.kept()}
-			c.put(f.whole, f.req.Header)
+			c.put(f.whole, f.fields)
 		}
 		c.unreserve(f)
 		f.spool.end(io.EOF) // whoever has read to the end finds it stored
@@ -186,6 +193,9 @@ func (c *Cache) send(f *fetch) {
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
+	if resp.Header == nil {
+		resp.Header = http.Header{}
+	}
 	f.status = resp.StatusCode
 	switch {
 	case f.base != nil && f.status == http.StatusNotModified && f.own:
@@ -204,7 +214,7 @@ func (c *Cache) send(f *fetch) {
 	case f.status == http.StatusNotModified:
 	case f.base != nil && serverError(f.status): // says nothing of whether base is good
 	default:
-		f.entry = c.newEntry(f.req, resp, f.moment)
+		f.entry = c.newEntry(f.fields, resp, f.moment)
 		if f.entry == nil && f.base != nil && answersFor(f.status) {
 			c.drop(f.base) // the origin has another answer now
 		}
@@ -230,9 +240,9 @@ func answersFor(status int) bool { return status < 400 || status < 500 && heuris
 
 // confirm updates base by a 304.
 func (c *Cache) confirm(f *fetch, resp *http.Response) {
-	f.entry, f.kept = c.fresher(f.base, f.req, resp, f.moment)
+	f.entry, f.kept = c.fresher(f.base, f.fields, resp, f.moment)
 	if f.kept {
-		c.put(f.entry, f.req.Header)
+		c.put(f.entry, f.fields)
 	} else {
 		c.drop(f.base)
 	}

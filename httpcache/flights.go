@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,34 +47,34 @@ type part struct {
 
 // join finds the fetch that a request may wait for, or begins one. A request that is not to share begins one that
 // nobody else waits for.
-func (c *Cache) join(req *http.Request, k key, flight string, e *entry, share bool) *part {
-	hash := maphash.String(c.seed, flight)
+func (c *Cache) join(q *question, share bool) *part {
+	hash, ctx := maphash.String(c.seed, q.flight), q.req.Context()
 	c.mu.Lock()
 	share = share && !c.alone.holds(hash, mono.Now())
 	if share {
-		if f := c.fetches[flight]; f != nil && c.marks.valid(k.target, f.birth) {
+		if f := c.fetches[q.flight]; f != nil && c.marks.valid(q.key.target, f.birth) {
 			f.refs++
 			c.mu.Unlock()
-			return c.newPart(req.Context(), f, false)
+			return c.newPart(ctx, f, false)
 		}
 	}
 	c.mu.Unlock()
-	f := c.newFetch(req, k, flight, e) // outside of the lock: it copies the request
+	f := c.newFetch(q) // outside of the lock: it copies the request
 	f.led = true
 	if share {
 		c.mu.Lock()
-		if other := c.fetches[flight]; other != nil && c.marks.valid(k.target, other.birth) {
+		if other := c.fetches[q.flight]; other != nil && c.marks.valid(q.key.target, other.birth) {
 			other.refs++
 			c.mu.Unlock()
 			f.cancel(nil)
-			return c.newPart(req.Context(), other, false)
+			return c.newPart(ctx, other, false)
 		}
 		f.listed = true
-		c.fetches[flight] = f
+		c.fetches[q.flight] = f
 		c.mu.Unlock()
 	}
 	go c.run(f)
-	return c.newPart(req.Context(), f, true)
+	return c.newPart(ctx, f, true)
 }
 
 func (c *Cache) newPart(ctx context.Context, f *fetch, led bool) *part {
@@ -177,34 +178,44 @@ func (c *Cache) goAlone(f *fetch) {
 
 // refresh sees to it that a stale entry is asked for in the background, once for all who use it meanwhile, and not
 // within RetryEvery of a failure. It reports whether the entry may be used: not if the cache was closed.
-func (c *Cache) refresh(req *http.Request, k key, flight string, e *entry) bool {
-	until := e.holdOff.Load()
+func (c *Cache) refresh(q *question) bool {
+	until := q.entry.holdOff.Load()
 	waiting := until != 0 && mono.Now() < time.Duration(until)
 	c.mu.Lock()
-	other, closed := c.fetches[flight], c.closed
+	other, closed := c.fetches[q.flight], c.closed
 	c.mu.Unlock()
 	if closed || waiting || other != nil {
 		return !closed
 	}
-	ctx, _ := seawall.WithRecord(context.WithoutCancel(req.Context())) // that of the caller's is told what it got
-	plain := req.Clone(ctx)
-	plain.Method, plain.Body, plain.GetBody = http.MethodGet, nil, nil
-	for _, name := range conditions {
-		plain.Header.Del(name)
-	}
-	f := c.newFetch(plain, k, flight, e)
+	f := c.newFetch(q.inBackground())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.fetches[flight] != nil {
+	if c.closed || c.fetches[q.flight] != nil {
 		f.cancel(nil)
 		return !c.closed
 	}
 	f.listed = true
-	c.fetches[flight], c.running[f] = f, struct{}{}
+	c.fetches[q.flight], c.running[f] = f, struct{}{}
 	c.limitLocked(f, c.cfg.RefreshTimeout, func() { f.cancel(errTooLong) })
 	c.work.Add(1)
-	go c.refreshing(f, e)
+	go c.refreshing(f, q.entry)
 	return true
+}
+
+// inBackground returns the question as the cache asks it for itself: without deadline and record of the caller, who is
+// told what it got, and without validators of its own.
+func (q *question) inBackground() *question {
+	ctx, _ := seawall.WithRecord(context.WithoutCancel(q.req.Context()))
+	sent := q.sent.Clone(ctx)
+	sent.Method, sent.Body, sent.GetBody = http.MethodGet, nil, nil
+	for name := range sent.Header {
+		if slices.Contains(conditions, http.CanonicalHeaderKey(name)) {
+			delete(sent.Header, name)
+		}
+	}
+	plain := *q
+	plain.sent, plain.req = sent, canonical(sent)
+	return &plain
 }
 
 // refreshing runs a fetch that no caller has begun.

@@ -33,9 +33,10 @@ func judge(e *entry, w *wishes, now time.Time) use {
 	return ask
 }
 
-// forgives reports whether an answer may be used in the place of an error, and for how long it has been stale.
-// disconnected says that the origin gave no answer at all.
-func (c *Cache) forgives(e *entry, w *wishes, disconnected bool, now time.Time) bool {
+// forgives reports whether the stored answer may be used in the place of an error. disconnected says that the origin gave
+// no answer at all.
+func (c *Cache) forgives(q *question, disconnected bool, now time.Time) bool {
+	e, w := q.entry, &q.wishes
 	if e == nil || e.rules.neverStale() || w.noCache {
 		return false
 	}
@@ -56,11 +57,11 @@ func serverError(status int) bool {
 	return false
 }
 
-// newEntry makes of an answer what may be stored of it, without its body, or returns nil if it may not be (RFC 9111,
+// newEntry makes of an answer to a GET with some fields what may be stored of it, without its body, or returns nil if it may not be (RFC 9111,
 // section 3).
-func (c *Cache) newEntry(req *http.Request, resp *http.Response, m moment) *entry {
+func (c *Cache) newEntry(req http.Header, resp *http.Response, m moment) *entry {
 	status := resp.StatusCode
-	if req.Method != http.MethodGet || status < 200 || status == http.StatusPartialContent ||
+	if status < 200 || status == http.StatusPartialContent ||
 		status == http.StatusNotModified || len(resp.Trailer) > 0 || resp.ContentLength > c.cfg.MaxObject {
 		return nil
 	}
@@ -77,7 +78,7 @@ func (c *Cache) newEntry(req *http.Request, resp *http.Response, m moment) *entr
 	if r.noStore || r.private || !c.mayKeep(req, resp, &r, m.key.user) {
 		return nil
 	}
-	s, ok := selectorOf(resp.Header["Vary"], req.Header)
+	s, ok := selectorOf(resp.Header["Vary"], req)
 	if !ok {
 		return nil
 	}
@@ -102,8 +103,8 @@ func (c *Cache) newEntry(req *http.Request, resp *http.Response, m moment) *entr
 }
 
 // mayKeep reports whether an answer may be stored in spite of what the request brought and what the answer sets.
-func (c *Cache) mayKeep(req *http.Request, resp *http.Response, r *rules, user bool) bool {
-	if c.cfg.Shared && req.Header["Authorization"] != nil && !r.public && !r.sharedMaxAge.set && !r.mustRevalidate {
+func (c *Cache) mayKeep(req http.Header, resp *http.Response, r *rules, user bool) bool {
+	if c.cfg.Shared && req["Authorization"] != nil && !r.public && !r.sharedMaxAge.set && !r.mustRevalidate {
 		return false
 	}
 	if resp.Header["Set-Cookie"] == nil || c.cfg.StoreCookies || r.public {
@@ -119,7 +120,7 @@ func (c *Cache) useful(e *entry) bool {
 }
 
 // fresher returns an entry as a 304 has updated it. keep is false if it may not be stored any more.
-func (c *Cache) fresher(e *entry, req *http.Request, update *http.Response, m moment) (next *entry, keep bool) {
+func (c *Cache) fresher(e *entry, req http.Header, update *http.Response, m moment) (next *entry, keep bool) {
 	h := e.freshened(update.Header)
 	if update.Header["Date"] == nil {
 		delete(h, "Date") // it is that of the answer before

@@ -41,7 +41,7 @@ func TestMemoryIsBoundedInBytes(t *testing.T) {
 	for worker := range 4 {
 		all.Go(func() {
 			r := rand.New(rand.NewPCG(uint64(worker), 1))
-			for range 1000 {
+			for range 500 {
 				url := fmt.Sprintf("http://origin.example/%d?%d", r.IntN(3000), r.IntN(20_000))
 				if got := get(t, c, url, fmt.Sprintf("Foo: %d", r.IntN(100))); got.err != nil {
 					t.Error(got.err)

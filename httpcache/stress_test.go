@@ -53,7 +53,7 @@ func (b *slowBody) Close() error {
 // Callers come, leave at any moment, close early or read to the end, while the origin is slow, fails, breaks off or
 // changes its mind. In the end nothing is left: no request, no byte that is counted, no body that is open.
 func TestNothingIsLeftWhateverCallersAndOriginDo(t *testing.T) {
-	seeds := 30
+	seeds := 20
 	if testing.Short() {
 		seeds = 10
 	}

@@ -209,3 +209,40 @@ func TestUsersInURLsAreApart(t *testing.T) {
 		}
 	}
 }
+
+// net/http sends fields as they are in the map, so a program may have put them there in any spelling.
+func TestUsersAreToldApartInAnySpelling(t *testing.T) {
+	const langs = "X-LANG"
+	for _, name := range []string{"cookie", "COOKIE", "authorization", "AUTHORIZATION"} {
+		var sent http.Header
+		c := newCache(t, httpcache.Config{}, &origin{handle: func(w http.ResponseWriter, r *http.Request) {
+			sent = r.Header
+			w.Header().Set("Cache-Control", "max-age=60")
+			w.Header().Set("Vary", "x-lang")
+			io.WriteString(w, r.Header[name][0]+" "+r.Header[langs][0])
+		}})
+		for i, want := range []string{"anna en", "ben en", "anna de", "anna en"} {
+			req := request(t.Context(), http.MethodGet, here)
+			user, lang, _ := strings.Cut(want, " ")
+			req.Header[name], req.Header[langs] = []string{user}, []string{lang}
+			r := do(c, req)
+			if hit := strings.Contains(r.cacheStatus(), "hit"); r.body != want || hit != (i == 3) {
+				t.Errorf("%s: %s got %q (%s)", name, want, r.body, r.cacheStatus())
+			}
+			if len(sent) != 2 || sent[name] == nil || len(req.Header) != 2 {
+				t.Errorf("%s: sent as %v, and the request is %v", name, sent, req.Header)
+			}
+		}
+	}
+}
+
+func TestAnswerWithoutFieldsIsPassedOn(t *testing.T) {
+	c := newCache(t, httpcache.Config{StaleWhenDisconnected: time.Hour}, roundTripper(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Request: r}, nil
+	}))
+	for range 2 {
+		if r := get(t, c, here); r.err != nil || r.status != http.StatusOK {
+			t.Errorf("got %+v", r)
+		}
+	}
+}
