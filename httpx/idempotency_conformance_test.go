@@ -247,6 +247,13 @@ var keyRules = []struct {
 			s.isReplay(s.send("POST", same), true)
 		}
 	}},
+	{"the field has the name that it was given", func(c *httpx.IdempotencyConfig) {
+		c.Field, c.Required = "x-request-key", httpx.KeyRequired
+	}, func(s *keySite) {
+		s.refused(s.send("POST", "k"), 400, "X-Request-Key: missing", 0)
+		s.is(s.send("POST", "", "X-Request-Key: k"), 201, "1 ticket", 1)
+		s.isReplay(s.send("POST", "", "X-Request-Key: k"), true)
+	}},
 	{"another key is another request", nil, func(s *keySite) {
 		s.is(s.send("POST", "k"), 201, "1 ticket", 1)
 		s.is(s.send("POST", "K"), 201, "1 ticket", 2)

@@ -71,6 +71,7 @@ func ExampleFinal() {
 func TestIdempotencyConfigIsValidated(t *testing.T) {
 	ok := httpx.IdempotencyConfig{Tenant: httpx.OneTenant}
 	for want, change := range map[string]func(*httpx.IdempotencyConfig){
+		`Field is "a b", want the name of an HTTP field`:  func(c *httpx.IdempotencyConfig) { c.Field = "a b" },
 		"Lease is 10ms, want 1s to 24h":                   func(c *httpx.IdempotencyConfig) { c.Lease = 10 * time.Millisecond },
 		"Keep is 2400h0m0s, want 1s to 2160h":             func(c *httpx.IdempotencyConfig) { c.Keep = 2400 * time.Hour },
 		"MaxBody is -1, want at least 1":                  func(c *httpx.IdempotencyConfig) { c.MaxBody = -1 },

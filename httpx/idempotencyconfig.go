@@ -3,6 +3,8 @@ package httpx
 import (
 	"fmt"
 	"net/http"
+	"net/textproto"
+	"strconv"
 	"time"
 
 	"github.com/seawall-go/seawall"
@@ -11,6 +13,9 @@ import (
 
 // IdempotencyConfig sets an [Idempotency]. A zero field is its default; only Tenant has none.
 type IdempotencyConfig struct {
+	// Field is the name of the field that holds the key. Default Idempotency-Key. Clients of this package have the same in
+	// [Fields].
+	Field string `json:"field" yaml:"field"`
 	// Lease is how long an entry is held for the request that began it, if the process dies with it. The handler's context
 	// ends then as well, streams included, since others may run it from then on. Default 1 minute, twice the default limit
 	// of a [Handler]; 1 s to 24 h. Too short a lease lets two handlers run for one key; as long as it is, so long is a key
@@ -19,7 +24,8 @@ type IdempotencyConfig struct {
 	// Keep is how long an answer is kept. Default 24 h; 1 s to 90 days. Later the key is new again.
 	Keep time.Duration `json:"keep" yaml:"keep"`
 	// MaxBody is how large the body of a request with a key may be, in bytes: it is read whole before the handler runs,
-	// for its fingerprint. Default 1 MiB; at least 1. A larger one is answered with 413: half a body has no fingerprint.
+	// for its fingerprint. Default 1 MiB; at least 1. A larger one is answered with 413: half a body has no fingerprint. A
+	// client that sends slowly holds its place meanwhile, until the limits of the server come.
 	MaxBody int64 `json:"max_body" yaml:"max_body"`
 	// MaxAnswer is how large a body of an answer is kept, in bytes. Default 256 KiB; at least 1. Of a larger one the rest
 	// of the answer is kept.
@@ -106,6 +112,10 @@ func (a *StoreErrorAction) UnmarshalText(text []byte) error {
 }
 
 func (c IdempotencyConfig) withDefaults() IdempotencyConfig {
+	if c.Field == "" {
+		c.Field = "Idempotency-Key"
+	}
+	c.Field = textproto.CanonicalMIMEHeaderKey(c.Field)
 	if c.Lease == 0 {
 		c.Lease = time.Minute
 	}
@@ -140,6 +150,7 @@ func (c IdempotencyConfig) Equal(other IdempotencyConfig) bool { return len(c.ch
 // changes returns the names, as in a file, of the fields that differ in meaning.
 func (c IdempotencyConfig) changes(other IdempotencyConfig) (fields reconfig.Fields) {
 	c, other = c.withDefaults(), other.withDefaults()
+	fields.Add("field", c.Field != other.Field)
 	fields.Add("lease", c.Lease != other.Lease)
 	fields.Add("keep", c.Keep != other.Keep)
 	fields.Add("max_body", c.MaxBody != other.MaxBody)
@@ -157,6 +168,8 @@ func (c IdempotencyConfig) Validate() error {
 		return fmt.Errorf("httpx: IdempotencyConfig.%s is %v, want %s", field, value, want)
 	}
 	switch c = c.withDefaults(); {
+	case !isToken(c.Field):
+		return bad("Field", strconv.Quote(c.Field), "the name of an HTTP field")
 	case c.Lease < time.Second || c.Lease > 24*time.Hour:
 		return bad("Lease", c.Lease, "1s to 24h")
 	case c.Keep < time.Second || c.Keep > maxKeep:

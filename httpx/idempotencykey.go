@@ -7,17 +7,19 @@ import (
 	"github.com/dunglas/httpsfv"
 )
 
-const fieldIdempotencyKey = "Idempotency-Key"
-
 // maxKey is how long an idempotency key may be, in bytes. Stripe takes as much; a UUID has 36.
 const maxKey = 255
 
-// What is wrong with a key, in the words that go to the client.
+// What is wrong with a key, in the words that go to the client behind the name of the field.
 const (
-	keyMissing  = "Idempotency-Key: missing"
-	keyRepeated = "Idempotency-Key: sent more than once"
-	keyLength   = "Idempotency-Key: want 1 to 255 characters"
-	keyForm     = `Idempotency-Key: want a quoted string, or visible ASCII without " , ; and \`
+	keyMissing  = "missing"
+	keyRepeated = "sent more than once"
+	keyLength   = "want 1 to 255 characters"
+	keyForm     = `want a quoted string, or visible ASCII without " , ; and \`
+	keyTooLarge = "the body is too large for a request with a key"
+	keyUnread   = "the body could not be read"
+	keyAtWork   = "the first request with this key is still at work"
+	keyReused   = "used before for a different request"
 )
 
 // parseKey reads the Idempotency-Key of a request: a String of structured fields (RFC 9651, section 3.3.3), whose

@@ -134,10 +134,10 @@ func (c *keyedRequest) repeat(claim Claim) {
 	case ClaimRunning:
 		c.k.counts.inFlight.Add(1)
 		c.w.Header().Set("Retry-After", strconv.FormatInt(retrySeconds(0, int64N), 10))
-		writeText(c.w, http.StatusConflict, "Idempotency-Key: the first request with this key is still at work")
+		c.cfg.explain(c.w, http.StatusConflict, keyAtWork)
 	default:
 		c.k.counts.conflicts.Add(1)
-		writeText(c.w, http.StatusUnprocessableEntity, "Idempotency-Key: used before for a different request")
+		c.cfg.explain(c.w, http.StatusUnprocessableEntity, keyReused)
 	}
 }
 
