@@ -105,6 +105,7 @@ var httpClients = []httpClient{
 	{"resty", func(base http.RoundTripper, url string) func() error {
 		client := resty.NewWithClient(&http.Client{Transport: base}).
 			SetRetryCount(attempts - 1).SetRetryWaitTime(baseDelay).SetRetryMaxWaitTime(maxDelay).
+			AddRetryConditions(func(r *resty.Response, _ error) bool { return r.StatusCode() >= 500 }).
 			SetTimeout(attemptLimit).
 			SetCircuitBreaker(resty.NewCircuitBreakerRatio(failureRate, minCalls, windowTime, resty.CircuitBreaker5xxPolicy))
 		return func() error {

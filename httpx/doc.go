@@ -5,15 +5,17 @@
 //	client := httpx.NewClient("catalog", httpx.ClientConfig{})
 //	resp, err := client.Get(url)
 //
-// It is a plain *http.Client, whose Transport is a [Transport]. Around each request there are a total limit, retries
-// with one budget for the client, and for each host a circuit breaker and a limit of concurrent requests; around each
-// attempt, until its response headers are there, an attempt limit.
+// It is a plain *http.Client, whose Transport is a [Transport]: give one around your own transport to a client by
+// [NewTransport], or an SDK that asks for a go-retryablehttp client one by [Retryable]. Around each request there are a
+// total limit, retries and hedges with one budget for the client, and for each host a circuit breaker and a limit of
+// concurrent requests; around each attempt, until its response headers are there, an attempt limit. A cache goes outside
+// of it, so that a hit costs nothing here; what traces attempts goes inside, as the base.
 //
 // # What is repeated
 //
-// A request is idempotent if its method is GET, HEAD, OPTIONS, TRACE, PUT or DELETE, if it has an Idempotency-Key, or
-// if its context says so, see [Idempotent]. A body can be sent again if the request has a GetBody, as http.NewRequest
-// makes for bytes and strings.
+// A request is idempotent if its method is GET, HEAD, OPTIONS, TRACE, PUT or DELETE, if it has an idempotency key, its
+// own or one that was made, see [Keys], or if its context says so, see [Idempotent]. A body can be sent again if the
+// request has a GetBody, as http.NewRequest makes for bytes and strings, or fits the ReplayBuffer.
 //
 //	what happened                                      outcome     repeated
 //	nothing was sent: DNS, dial, no connection in time failure     any request whose body can be sent or is unread
@@ -21,29 +23,36 @@
 //	the connection was lost, or our attempt limit      failure     idempotent requests
 //	500, 502, 503, 504                                 failure     idempotent requests
 //	408, 425, 429                                      overload    idempotent requests, never before the hint
+//	409 to a repeat of a request with a key            overload    the same: the first is still at work
 //	one of these with Seawall-Pushback: refused        overload    the same; from a trusted peer any request
 //	one of these with Seawall-Pushback: final          as it is    no
+//	421                                                success     any request whose body can be sent, once, on a new
+//	                                                               connection
 //	other statuses from 500 on                         failure     no
 //	certificates, TLS, protocol mismatch               failure     no
+//	the response breaks off behind its headers         failure     no
 //	the caller's deadline has passed                   failure     no
 //	the caller has left, or a policy has refused       ignored     no
 //	other statuses                                     success     –
 //
-// When no attempt is left, the last answer is returned as it is: the response with its body unread and no error, or the
-// error with the earlier ones in its tree. A rejection by a policy matches seawall.ErrRejected.
+// The hint is Retry-After, or else the t of a RateLimit whose r is 0; ClientConfig.Retry caps it. When no attempt is left,
+// the last answer is returned as it is: the response with its body unread and no error, or the error with the earlier
+// ones in its tree. A rejection by a policy matches seawall.ErrRejected.
 //
 // # Limits
 //
-// The attempt limit ends when the response headers are there. The total limit goes on: a body that is read past it
-// fails with timeout.ErrExceeded. The response body must be closed or read to its end, as always; either gives
-// everything back. A response with status 101 is left alone by the limits. Our limits never make an error that matches
-// context.DeadlineExceeded: only the caller's own deadline does.
+// The attempt limit ends when the response headers are there, unless AttemptSpan says otherwise. The total limit goes
+// on: a body that is read past it fails with timeout.ErrExceeded. The response body must be closed or read to its end, as
+// always; either gives everything back, and tells the policies of the host how it ended. A response with status 101 is
+// left alone by the limits. Our limits never make an error that matches context.DeadlineExceeded: only the caller's own
+// deadline does. Redirects that an http.Client follows are requests of their own, with the total limit of the first.
 //
 // # The fields that are sent
 //
-// X-Request-Timeout-Ms says how much time is left for the whole answer, Seawall-Attempt the number of the attempt, from
-// the second on, and Seawall-Priority the priority, if it is not critical. They take the place of what the request has
-// under these names, so that a proxy does not pass on what its client claimed.
+// X-Request-Timeout-Ms says how much time is left for the whole answer, less a hundredth, Seawall-Attempt the number of
+// the attempt, from the second on, and Seawall-Priority the priority, if it is not critical; see [Fields]. They take the
+// place of what the request has under these names, so that a proxy does not pass on what its client claimed, and do not
+// follow a redirect to another host.
 //
 // # The server
 //

@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/httpx"
+	"github.com/seawall-go/seawall/retry"
 	"github.com/seawall-go/seawall/timeout"
 )
 
@@ -122,6 +124,110 @@ func ExampleIdempotent() {
 	// Output:
 	// 503 after 1
 	// 503 after 3
+}
+
+// An SDK that wants a client of go-retryablehttp gets one with the same policies.
+func ExampleRetryable() {
+	requests := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if requests++; requests == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer server.Close()
+	client := httpx.Retryable("vault", httpx.ClientConfig{})
+	resp, err := client.Get(server.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	resp.Body.Close()
+	fmt.Println(resp.Status, "after", requests, "requests")
+	// Output: 200 OK after 2 requests
+}
+
+// One call may have fewer attempts than others.
+func ExampleWithAttempts() {
+	attempts := 0
+	base := roundTripper(func(*http.Request) (*http.Response, error) {
+		attempts++
+		return response(http.StatusServiceUnavailable, ""), nil
+	})
+	client := &http.Client{Transport: httpx.NewTransport("once", httpx.ClientConfig{}, base)}
+	ctx := httpx.WithAttempts(context.Background(), 1)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://once.example/", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	resp.Body.Close()
+	fmt.Println(resp.StatusCode, "after", attempts)
+	// Output: 503 after 1
+}
+
+// WithTimeout is a limit for one call, longer or shorter than the client's.
+func ExampleWithTimeout() {
+	base := roundTripper(func(r *http.Request) (*http.Response, error) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})
+	client := &http.Client{Transport: httpx.NewTransport("report", httpx.ClientConfig{}, base)}
+	ctx := httpx.WithTimeout(context.Background(), 20*time.Millisecond)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://report.example/", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = client.Do(req)
+	var exceeded *timeout.ExceededError
+	fmt.Println(errors.As(err, &exceeded), exceeded.Limit)
+	// Output: true 20ms
+}
+
+// WithAttemptTimeout is for one call that answers late by its nature.
+func ExampleWithAttemptTimeout() {
+	base := roundTripper(func(r *http.Request) (*http.Response, error) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})
+	client := &http.Client{Transport: httpx.NewTransport("poll", httpx.ClientConfig{}, base)}
+	ctx := httpx.WithAttempts(httpx.WithAttemptTimeout(context.Background(), 20*time.Millisecond), 1)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://poll.example/", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = client.Do(req)
+	fmt.Println(errors.Is(err, timeout.ErrExceeded))
+	// Output: true
+}
+
+// A host that fails is left alone for a while; the error says until when.
+func ExampleNewTransport_rejection() {
+	base := roundTripper(func(*http.Request) (*http.Response, error) { return response(http.StatusInternalServerError, ""), nil })
+	cfg := httpx.ClientConfig{Breaker: breaker.Config{MinCalls: 1}, Retry: retry.Config{MaxAttempts: 1}}
+	client := &http.Client{Transport: httpx.NewTransport("shop", cfg, base)}
+	for range 2 {
+		resp, err := client.Get("http://shop.example/")
+		var rejected *seawall.RejectedError
+		switch {
+		case errors.As(err, &rejected):
+			fmt.Println(rejected.Kind, rejected.Reason, rejected.RetryAfter() > 0)
+		case err != nil:
+			fmt.Println(err)
+		default:
+			resp.Body.Close()
+			fmt.Println(resp.StatusCode)
+		}
+	}
+	// Output:
+	// 500
+	// breaker open true
 }
 
 // A limit of ours is not the caller's deadline.
