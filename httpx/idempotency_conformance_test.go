@@ -652,15 +652,6 @@ var keyRules = []struct {
 		s.is(s.send("POST", "k"), 201, "1 ticket", 1)
 		s.refused(s.send("POST", "k"), 409, "still at work", 1)
 	}},
-	{"a key that cannot be freed is free when the lease is over", func(c *httpx.IdempotencyConfig) {
-		c.Lease = time.Second
-	}, func(s *keySite) {
-		s.store.fails("release")
-		s.does(answering(503, "sorry"))
-		s.is(s.send("POST", "k"), 503, "sorry", 1)
-		s.does(answering(201, "done"))
-		s.until(func() bool { return s.send("POST", "k").StatusCode == 201 })
-	}},
 	{"of two that are nested the outer one has the key", nil, func(s *keySite) {
 		inner := s.keys.Handler(http.HandlerFunc(answering(201, "inner")))
 		s.does(inner.ServeHTTP)

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/dunglas/httpsfv"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/fault"
 	"github.com/seawall-go/seawall/httpx"
 	"github.com/seawall-go/seawall/timeout"
 )
@@ -243,6 +246,65 @@ func TestHandlerOutOfTimeFreesItsKeyAndALateAnswerIsKept(t *testing.T) {
 			t.Errorf("the repeat gets %d, %v, after %d runs", w.Code, w.Header(), runs)
 		}
 	})
+}
+
+func TestKeyThatCannotBeFreedIsFreeWhenTheLeaseIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &flakyStore{IdempotencyStore: httpx.NewMemoryStore(httpx.MemoryStoreConfig{})}
+		status := 503
+		h := httpx.NewIdempotency("orders", httpx.IdempotencyConfig{
+			Tenant: httpx.OneTenant, Registry: quiet(), Store: store,
+		}).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		store.fails("release")
+		for i, want := range []int{503, 409, 201} {
+			if w := keyed(h, "k"); w.Code != want {
+				t.Errorf("request %d: %d, want %d", i, w.Code, want)
+			}
+			status = 201
+			time.Sleep(45 * time.Second)
+		}
+	})
+}
+
+// Both sides together, on a network that loses answers after the work is done.
+func TestAnswersThatAreLostMakeOneOrderEach(t *testing.T) {
+	var orders atomic.Int64
+	faults := fault.New("network", fault.Config{Registry: quiet(), Plan: fault.Plan{Seed: 3, Faults: []fault.Fault{
+		{For: time.Hour, Kind: fault.AckLost, Target: "orders", Toxicity: 0.5},
+	}}})
+	keys := httpx.NewIdempotency("orders", httpx.IdempotencyConfig{
+		Tenant: httpx.OneTenant, Required: httpx.KeyRequired, Registry: quiet(),
+	})
+	srv := httptest.NewUnstartedServer(faults.Point("orders").Handler(keys.Handler(http.HandlerFunc(
+		func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "order ", orders.Add(1)) }))))
+	srv.Config.ErrorLog = discardLog
+	srv.Start()
+	defer srv.Close()
+	if err := faults.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer faults.Stop()
+	cfg := quick()
+	cfg.Retry.MaxAttempts = 20
+	cfg.Keys = httpx.QuotedKeys
+	client := httpx.NewClient("orders", cfg)
+	defer client.CloseIdleConnections()
+	seen := map[string]bool{}
+	for range 50 {
+		resp, err := client.Post(srv.URL, "text/plain", strings.NewReader("1 ticket"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != 200 || seen[string(body)] {
+			t.Fatalf("%d %q, %v, after %v", resp.StatusCode, body, err, seen)
+		}
+		seen[string(body)] = true
+	}
+	if s := keys.Stats(); orders.Load() != 50 || s.New != 50 || s.Replayed < 10 {
+		t.Errorf("50 calls made %d orders: %+v", orders.Load(), s)
+	}
 }
 
 func TestDigestTellsEntriesApart(t *testing.T) {
