@@ -166,7 +166,7 @@ func TestIdempotencyIsInTheRegistryWithItsCounts(t *testing.T) {
 		values[v.Name] = v.V
 	}
 	if s.Kind != "idempotency" || s.Name != "orders" || s.State != "store_lost" || values["requests.new"] != 1 ||
-		values["requests.replayed"] != 1 || values["requests.malformed"] != 1 || values["store_errors"] != 1 {
+		values["requests.replayed"] != 1 || values["malformed"] != 1 || values["store_errors"] != 1 {
 		t.Errorf("%+v", s)
 	}
 	store.fails("")
