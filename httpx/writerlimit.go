@@ -151,6 +151,9 @@ func (w *writer) expire() {
 		if cause == nil {
 			if again != forever {
 				w.timer.Reset(again)
+				if w.state.Load()&disarmed != 0 { // since we looked: then nobody stops it any more
+					w.timer.Stop()
+				}
 			}
 			return
 		}
@@ -191,6 +194,9 @@ func (w *writer) guard(f func()) {
 
 // outOfTime is the answer of the limit.
 func (w *writer) outOfTime() {
+	if w.unread() {
+		return
+	}
 	if w.early {
 		replaceHeader(w.below.Header(), w.before)
 	}
@@ -263,6 +269,7 @@ func (w *writer) disarm(returned bool) phase {
 	switch {
 	case at >= answered:
 		return at
+	case w.unread():
 	case at != nothing:
 		w.trailers()
 	case returned:
