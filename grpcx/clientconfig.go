@@ -129,6 +129,9 @@ func (c ClientConfig) withDefaults() ClientConfig {
 	if c.TrustPeer == nil {
 		c.TrustPeer = trustNobody
 	}
+	if c.Retry.Registry == nil {
+		c.Retry.Registry = c.Registry
+	}
 	c.RetryCodes = slices.Clone(c.RetryCodes)
 	c.Hedge = copied(c.Hedge)
 	c.Methods = maps.Clone(c.Methods)

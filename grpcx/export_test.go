@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/seawall-go/seawall"
 )
@@ -38,3 +40,10 @@ func (c *Client) Groups() int { return c.gates.breakers.Len() }
 
 // Known returns how many methods are remembered.
 func (c *Client) Known() int { return len(*c.methods.known.Load()) }
+
+// ReadPushback is what a client reads of what a server says.
+func ReadPushback(trailer metadata.MD, st *status.Status) (hinted bool, after time.Duration, refused, final bool) {
+	var e ending
+	e.readPushback(trailer, st)
+	return e.hinted, e.after, e.refused, e.final
+}
