@@ -50,7 +50,8 @@ type ClientConfig struct {
 	// Adaptive limits the concurrent requests to each scheme, host and port by what that can serve, in the place of
 	// Bulkhead. Default nil, which is off; an empty one is the default of [bulkhead.AdaptiveConfig].
 	Adaptive *bulkhead.AdaptiveConfig `json:"adaptive,omitempty" yaml:"adaptive,omitempty"`
-	// RateLimit limits the rate of attempts to each scheme, host and port. Default nil, which is off.
+	// RateLimit limits the rate of attempts to each scheme, host and port. Default nil, which is off. Beyond MaxHosts it
+	// rejects new hosts as long as the buckets of the others are not full, rather than give each a full one.
 	RateLimit *ratelimit.Config `json:"rate_limit,omitempty" yaml:"rate_limit,omitempty"`
 	// MaxHosts is how many hosts are remembered, with their policies. Default 1000; 1 to 1,000,000. Hosts whose breaker is
 	// not closed, or that have requests in flight, are kept in addition, and do not count.

@@ -21,6 +21,7 @@ import (
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/hedge"
 	"github.com/seawall-go/seawall/httpx"
 	"github.com/seawall-go/seawall/internal/leaktest"
 	"github.com/seawall-go/seawall/timeout"
@@ -36,6 +37,15 @@ func status(code int) act {
 		if code != 204 && code != 304 {
 			fmt.Fprintf(w, "status %d", code)
 		}
+	}
+}
+
+// hinted answers with a field and no body.
+func hinted(code int, field, value string) act {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set(field, value)
+		w.WriteHeader(code)
 	}
 }
 
@@ -187,6 +197,7 @@ type row struct {
 	matches  []error // of the error, that of reading the body included
 	not      []error
 	requests []string // that reached the server
+	judged   string   // by the breaker: successes, failures, overloads, ignored and slow; empty for no matter
 }
 
 func limited(d time.Duration) func(*httpx.ClientConfig) {
@@ -201,21 +212,89 @@ const short = 400 * time.Millisecond
 var rows = []row{
 	{
 		name: "a good answer", method: "GET", script: []act{status(200)},
-		status: 200, text: "status 200", requests: []string{"GET"},
+		status: 200, text: "status 200", judged: "1 0 0 0 0", requests: []string{"GET"},
+	},
+	{
+		name: "too many requests, GET", method: "GET", script: []act{hinted(429, "Retry-After", "0"), status(200)},
+		status: 200, text: "status 200", judged: "1 0 1 0 0", requests: []string{"GET", "GET 2"},
+	},
+	{
+		name: "too many requests, POST", method: "POST", body: "order", script: []act{hinted(429, "Retry-After", "0")},
+		status: 429, judged: "0 0 1 0 0", requests: []string{"POST  order"},
+	},
+	{
+		name: "a wait that cannot end in time goes back at once", method: "GET",
+		script: []act{hinted(503, "Retry-After", "3600")},
+		cfg:    func(c *httpx.ClientConfig) { c.Timeout = 5 * time.Second },
+		status: 503, judged: "0 1 0 0 0", requests: []string{"GET"},
+	},
+	{
+		name: "a quota that is used up, and is not back in time", method: "GET",
+		script: []act{hinted(429, "RateLimit", `"default";r=0;t=3600`)},
+		cfg:    func(c *httpx.ClientConfig) { c.Timeout = 5 * time.Second },
+		status: 429, judged: "0 0 1 0 0", requests: []string{"GET"},
+	},
+	{
+		name: "a conflict of a repeat", method: "POST", key: true, body: "order",
+		script: []act{status(503), hinted(409, "Retry-After", "0"), status(201)},
+		status: 201, text: "status 201", judged: "1 1 1 0 0",
+		requests: []string{"POST  order", "POST 2 order", "POST 3 order"},
+	},
+	{
+		name: "final is not repeated", method: "GET", script: []act{hinted(503, "Seawall-Pushback", "final")},
+		status: 503, judged: "0 1 0 0 0", requests: []string{"GET"},
+	},
+	{
+		name: "refused by a trusted peer, POST", method: "POST", body: "order",
+		cfg:    func(c *httpx.ClientConfig) { c.TrustPeer = httpx.TrustLoopback },
+		script: []act{hinted(503, "Seawall-Pushback", "refused"), status(201)},
+		status: 201, text: "status 201", judged: "1 0 1 0 0", requests: []string{"POST  order", "POST 2 order"},
+	},
+	{
+		name: "not implemented", method: "GET", script: []act{status(501)},
+		status: 501, text: "status 501", judged: "0 1 0 0 0", requests: []string{"GET"},
+	},
+	{
+		name: "no progress within the idle limit", method: "GET",
+		cfg: func(c *httpx.ClientConfig) { c.IdleTimeout = short },
+		script: []act{func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "half")
+			_ = http.NewResponseController(w).Flush()
+			hang(w, r)
+		}},
+		status: 200, text: "half", matches: []error{timeout.ErrExceeded}, not: callers, judged: "0 1 0 0 0",
+		requests: []string{"GET"},
+	},
+	{
+		name: "the end of the body is late", method: "GET",
+		cfg: func(c *httpx.ClientConfig) { c.AttemptTimeout, c.AttemptSpan = short, httpx.SpanEnd },
+		script: []act{func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "half")
+			_ = http.NewResponseController(w).Flush()
+			hang(w, r)
+		}},
+		status: 200, text: "half", matches: []error{timeout.ErrExceeded}, not: callers, judged: "0 1 0 0 0",
+		requests: []string{"GET"},
+	},
+	{
+		name: "a late attempt is hedged, and its loser goes", method: "GET",
+		cfg:    func(c *httpx.ClientConfig) { c.Hedge = &hedge.Config{Delay: short / 4} },
+		script: []act{hang, status(200)},
+		status: 200, text: "status 200", requests: []string{"GET", "GET 2"},
 	},
 	{name: "no content", method: "DELETE", script: []act{status(204)}, status: 204, requests: []string{"DELETE"}},
 	{name: "HEAD", method: "HEAD", script: []act{status(200)}, status: 200, requests: []string{"HEAD"}},
 	{
 		name: "not found is an answer", method: "GET", script: []act{status(404)},
-		status: 404, text: "status 404", requests: []string{"GET"},
+		status: 404, text: "status 404", judged: "1 0 0 0 0", requests: []string{"GET"},
 	},
 	{
 		name: "unavailable once", method: "GET", script: []act{status(503), status(200)},
-		status: 200, text: "status 200", requests: []string{"GET", "GET 2"},
+		status: 200, text: "status 200", judged: "1 1 0 0 0", requests: []string{"GET", "GET 2"},
 	},
 	{
 		name: "unavailable for good: the last response, unread", method: "GET", script: []act{status(503)},
-		status: 503, text: "status 503", requests: []string{"GET", "GET 2", "GET 3"},
+		status: 503, text: "status 503", judged: "0 3 0 0 0", requests: []string{"GET", "GET 2", "GET 3"},
 	},
 	{
 		name: "POST without a key", method: "POST", body: "order", script: []act{status(503)},
@@ -231,31 +310,31 @@ var rows = []row{
 	},
 	{
 		name: "connection cut, GET", method: "GET", script: []act{cut, status(200)},
-		status: 200, text: "status 200", requests: []string{"GET", "GET 2"},
+		status: 200, text: "status 200", judged: "1 1 0 0 0", requests: []string{"GET", "GET 2"},
 	},
 	{
 		name: "connection cut, POST", method: "POST", body: "order", script: []act{cut},
-		not: callers, requests: []string{"POST  order"},
+		not: callers, judged: "0 1 0 0 0", requests: []string{"POST  order"},
 	},
 	{
 		name: "attempt limit, GET", method: "GET", cfg: limited(short), script: []act{hang, status(200)},
-		status: 200, text: "status 200", requests: []string{"GET", "GET 2"},
+		status: 200, text: "status 200", judged: "1 1 0 0 1", requests: []string{"GET", "GET 2"},
 	},
 	{
 		name: "attempt limit, POST", method: "POST", body: "order", cfg: limited(short), script: []act{hang},
-		matches: []error{timeout.ErrExceeded}, not: callers, requests: []string{"POST  order"},
+		matches: []error{timeout.ErrExceeded}, not: callers, judged: "0 1 0 0 1", requests: []string{"POST  order"},
 	},
 	{
 		name: "total limit", method: "GET", script: []act{hang},
 		cfg:     func(c *httpx.ClientConfig) { c.Timeout = short },
-		matches: []error{timeout.ErrExceeded}, not: callers, requests: []string{"GET"},
+		matches: []error{timeout.ErrExceeded}, not: callers, judged: "0 1 0 0 0", requests: []string{"GET"},
 	},
 	{
 		name: "the caller's deadline", method: "GET", script: []act{hang},
 		ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(ctx, short)
 		},
-		matches: []error{context.DeadlineExceeded}, not: []error{timeout.ErrExceeded}, requests: []string{"GET"},
+		matches: []error{context.DeadlineExceeded}, not: []error{timeout.ErrExceeded}, judged: "0 1 0 0 0", requests: []string{"GET"},
 	},
 	{
 		name: "the caller leaves", method: "GET", script: []act{hang},
@@ -264,11 +343,11 @@ var rows = []row{
 			time.AfterFunc(short, cancel)
 			return ctx, cancel
 		},
-		matches: []error{context.Canceled}, not: []error{timeout.ErrExceeded}, requests: []string{"GET"},
+		matches: []error{context.Canceled}, not: []error{timeout.ErrExceeded}, judged: "0 0 0 1 0", requests: []string{"GET"},
 	},
 	{
 		name: "the body is cut by the peer", method: "GET", script: []act{halfBody},
-		status: 200, text: strings.Repeat("x", 500), not: append(callers, timeout.ErrExceeded), requests: []string{"GET"},
+		status: 200, text: strings.Repeat("x", 500), not: append(callers, timeout.ErrExceeded), judged: "0 1 0 0 0", requests: []string{"GET"},
 	},
 	{
 		name: "the body hangs until the total limit", method: "GET",
@@ -278,7 +357,7 @@ var rows = []row{
 			_ = http.NewResponseController(w).Flush()
 			hang(w, r)
 		}},
-		status: 200, text: "half", matches: []error{timeout.ErrExceeded}, not: callers, requests: []string{"GET"},
+		status: 200, text: "half", matches: []error{timeout.ErrExceeded}, not: callers, judged: "0 1 0 0 0", requests: []string{"GET"},
 	},
 	{
 		name: "the body takes longer than an attempt", method: "GET", cfg: limited(short),
@@ -289,7 +368,7 @@ var rows = []row{
 				time.Sleep(short / 6)
 			}
 		}},
-		status: 200, text: strings.Repeat("x", 512<<10), requests: []string{"GET"},
+		status: 200, text: strings.Repeat("x", 512<<10), judged: "1 0 0 0 0", requests: []string{"GET"},
 	},
 	{name: "early hints pass", method: "GET", script: []act{func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusEarlyHints)
@@ -374,6 +453,9 @@ func (row row) check(t *testing.T, s *site, req *http.Request) {
 		if errors.Is(err, e) {
 			t.Errorf("%v matches %v", err, e)
 		}
+	}
+	if got := judged(s.tr); row.judged != "" && got != row.judged {
+		t.Errorf("judged %s, want %s", got, row.judged)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -66,50 +66,90 @@ type hostHedge struct {
 
 // init makes the families of a client. cfg has its defaults.
 func (h *hosts) init(t *Transport, cfg *ClientConfig) {
-	label := hostKey.String
-	gate := cfg.Breaker
-	gate.Registry = nil
-	h.breakers = breaker.NewGroup(t.name, breaker.GroupConfig[hostKey]{
-		Breaker: gate, MaxKeys: cfg.MaxHosts, Label: label, Registry: cmp.Or(cfg.Breaker.Registry, cfg.Registry),
-	})
+	h.breakers = breaker.NewGroup(t.name, cfg.breakers())
 	if cfg.Adaptive != nil {
-		adaptive, registry := *cfg.Adaptive, cmp.Or(cfg.Adaptive.Registry, cfg.Registry)
-		adaptive.Registry = registry.Detached()
+		registry := cmp.Or(cfg.Adaptive.Registry, cfg.Registry)
 		h.adaptive = newFamily(registry, "bulkhead", t.name, cfg.MaxHosts, func(k hostKey) *bulkhead.Adaptive {
-			return bulkhead.NewAdaptive(h.adaptive.memberName(k), adaptive)
+			return bulkhead.NewAdaptive(h.adaptive.memberName(k), t.opts.Load().adaptive())
 		})
 	} else {
-		slots := cfg.Bulkhead
-		slots.Registry = nil
-		h.bulkheads = bulkhead.NewGroup(t.name, bulkhead.GroupConfig[hostKey]{
-			Bulkhead: slots, MaxKeys: cfg.MaxHosts, Label: label, Registry: cmp.Or(cfg.Bulkhead.Registry, cfg.Registry),
-		})
+		h.bulkheads = bulkhead.NewGroup(t.name, cfg.bulkheads())
 	}
 	if cfg.RateLimit != nil {
-		rate := *cfg.RateLimit
-		rate.Registry = nil
-		h.limits = ratelimit.NewGroup(t.name, ratelimit.GroupConfig[hostKey]{
-			Limiter: rate, MaxKeys: cfg.MaxHosts, Label: label, Registry: cmp.Or(cfg.RateLimit.Registry, cfg.Registry),
-		})
+		h.limits = ratelimit.NewGroup(t.name, cfg.limits())
 	}
 	if cfg.Hedge != nil {
-		h.initHedges(t, *cfg.Hedge)
+		registry := cmp.Or(cfg.Hedge.Registry, cfg.Registry)
+		h.hedges = newFamily(registry, "hedge", t.name, cfg.MaxHosts, func(k hostKey) *hostHedge {
+			policy := hedge.New(h.hedges.memberName(k), t.opts.Load().hedge(t.retry.Budget()))
+			return &hostHedge{policy, seawall.Chain(t.calls, policy), seawall.Chain(t.untimed, policy)}
+		})
 	}
 }
 
-// initHedges makes the family of hedges, which take from the budget of the retries unless they have their own.
-func (h *hosts) initHedges(t *Transport, cfg hedge.Config) {
-	registry := cmp.Or(cfg.Registry, t.cfg.Registry)
-	cfg.Registry = registry.Detached()
-	if cfg.Funding == hedge.FromBudget && cfg.Budget == nil && cfg.BudgetConfig == (seawall.BudgetConfig{}) {
-		if cfg.Budget = t.retry.Budget(); cfg.Budget == nil {
-			cfg.Funding = hedge.NoBudget // as the retries
+// update gives the families and their members another configuration, which is valid.
+func (h *hosts) update(t *Transport, cfg *ClientConfig) error {
+	err := h.breakers.Update(cfg.breakers())
+	if h.bulkheads != nil {
+		err = errors.Join(err, h.bulkheads.Update(cfg.bulkheads()))
+	}
+	if h.limits != nil {
+		err = errors.Join(err, h.limits.Update(cfg.limits()))
+	}
+	if h.adaptive != nil {
+		for _, a := range h.adaptive.members.All() {
+			err = errors.Join(err, a.Update(cfg.adaptive()))
 		}
 	}
-	h.hedges = newFamily(registry, "hedge", t.name, t.cfg.MaxHosts, func(k hostKey) *hostHedge {
-		policy := hedge.New(h.hedges.memberName(k), cfg)
-		return &hostHedge{policy, seawall.Chain(t.calls, policy), seawall.Chain(t.untimed, policy)}
-	})
+	if h.hedges != nil {
+		for _, one := range h.hedges.members.All() {
+			err = errors.Join(err, one.Update(cfg.hedge(t.retry.Budget())))
+		}
+	}
+	return err
+}
+
+func (c *ClientConfig) breakers() breaker.GroupConfig[hostKey] {
+	g := breaker.GroupConfig[hostKey]{
+		Breaker: c.Breaker, MaxKeys: c.MaxHosts, Label: hostKey.String, Registry: cmp.Or(c.Breaker.Registry, c.Registry),
+	}
+	g.Breaker.Registry = nil
+	return g
+}
+
+func (c *ClientConfig) bulkheads() bulkhead.GroupConfig[hostKey] {
+	g := bulkhead.GroupConfig[hostKey]{
+		Bulkhead: c.Bulkhead, MaxKeys: c.MaxHosts, Label: hostKey.String, Registry: cmp.Or(c.Bulkhead.Registry, c.Registry),
+	}
+	g.Bulkhead.Registry = nil
+	return g
+}
+
+func (c *ClientConfig) limits() ratelimit.GroupConfig[hostKey] {
+	g := ratelimit.GroupConfig[hostKey]{
+		Limiter: *c.RateLimit, MaxKeys: c.MaxHosts, Label: hostKey.String, Registry: cmp.Or(c.RateLimit.Registry, c.Registry),
+	}
+	g.Limiter.Registry = nil
+	return g
+}
+
+// adaptive is the configuration of one host's limit, which enters no registry.
+func (c *ClientConfig) adaptive() bulkhead.AdaptiveConfig {
+	a := *c.Adaptive
+	a.Registry = cmp.Or(a.Registry, c.Registry).Detached()
+	return a
+}
+
+// hedge is the configuration of one host's hedge, which takes from the budget of the retries unless it has its own.
+func (c *ClientConfig) hedge(retries *seawall.Budget) hedge.Config {
+	h := *c.Hedge
+	h.Registry = cmp.Or(h.Registry, c.Registry).Detached()
+	if h.Funding == hedge.FromBudget && h.Budget == nil && h.BudgetConfig == (seawall.BudgetConfig{}) {
+		if h.Budget = retries; retries == nil {
+			h.Funding = hedge.NoBudget // as the retries
+		}
+	}
+	return h
 }
 
 // enter asks the gates of a host for one attempt, which is to settle the permits in any case. One that may not wait, for

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"sync"
+	"sync/atomic"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
@@ -25,11 +27,11 @@ import (
 // six allocations on top of the base's own, beside those of the context that a base that looks at it asks for.
 type Transport struct {
 	name string
-	cfg  ClientConfig
 	base http.RoundTripper
 	std  *http.Transport // the base if it is net/http's own: what that does not tell its trace did not happen
 
-	opts    *settings
+	opts    atomic.Pointer[settings]
+	mu      sync.Mutex // serialises Update
 	total   *timeout.Timeout
 	retry   *retry.Retry
 	calls   *seawall.Pipeline // total limit and retry
@@ -48,17 +50,18 @@ func NewTransport(name string, cfg ClientConfig, base http.RoundTripper) *Transp
 	if err := cfg.Validate(); err != nil {
 		panic(err.Error())
 	}
-	t := &Transport{cfg: cfg.withDefaults(), base: base}
+	cfg = cfg.withDefaults()
+	t := &Transport{base: base}
 	if base == nil {
-		t.base = defaultBase(t.cfg)
+		t.base = defaultBase(cfg)
 	}
 	t.std, _ = t.base.(*http.Transport)
-	t.retry = retry.New(name, t.cfg.Retry)
+	t.retry = retry.New(name, cfg.Retry)
 	t.name = t.retry.Name()
-	t.opts = newSettings(t, t.cfg)
-	t.total = timeout.New(t.name+".total", timeout.Config{Limit: t.cfg.Timeout, Registry: t.cfg.Registry})
+	t.opts.Store(newSettings(t, cfg))
+	t.total = timeout.New(t.name+".total", timeout.Config{Limit: cfg.Timeout, Registry: cfg.Registry})
 	t.calls, t.untimed = seawall.Chain(t.total, t.retry), seawall.Chain(t.retry)
-	t.hosts.init(t, &t.cfg)
+	t.hosts.init(t, &cfg)
 	return t
 }
 
@@ -81,7 +84,7 @@ func defaultBase(cfg ClientConfig) http.RoundTripper {
 // or one that matches the cause of the request's context, if that has ended. No text of ours holds a field's value, a
 // query or a part of a body.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := &exchange{t: t, opts: t.opts, req: req}
+	x := &exchange{t: t, opts: t.opts.Load(), req: req}
 	x.body.init(req, x.opts.ReplayBuffer)
 	defer x.body.finish()
 	var err error
@@ -160,7 +163,7 @@ func (t *Transport) String() string { return fmt.Sprintf("transport %q", t.name)
 
 // Config returns the configuration with its defaults filled in, but for those of the policies, which have a Config of
 // their own.
-func (t *Transport) Config() ClientConfig { return t.cfg.detached() }
+func (t *Transport) Config() ClientConfig { return t.opts.Load().ClientConfig.detached() }
 
 // Retry returns the policy that repeats requests, with its budget and counts.
 func (t *Transport) Retry() *retry.Retry { return t.retry }
