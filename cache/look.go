@@ -95,38 +95,54 @@ func (c *Cache[K, V]) usable(key K, held *entry[V], now time.Duration) *entry[V]
 
 // await waits for a flight, as long as the caller and the limits allow.
 func (c *Cache[K, V]) await(ctx context.Context, f *flight[V], a *asked[K, V]) (Result[V], error) {
-	limit, why := a.until-mono.Now(), HardTimeout
-	if a.held != nil && a.cfg.Soft > 0 {
-		if soft := f.began + a.cfg.Soft - mono.Now(); soft < limit {
-			limit, why = soft, SoftTimeout
+	if a.held != nil && a.cfg.Soft > 0 && f.began+a.cfg.Soft < a.until {
+		r, err, ended := c.awaitUntil(ctx, f, a, f.began+a.cfg.Soft)
+		if ended {
+			return r, err
 		}
-	}
-	select { // what is there need not be waited for
-	case <-f.done:
-		return c.landed(ctx, f, a)
-	default:
-	}
-	if limit > 0 {
-		timer := time.NewTimer(limit)
-		defer timer.Stop()
-		select {
-		case <-f.done:
-			return c.landed(ctx, f, a)
-		case <-ctx.Done():
-			return c.leave(ctx, a)
-		case <-timer.C:
+		now := mono.Now()
+		if held := c.usable(a.key, a.held, now); held != nil {
+			c.counts.softTimeouts.Add(1)
+			return c.stale(ctx, held, now, SoftTimeout, nil), nil
 		}
+		a.held = nil // it was removed meanwhile: then the load is what there is to wait for
 	}
-	if why == SoftTimeout {
-		c.counts.softTimeouts.Add(1)
-	} else {
-		c.counts.hardTimeouts.Add(1)
+	r, err, ended := c.awaitUntil(ctx, f, a, a.until)
+	if ended {
+		return r, err
 	}
+	c.counts.hardTimeouts.Add(1)
 	now := mono.Now()
 	if held := c.usable(a.key, a.held, now); held != nil {
-		return c.stale(ctx, held, now, why, nil), nil
+		return c.stale(ctx, held, now, HardTimeout, nil), nil
 	}
-	return c.fail(ctx, a.cfg, a.key, why, &TimeoutError{Name: c.name, Limit: a.cfg.Hard})
+	return c.fail(ctx, a.cfg, a.key, HardTimeout, &TimeoutError{Name: c.name, Limit: a.cfg.Hard})
+}
+
+// awaitUntil waits for a flight up to an instant, and reports whether the call has ended by then.
+func (c *Cache[K, V]) awaitUntil(ctx context.Context, f *flight[V], a *asked[K, V], until time.Duration) (r Result[V], err error, ended bool) {
+	select { // what is there need not be waited for
+	case <-f.done:
+		r, err = c.landed(ctx, f, a)
+		return r, err, true
+	default:
+	}
+	limit := until - mono.Now()
+	if limit <= 0 {
+		return r, nil, false
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-f.done:
+		r, err = c.landed(ctx, f, a)
+		return r, err, true
+	case <-ctx.Done():
+		r, err = c.leave(ctx, a)
+		return r, err, true
+	case <-timer.C:
+		return r, nil, false
+	}
 }
 
 // leave ends a call whose context is done. Whose deadline has passed gets the stale value, if there is one: a source that
