@@ -192,6 +192,7 @@ func TestRandomOperationsKeepTheBoundsAndNeverMixKeysUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = c.Put(ctx, 0, values[0]) // the last maintenance
+	t.Logf("%+v", c.Stats())
 	if s := c.Stats(); s.Entries > entries || s.Bytes > bytes {
 		t.Errorf("in the end there are %d entries with %d bytes", s.Entries, s.Bytes)
 	}

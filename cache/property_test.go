@@ -73,11 +73,13 @@ type model struct {
 	down     bool
 	version  [propertyKeys]int
 	replaced [propertyKeys]map[int]time.Time // version → when it was no longer the source's
+	silent   [propertyKeys]bool              // nobody was told of the last write
 }
 
-func (m *model) write(key int) {
+func (m *model) write(key int, silent bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.silent[key] = silent
 	m.replaced[key][m.version[key]] = time.Now()
 	m.version[key]++
 }
@@ -249,26 +251,26 @@ func (p *player) do(s step) {
 			}
 		})
 	case opWrite:
-		p.source.write(s.key)
+		p.source.write(s.key, true)
 	case opExpire:
-		p.source.write(s.key)
+		p.source.write(s.key, false)
 		n.Expire(ctx, key)
 	case opRemove:
-		p.source.write(s.key)
+		p.source.write(s.key, false)
 		n.Remove(ctx, key)
 		p.checkGone(s, n)
 	case opExpireTag:
-		p.source.write(s.key)
+		p.source.write(s.key, false)
 		n.ExpireTags(ctx, "tag "+key)
 	case opRemoveTag:
-		p.source.write(s.key)
+		p.source.write(s.key, false)
 		n.RemoveTags(ctx, "tag "+key)
 		p.checkGone(s, n)
 	case opClear:
 		n.Clear(ctx)
 		p.checkGone(s, n)
 	case opPut:
-		p.source.write(s.key)
+		p.source.write(s.key, false)
 		p.source.mu.Lock()
 		v := p.source.version[s.key]
 		p.source.mu.Unlock()
@@ -329,7 +331,11 @@ func (p *player) converge() {
 		n.plane.down.Store(false)
 		n.layer.down.Store(false)
 	}
-	p.nodes[0].ExpireTags(ctx, "tag a", "tag b", "tag c") // for opWrite
+	for key, silent := range p.source.silent {
+		if silent {
+			p.nodes[0].ExpireTags(ctx, "tag "+name(key))
+		}
+	}
 	for _, n := range p.nodes {
 		n.plane.hear()
 	}
