@@ -44,6 +44,9 @@ func ServerOptions(name string, cfg ServerConfig) []grpc.ServerOption {
 // DEADLINE_EXCEEDED if the handler's time is over, and UNAVAILABLE, with a RetryInfo, if it is a rejection by a policy
 // of this module.
 //
+// An error of a retry that has used up its attempts or its budget, in the tree of what a handler returns, is told to the caller as
+// seawall-pushback: final, so that layers of retries do not multiply.
+//
 // A stream is admitted once, holds one slot to its end, and has one outcome.
 //
 // A Server is safe for concurrent use.

@@ -8,11 +8,15 @@ import (
 	"runtime/debug"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/events"
+	"github.com/seawall-go/seawall/internal/hop"
+	"github.com/seawall-go/seawall/retry"
 	"github.com/seawall-go/seawall/timeout"
 )
 
@@ -121,9 +125,20 @@ func (c *call) answered(caller, inner context.Context, err error) error {
 	if r, ok := errors.AsType[*refusal](err); ok && r.refused {
 		c.quota.Done(err) // further in, so the call was not made
 	}
+	if usedUp(err) {
+		_ = grpc.SetTrailer(caller, metadata.MD{fieldPushback: {hop.Final}, fieldPushbackMillis: {"-1"}})
+	}
 	sent := c.statusOf(inner, err)
 	c.told = told(caller, inner, sent)
 	return sent
+}
+
+// usedUp reports whether an error is the end of repetitions that a handler has made itself: the next layer is not to make
+// them all again.
+func usedUp(err error) bool {
+	e, ok := errors.AsType[*retry.Error](err)
+	return ok && e.Verdict().Repeat == seawall.RepeatNever &&
+		(errors.Is(e.Why, retry.ErrExhausted) || errors.Is(e.Why, retry.ErrBudget))
 }
 
 // statusOf makes a status of an error that is none, where more than UNKNOWN can be said.

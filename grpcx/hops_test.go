@@ -1,0 +1,273 @@
+package grpcx_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/grpcx"
+	"github.com/seawall-go/seawall/grpcx/internal/echopb"
+	"github.com/seawall-go/seawall/httpx"
+)
+
+// sight is what a hop knows of a call.
+type sight struct {
+	left     time.Duration
+	attempt  int
+	priority seawall.Priority
+}
+
+func sightOf(ctx context.Context) sight {
+	left, _ := seawall.Remaining(ctx)
+	return sight{left, seawall.Attempt(ctx), seawall.PriorityOf(ctx)}
+}
+
+// hops is a gateway that speaks HTTP, a service behind it that speaks gRPC, and what that depends on, which speaks HTTP,
+// each in the hands of this module. The hooks run in the hops; an error ends the call there.
+type hops struct {
+	service, dependency func(context.Context) error
+
+	edge *http.Client
+	url  string
+
+	mu   sync.Mutex // guards seen
+	seen map[string][]sight
+}
+
+func (h *hops) note(ctx context.Context, hop string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.seen[hop] = append(h.seen[hop], sightOf(ctx))
+}
+
+func (h *hops) at(hop string) []sight {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.seen[hop]
+}
+
+// start builds the hops from the last to the first.
+func (h *hops) start(t *testing.T, admission httpx.AdmissionConfig) {
+	t.Helper()
+	h.seen = map[string][]sight{}
+	registry := silent()
+	inbound := httpx.InboundConfig{TrustPeer: httpx.TrustLoopback}
+	client := func(name string) *http.Client {
+		return httpx.NewClient(name, httpx.ClientConfig{Registry: registry, TrustPeer: httpx.TrustLoopback})
+	}
+	listen := func(handler http.Handler) string {
+		server := httptest.NewServer(handler)
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+
+	last := listen(httpx.NewHandler("dependency", httpx.ServerConfig{Inbound: inbound, Admission: admission, Registry: registry},
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.note(r.Context(), "dependency")
+			if err := h.dependency(r.Context()); err != nil {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		})))
+
+	toLast := client("service to dependency")
+	t.Cleanup(toLast.CloseIdleConnections)
+	service := &rig{server: grpcx.NewServer("service", grpcx.ServerConfig{TrustPeer: grpcx.TrustLoopback, Registry: registry})}
+	service.start(t, "loopback", handlers{do: func(ctx context.Context) error {
+		h.note(ctx, "service")
+		if err := h.service(ctx); err != nil {
+			return err
+		}
+		return fetch(ctx, toLast, last)
+	}}, service.server.Options()...)
+
+	conn, err := grpc.NewClient(service.conn.Target(), append(
+		grpcx.DialOptions("gateway to service", grpcx.ClientConfig{TrustPeer: grpcx.TrustLoopback, Registry: registry}),
+		grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	stub := echopb.NewEchoClient(conn)
+	h.url = listen(httpx.NewHandler("gateway", httpx.ServerConfig{Inbound: inbound, Registry: registry},
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.note(r.Context(), "gateway")
+			if _, err := stub.Get(r.Context(), &echopb.EchoRequest{}); err != nil {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		})))
+	h.edge = client("edge")
+	t.Cleanup(h.edge.CloseIdleConnections)
+}
+
+// fetch makes an error of a response that is none of 2xx.
+func fetch(ctx context.Context, client *http.Client, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	if err := resp.Body.Close(); err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return status.Error(codes.Unavailable, resp.Status)
+	}
+	return nil
+}
+
+// The time that is left shrinks from hop to hop, and what the edge says of the call arrives at the end.
+func TestDeadlineShrinksAndPriorityStaysFromHopToHop(t *testing.T) {
+	h := &hops{service: nothing, dependency: nothing}
+	h.start(t, httpx.AdmissionConfig{})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := fetch(seawall.WithPriority(ctx, seawall.SheddablePlus), h.edge, h.url); err != nil {
+		t.Fatal(err)
+	}
+	before := 10 * time.Second
+	for _, hop := range []string{"gateway", "service", "dependency"} {
+		seen := h.at(hop)
+		if len(seen) != 1 {
+			t.Fatalf("the %s was asked %d times", hop, len(seen))
+		}
+		s := seen[0]
+		if s.left <= 0 || s.left > before-5*time.Millisecond { // the margin is 10 ms, and a wire tells milliseconds
+			t.Errorf("the %s has %v left, the hop before %v", hop, s.left, before)
+		}
+		if s.priority != seawall.SheddablePlus || s.attempt != 1 {
+			t.Errorf("the %s sees %+v", hop, s)
+		}
+		before = s.left
+	}
+}
+
+// Who repeats is seen by all behind it.
+func TestAttemptsAreSeenByEveryHopBehind(t *testing.T) {
+	var served, asked atomic.Int64
+	h := &hops{
+		service: func(context.Context) error {
+			if served.Add(1) == 1 {
+				return status.Error(codes.Unavailable, "once")
+			}
+			return nil
+		},
+		dependency: func(context.Context) error {
+			if asked.Add(1) <= 2 { // the second is the repeat of one that is in a second attempt already
+				return errors.New("twice")
+			}
+			return nil
+		},
+	}
+	h.start(t, httpx.AdmissionConfig{})
+	if err := fetch(t.Context(), h.edge, h.url); err != nil {
+		t.Fatal(err)
+	}
+	attempts := func(hop string) (ns []int) {
+		for _, s := range h.at(hop) {
+			ns = append(ns, s.attempt)
+		}
+		return ns
+	}
+	for hop, want := range map[string]string{"gateway": "[1]", "service": "[1 2]", "dependency": "[2 2 3]"} {
+		if got := fmt.Sprint(attempts(hop)); got != want {
+			t.Errorf("the %s sees attempts %s, want %s", hop, got, want)
+		}
+	}
+}
+
+// Three layers with three attempts each would make 27 of one.
+func TestThreeLayersOfRetriesDoNotMultiply(t *testing.T) {
+	h := &hops{service: nothing, dependency: func(context.Context) error { return errors.New("down") }}
+	h.start(t, httpx.AdmissionConfig{})
+	const calls = 40
+	for range calls {
+		if err := fetch(t.Context(), h.edge, h.url); err == nil {
+			t.Fatal("a dependency that is down has answered")
+		}
+	}
+	// Each layer has a budget of ten beyond its calls, and the breakers stop much of the rest.
+	if n := len(h.at("dependency")); n > calls+3*10 {
+		t.Errorf("of %d calls the dependency got %d", calls, n)
+	}
+	for _, hop := range []string{"gateway", "service"} {
+		if n := len(h.at(hop)); n > calls+2*10 {
+			t.Errorf("of %d calls the %s got %d", calls, hop, n)
+		}
+	}
+}
+
+// A handler that returns the error of a retry says that it has done what can be done.
+func TestRetryThatIsUsedUpIsNotRepeatedByTheNextLayer(t *testing.T) {
+	var begun atomic.Int64
+	down := serve(t, "loopback", grpcx.ServerConfig{}, func(context.Context) error {
+		begun.Add(1)
+		return status.Error(codes.Unavailable, "down")
+	})
+	layer := func(of *rig) *echopb.EchoClient {
+		conn, err := grpc.NewClient(of.conn.Target(), append(
+			grpcx.DialOptions("test", grpcx.ClientConfig{Registry: silent()}),
+			grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		stub := echopb.NewEchoClient(conn)
+		return &stub
+	}
+	inner := layer(down)
+	middle := serve(t, "loopback", grpcx.ServerConfig{}, func(ctx context.Context) error {
+		return kinds["unary"](ctx, *inner)
+	})
+	outer := layer(middle)
+	wantCode(t, kinds["unary"](t.Context(), *outer), codes.Unavailable)
+	if n := begun.Load(); n != 3 {
+		t.Errorf("one call came to %d attempts, want 3", n)
+	}
+}
+
+// A full house at the end: what the edge calls most important is served, and the rest is shed there.
+func TestPrioritySetAtTheEdgeDecidesAtTheLastHop(t *testing.T) {
+	d := newDoor()
+	h := &hops{service: nothing, dependency: d.hold}
+	gate := bulkhead.New("dependency", bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: 2}, Registry: silent()})
+	h.start(t, httpx.AdmissionConfig{Gate: gate})
+	call := func(p seawall.Priority) chan error {
+		err := make(chan error, 1)
+		go func() { err <- fetch(seawall.WithPriority(context.WithoutCancel(t.Context()), p), h.edge, h.url) }()
+		return err
+	}
+	first := call(seawall.Critical)
+	<-d.inside
+	sheddable, plus := call(seawall.Sheddable), call(seawall.CriticalPlus)
+	eventually(t, "both wait", func() bool { return gate.Stats().Waiting == 2 })
+	last := call(seawall.CriticalPlus) // there is no place left, so somebody has to go
+	eventually(t, "somebody is turned away", func() bool { return gate.Stats().Rejected.Shed > 0 })
+	if s := gate.Stats().Levels; s.Sheddable.Rejected == 0 || s.CriticalPlus.Rejected != 0 || s.Critical.Rejected != 0 {
+		t.Errorf("by level the end has turned away %+v", s)
+	}
+	close(d.open)
+	for _, err := range []chan error{first, plus, last} {
+		if err := <-err; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-sheddable; err != nil {
+		t.Log(err) // it may have been repeated, and served when there was room
+	}
+}
