@@ -1,3 +1,3 @@
 // Package conformance holds tests against what is too heavy for the other modules: the SDK and exporters of
-// OpenTelemetry, Prometheus, a browser. It has no code.
+// OpenTelemetry, Prometheus, a browser. Its programs run suites that are had elsewhere.
 package conformance
