@@ -152,17 +152,22 @@ func (c *Cache[K, V]) hand(v V) V {
 
 // keep puts an entry into the store, unless something has happened to its key since its load began.
 func (c *Cache[K, V]) keep(key K, e *entry[V], revoked func() bool) {
-	if c.marks.judge(e.stamp, e.about.tags) != kept {
-		return
-	}
-	if e.weight == 0 {
+	fits := e.weight > 0
+	if !fits {
 		c.counts.tooLarge.Add(1)
+	}
+	switch c.marks.judge(e.stamp, e.about.tags) {
+	case removed:
+		fits = false
+	case expired:
+		e.expire() // it may still stand in for a load that fails
+	case kept:
 	}
 	c.store.Compute(key, func(*entry[V], bool) (*entry[V], otter.ComputeOp) {
 		switch {
 		case revoked(): // asked under the lock of the key, as an invalidation changes it
 			return nil, otter.CancelOp
-		case e.weight == 0: // what there was is older
+		case !fits: // what there was is older
 			return nil, otter.InvalidateOp
 		}
 		c.counts.used.Add(int64(e.weight))

@@ -77,11 +77,14 @@ func (c *Cache[K, V]) newEntry(cfg *Config[K, V], key K, value V, from born, a a
 }
 
 // newAbsent makes the entry of a key that the source does not have. It is never stale.
-func (c *Cache[K, V]) newAbsent(cfg *Config[K, V], key K, from born) *entry[V] {
+func (c *Cache[K, V]) newAbsent(cfg *Config[K, V], from born) *entry[V] {
 	now := mono.Now()
 	e := &entry[V]{absent: true, stamp: from.stamp, wall: from.wall, loaded: now}
 	e.dead.Store(int64(now + cfg.NegativeTTL))
-	e.weight = c.weigh(cfg, key, e.value, about{})
+	e.weight = 1
+	if cfg.MaxBytes > 0 { // there is no value that Config.Size could look at
+		e.weight = share(cfg.MaxEntries, cfg.MaxBytes, overhead)
+	}
 	e.seen.Store(from.stamp)
 	e.fresh.Store(e.dead.Load())
 	e.sure.Store(math.MinInt64) // the fast path knows values only

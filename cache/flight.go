@@ -232,7 +232,7 @@ func (c *Cache[K, V]) settle(cfg *Config[K, V], key K, f *flight[V]) {
 			c.drop(key, f)
 			return
 		}
-		absent := c.newAbsent(cfg, key, born{stamp: f.stamp.Load(), wall: time.Now().UnixNano()})
+		absent := c.newAbsent(cfg, born{stamp: f.stamp.Load(), wall: time.Now().UnixNano()})
 		c.keep(key, absent, f.revoked.Load)
 	case isFinal(f.err):
 		c.drop(key, f)

@@ -123,7 +123,7 @@ func (c *Cache[K, V]) fromSecond(ctx context.Context, cfg *Config[K, V], key K, 
 		s.counts.misses.Add(1)
 		return nil
 	}
-	p, err := decodePayload(data, name, cfg.Codec)
+	p, err := decodeGuarded(data, name, cfg.Codec)
 	if err != nil {
 		s.counts.corrupt.Add(1)
 		return nil
@@ -243,10 +243,29 @@ func (c *Cache[K, V]) pack(cfg *Config[K, V], name string, e *entry[V]) ([]byte,
 		value: e.value, about: e.about, wall: e.wall, delta: e.delta, loaded: wall - int64(age),
 		fresh: wall + int64(ttl-age), dead: wall + int64(ttl-age+cfg.MaxStale),
 	}
-	data, err := encodePayload(p, name, cfg.Codec, cfg.L2.CompressOver)
+	data, err := encodeGuarded(p, name, cfg.Codec, cfg.L2.CompressOver)
 	if err != nil {
 		c.counts.encodeErrors.Add(1)
 		return nil, 0, fmt.Errorf("cache: codec %s: %w", cfg.Codec.Name(), err)
 	}
 	return data, max(ttl-age+cfg.MaxStale, time.Millisecond), nil
+}
+
+// encodeGuarded and decodeGuarded make an error of a codec that panics: what it did not write or read is a miss.
+func encodeGuarded[V any](p payload[V], key string, codec Codec[V], compressOver int) (data []byte, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = asPanic(value)
+		}
+	}()
+	return encodePayload(p, key, codec, compressOver)
+}
+
+func decodeGuarded[V any](data []byte, key string, codec Codec[V]) (p payload[V], err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = asPanic(value)
+		}
+	}()
+	return decodePayload(data, key, codec)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
@@ -22,6 +23,17 @@ func (c *Cache[K, V]) GetMany(ctx context.Context, keys []K, load func(ctx conte
 	}
 	values := make(map[K]V, len(keys))
 	m := many[K, V]{asked: map[K]struct{}{}}
+	launched := false
+	defer func() {
+		if launched {
+			return
+		}
+		for _, o := range m.own { // a function of the user has panicked: whoever waits must not wait for ever
+			o.f.err = seawall.ErrAborted
+			c.land(context.WithoutCancel(ctx), cfg, o.key, o.f)
+			c.flights.running.Done()
+		}
+	}()
 	for _, key := range keys {
 		if _, again := m.asked[key]; again {
 			continue
@@ -31,6 +43,7 @@ func (c *Cache[K, V]) GetMany(ctx context.Context, keys []K, load func(ctx conte
 			values[key] = value
 		}
 	}
+	launched = true
 	if len(m.own) > 0 {
 		c.launch(ctx, cfg, func(ctx context.Context) {
 			defer c.flights.running.Add(1 - len(m.own)) // each of them was counted

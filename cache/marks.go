@@ -130,9 +130,17 @@ func (m *marks) allLocked(d depth, wall int64) {
 	n := m.last.Add(1)
 	if d == hard {
 		m.hard.Store(n)
-		m.hardWall = max(m.hardWall, wall)
 	} else {
 		m.soft.Store(n)
+	}
+	m.wallLocked(d, wall)
+}
+
+// wallLocked marks what is in the second layer.
+func (m *marks) wallLocked(d depth, wall int64) {
+	if d == hard {
+		m.hardWall = max(m.hardWall, wall)
+	} else {
 		m.softWall = max(m.softWall, wall)
 	}
 }
@@ -184,7 +192,7 @@ func (m *marks) atLocked(id string) *mark {
 }
 
 // sweepLocked forgets the marks that are older than every entry can be. If too many are left, everything is marked in
-// their place: that expires more than it must, and never less.
+// their place: that expires more than it must, and never less. Marks of keys are about the second layer only.
 func (m *marks) sweepLocked() {
 	now := mono.Now()
 	for id, k := range m.byID {
@@ -195,16 +203,18 @@ func (m *marks) sweepLocked() {
 	if len(m.byID) <= m.capacity/2 {
 		return
 	}
-	var softest, hardest int64
-	removing := false
+	expires, removes := false, false
 	for _, k := range m.byID {
-		softest, hardest = max(softest, k.softWall), max(hardest, k.hardWall)
-		removing = removing || k.hard != 0 || k.hardWall != 0
+		m.wallLocked(soft, k.softWall)
+		m.wallLocked(hard, k.hardWall)
+		expires, removes = expires || k.soft != 0, removes || k.hard != 0
 	}
 	clear(m.byID)
-	m.allLocked(soft, softest)
-	if removing {
-		m.allLocked(hard, hardest)
+	if expires {
+		m.allLocked(soft, 0)
+	}
+	if removes {
+		m.allLocked(hard, 0)
 	}
 }
 

@@ -165,7 +165,7 @@ func (c *Cache[K, V]) receive(data []byte) {
 // receiveKey takes what a message says of one key. What we have loaded later than it was sent is newer.
 func (c *Cache[K, V]) receiveKey(cfg *Config[K, V], m message, name string) {
 	c.markKey(m.kind, name, m.wall)
-	key, err := cfg.DecodeKey(name)
+	key, err := decodeKey(cfg.DecodeKey, name)
 	if err != nil {
 		c.peers.unreadable.Add(1)
 		c.gap()
@@ -177,6 +177,16 @@ func (c *Cache[K, V]) receiveKey(cfg *Config[K, V], m message, name string) {
 		return
 	}
 	c.expireLocally(key, before)
+}
+
+// decodeKey makes an error of a function that panics: the backplane's goroutine is not ours.
+func decodeKey[K comparable](decode func(string) (K, error), name string) (key K, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = asPanic(value)
+		}
+	}()
+	return decode(name)
 }
 
 // gap expires all that may have been invalidated without our knowledge. What was loaded before now is not taken from the

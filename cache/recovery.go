@@ -176,13 +176,13 @@ func (c *Cache[K, V]) startRecovery() bool {
 		return false
 	}
 	fs.running.Go(func() {
-		c.recover()
+		c.tryAgain()
 	})
 	return true
 }
 
-// recover tries again until nothing is left.
-func (c *Cache[K, V]) recover() {
+// tryAgain sends what waits from time to time, until nothing is left.
+func (c *Cache[K, V]) tryAgain() {
 	for {
 		timer := time.NewTimer(c.cfg.Load().Peers.RecoverEvery)
 		select {

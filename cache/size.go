@@ -18,12 +18,16 @@ func (c *Cache[K, V]) weigh(cfg *Config[K, V], key K, value V, a about) uint32 {
 	for _, tag := range a.tags {
 		size += int64(len(tag))
 	}
-	size += int64(len(a.validator))
-	if cfg.MaxEntries > 0 {
-		entries := int64(cfg.MaxEntries)
-		size = max(size, (cfg.MaxBytes+entries-1)/entries)
+	return share(cfg.MaxEntries, cfg.MaxBytes, size+int64(len(a.validator)))
+}
+
+// share returns what a size counts for.
+func share(maxEntries int, maxBytes, size int64) uint32 {
+	if maxEntries > 0 {
+		entries := int64(maxEntries)
+		size = max(size, (maxBytes+entries-1)/entries)
 	}
-	if size > cfg.MaxBytes || size > math.MaxUint32 {
+	if size > maxBytes || size > math.MaxUint32 {
 		return 0
 	}
 	return uint32(size)

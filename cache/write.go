@@ -107,7 +107,7 @@ func (c *Cache[K, V]) putLocally(ctx context.Context, cfg *Config[K, V], key K, 
 	}
 	name := cfg.EncodeKey(key)
 	ch := change{kind: putKey, name: name, wall: e.wall}
-	c.marks.key(name, soft, e.wall, true)
+	c.markKey(putKey, name, e.wall)
 	if c.second != nil {
 		if data, ttl, err := c.pack(cfg, name, e); err == nil {
 			ch.data, ch.ttl = data, ttl
