@@ -346,3 +346,25 @@ func TestAHedgeCanHaveAConnectionOfItsOwn(t *testing.T) {
 		}
 	}
 }
+
+// Extra attempts take what is free, and never stand in a queue before first ones.
+func TestAHedgeDoesNotQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := hedged()
+		cfg.Bulkhead = bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: 100, MaxWait: time.Minute}}
+		tr := httpx.NewTransport("test", cfg, roundTripper(after(5*time.Second, 200, true)))
+		var call sync.WaitGroup
+		call.Go(func() {
+			if code, err := to(t, tr, "http://a.example/"); code != 200 || err != nil {
+				t.Error(code, err)
+			}
+		})
+		time.Sleep(2 * time.Second) // the hedge was due a second ago
+		for _, b := range tr.Bulkheads() {
+			if s := b.Stats(); s.InUse != 1 || s.Waiting != 0 || s.Rejected.Total() != 1 {
+				t.Errorf("%+v", s)
+			}
+		}
+		call.Wait()
+	})
+}
