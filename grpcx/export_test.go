@@ -47,3 +47,9 @@ func ReadPushback(trailer metadata.MD, st *status.Status) (hinted bool, after ti
 	e.readPushback(trailer, st)
 	return e.hinted, e.after, e.refused, e.final
 }
+
+// Method returns what is known of a method.
+func (c *Client) Method(name string) (group string, idempotent bool) {
+	t := c.methods.find("", name)
+	return t.key.Value().name, t.idempotent
+}
