@@ -21,6 +21,10 @@ func conditional(h http.Header) bool {
 // ask has the origin asked, and answers with what comes of it. Of several callers who may get the same answer one asks,
 // and the others wait for it.
 func (c *Cache) ask(q *question) (*http.Response, error) {
+	if ctx := q.req.Context(); ctx.Err() != nil {
+		c.counts.errors.Add(1)
+		return nil, context.Cause(ctx)
+	}
 	p := c.join(q, !conditional(q.req.Header) && !q.wishes.strict())
 	if !p.led {
 		resp, shared, err := c.follow(p, q)
@@ -89,7 +93,9 @@ func (c *Cache) lead(p *part, q *question) (*http.Response, error) {
 	c.tell(resp.Header, told{fwd: q.why, stored: f.kept})
 	switch {
 	case f.spool != nil:
-		resp.Body = c.reader(p, q)
+		body := c.reader(p, q)
+		body.ended = func() { resp.Trailer = f.late.Trailer }
+		resp.Body = body
 	case f.body == http.NoBody:
 		p.leave()
 	default:
@@ -170,7 +176,9 @@ func (c *Cache) rescue(q *question, now time.Time, status int, err error) *http.
 	t := told{fwd: stale, status: status, detail: "stale-if-error"}
 	rejection, rejected := errors.AsType[*seawall.RejectedError](err)
 	if rejected {
-		t.detail = string(rejection.Reason)
+		if t.detail = string(rejection.Reason); !token(t.detail) {
+			t.detail = "rejected"
+		}
 		if nothingElse(err) {
 			t.fwd = nowhere
 		}

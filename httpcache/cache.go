@@ -105,6 +105,7 @@ func (c *Cache) RoundTrip(req *http.Request) (*http.Response, error) {
 	q := question{sent: req, req: canonical(req)}
 	var ok bool
 	if q.key, ok = c.keyOf(q.req); !ok {
+		c.counts.passed.Add(1)
 		return c.base.RoundTrip(req)
 	}
 	q.wishes = parseWishes(q.req.Header)
@@ -155,23 +156,32 @@ type question struct {
 	why    forward // it is forwarded
 }
 
-// canonical returns a request with the names of its fields in canonical form: req itself, as a rule. A program may put
-// others into the map, and net/http sends them; a Cookie must not be overlooked for its spelling.
+// canonical returns a request with the names of its fields in canonical form: req itself, as a rule.
 func canonical(req *http.Request) *http.Request {
-	odd := false
-	for name := range req.Header {
-		odd = odd || http.CanonicalHeaderKey(name) != name
-	}
+	h, odd := canonicalFields(req.Header)
 	if !odd {
 		return req
 	}
 	view := *req
-	view.Header = make(http.Header, len(req.Header))
-	for _, name := range slices.Sorted(maps.Keys(req.Header)) {
-		canonical := http.CanonicalHeaderKey(name)
-		view.Header[canonical] = append(view.Header[canonical], req.Header[name]...)
-	}
+	view.Header = h
 	return &view
+}
+
+// canonicalFields returns fields with their names in canonical form, and whether that are others than h. A program may
+// put any into the map, and net/http sends them; a Cookie must not be overlooked for its spelling.
+func canonicalFields(h http.Header) (fields http.Header, odd bool) {
+	for name := range h {
+		odd = odd || http.CanonicalHeaderKey(name) != name
+	}
+	if !odd {
+		return h, false
+	}
+	fields = make(http.Header, len(h))
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		canonical := http.CanonicalHeaderKey(name)
+		fields[canonical] = append(fields[canonical], h[name]...)
+	}
+	return fields, true
 }
 
 // passing says why a request is none of the cache's business, or nowhere.
@@ -231,7 +241,9 @@ func (c *Cache) put(e *entry, req http.Header) {
 		if stored = c.marks.valid(e.key.target, e.birth); !stored {
 			return a
 		}
-		return a.with(e, req, 4*c.cfg.MaxObject)
+		next := a.with(e, req, 4*c.cfg.MaxObject)
+		stored = next != a
+		return next
 	})
 	if stored {
 		c.counts.stored.Add(1)

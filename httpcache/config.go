@@ -55,8 +55,9 @@ type Config struct {
 
 	// Partition says whose answers a request may get. Two requests share answers if it says the same, and "" is nobody in
 	// particular. Default for a private cache: a hash of Authorization, Cookie and the user in the URL; for a shared
-	// one: all are one. Whoever tells users apart by something else, such as a field with an API key or a client
-	// certificate, and whose origin does not say so by Vary, has to say it here. It runs for each request.
+	// one: all are one. It takes the place of that, and does not come on top of it. Whoever tells users, or tenants, apart
+	// by something else, such as a field with an API key, a client certificate or X-Forwarded-Host, and whose origin does
+	// not say so by Vary, has to say it here. It runs for each request, and must not change it.
 	Partition func(*http.Request) string `json:"-" yaml:"-"`
 	// Store keeps the answers. Default one in memory, bounded by MaxBytes.
 	Store Store `json:"-" yaml:"-"`
@@ -105,7 +106,7 @@ func (c Config) Validate() error {
 		return fmt.Errorf("httpcache: Config.%s is %v, want %s", field, value, want)
 	}
 	for i, name := range c.Targets {
-		if !fieldName(name) {
+		if !token(name) {
 			return bad(fmt.Sprintf("Targets[%d]", i), fmt.Sprintf("%q", name), "the name of a field")
 		}
 	}
@@ -138,8 +139,8 @@ func (c Config) Equal(other Config) bool {
 		slices.Equal(a.Targets, b.Targets)
 }
 
-// fieldName reports whether s is a token, as the names of fields are.
-func fieldName(s string) bool {
+// token reports whether s is one, as the names of fields are (RFC 9110, section 5.6.2).
+func token(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 	})

@@ -161,14 +161,11 @@ type argument struct {
 	given bool
 }
 
-// directives returns the directives of Cache-Control lines in order, their names in lower case. A comma within quotes
-// does not separate; a quote that is not closed quotes nothing, so that it cannot hide what follows.
+// directives returns the directives of Cache-Control lines in order, their names in lower case.
 func directives(lines []string) iter.Seq2[string, argument] {
 	return func(yield func(string, argument) bool) {
 		for _, line := range lines {
-			for line != "" {
-				part := line[:partEnd(line)]
-				line = strings.TrimPrefix(line[len(part):], ",")
+			for part := range members(line) {
 				name, value, given := strings.Cut(strings.Trim(part, " \t"), "=")
 				if name == "" {
 					continue
@@ -185,19 +182,29 @@ func directives(lines []string) iter.Seq2[string, argument] {
 	}
 }
 
-// partEnd returns where the first member of a list ends.
-func partEnd(list string) int {
-	for i := 0; i < len(list); i++ {
-		switch list[i] {
-		case ',':
-			return i
-		case '"':
-			if n := quotedEnd(list[i:]); n > 0 {
-				i += n - 1
+// members returns the members of a list in order. A comma within quotes does not separate; a quote that is not closed
+// quotes nothing, so that it cannot hide what follows.
+//
+// Whoever sends a list may make it long, so it is gone through once: behind a quote that is not closed none is. A quote
+// that could be was escaped before, and from there on the search goes the same way.
+func members(list string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for closed := true; list != ""; {
+			end := 0
+			for end < len(list) && list[end] != ',' {
+				n := 0
+				if closed && list[end] == '"' {
+					n = quotedEnd(list[end:])
+					closed = n > 0
+				}
+				end += max(1, n)
 			}
+			if !yield(list[:end]) {
+				return
+			}
+			list = strings.TrimPrefix(list[end:], ",")
 		}
 	}
-	return len(list)
 }
 
 // quotedEnd returns the length of the quoted string that s begins with, or 0 if its end is missing.

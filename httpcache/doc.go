@@ -17,7 +17,8 @@
 // of the Authorization and Cookie fields and of the user in the URL, or by what [Config.Partition] says. Requests
 // without any of these are one user, nobody in particular, whose answers are not stored if they set cookies. A
 // shared cache keeps nothing that is private. If an API tells users apart by anything else and does not say so by
-// Vary, only Partition can know.
+// Vary, only Partition can know. A cache does not see what transports inside of it add to a request: one that adds the
+// token of whoever asks belongs outside, or needs Partition.
 //
 // # Stale answers
 //

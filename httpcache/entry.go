@@ -58,7 +58,7 @@ func (e *entry) staleness(now time.Time) time.Duration { return e.age(now) - e.l
 
 // size returns the bytes that the entry takes.
 func (e *entry) size() int64 {
-	n := entryOverhead + len(e.body) + e.selector.size()
+	n := entryOverhead + len(e.key.store) + len(e.statusText) + len(e.body) + e.selector.size()
 	for name, values := range e.header {
 		n += fieldOverhead + len(name)
 		for _, value := range values {
@@ -155,9 +155,7 @@ func hasTag(lines []string, tag string) bool {
 		if strings.Trim(line, " \t") == "*" {
 			return true
 		}
-		for line != "" {
-			member := line[:partEnd(line)]
-			line = strings.TrimPrefix(line[len(member):], ",")
+		for member := range members(line) {
 			if tag != "" && sameTag(strings.Trim(member, " \t"), tag) {
 				return true
 			}

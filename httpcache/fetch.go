@@ -28,6 +28,7 @@ type fetch struct {
 
 	// Set before ready is closed, and not changed afterwards.
 	resp   *http.Response // the origin's, for the caller who began; nil if it has confirmed base
+	late   *http.Response // the transport's, which gets trailers with the end of the body; set with spool
 	body   io.ReadCloser  // of resp
 	status int            // of the origin's answer; 0 if there is none
 	err    error
@@ -42,6 +43,7 @@ type fetch struct {
 	whole *entry // what was stored; set before done is closed
 	done  chan struct{}
 
+	dropped  bool  // base is; the goroutine's
 	told     bool  // ready is closed; the goroutine's
 	reserved int64 // bytes of Cache.incoming; the goroutine's, and behind handed that of whoever leaves last
 
@@ -82,6 +84,9 @@ func (c *Cache) newFetch(q *question) *fetch {
 	if q.req == q.sent {
 		f.fields = f.req.Header // a copy: the caller may use its request again before the fetch has ended
 	}
+	if f.req.Header == nil {
+		f.req.Header = http.Header{}
+	}
 	if f.base != nil && !f.own {
 		maps.Copy(f.req.Header, f.base.validators())
 	}
@@ -112,7 +117,7 @@ func (c *Cache) run(f *fetch) {
 	whole := f.spool.take(f.body, f.length, c.cfg.MaxObject, func(n int) bool { return f.length >= 0 || c.reserve(f, n) })
 	switch {
 	case whole:
-		if len(f.resp.Trailer) == 0 {
+		if len(f.late.Trailer) == 0 {
 			f.whole = &entry{meta: f.entry.meta, body: f.spool.kept()}
 			c.put(f.whole, f.fields)
 		}
@@ -193,7 +198,7 @@ func (c *Cache) send(f *fetch) {
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
-	if resp.Header == nil {
+	if resp.Header, _ = canonicalFields(resp.Header); resp.Header == nil {
 		resp.Header = http.Header{}
 	}
 	f.status = resp.StatusCode
@@ -216,7 +221,7 @@ func (c *Cache) send(f *fetch) {
 	default:
 		f.entry = c.newEntry(f.fields, resp, f.moment)
 		if f.entry == nil && f.base != nil && answersFor(f.status) {
-			c.drop(f.base) // the origin has another answer now
+			c.dropBase(f) // the origin has another answer now
 		}
 	}
 	f.resp, f.body = resp, resp.Body
@@ -232,6 +237,9 @@ func (c *Cache) send(f *fetch) {
 		c.counts.tooLarge.Add(1)
 		return
 	}
+	// The caller may copy the response while the transport sets its trailers in the goroutine.
+	given := *resp
+	f.resp, f.late = &given, resp
 	f.kept, f.spool = true, &spool{}
 }
 
@@ -244,7 +252,7 @@ func (c *Cache) confirm(f *fetch, resp *http.Response) {
 	if f.kept {
 		c.put(f.entry, f.fields)
 	} else {
-		c.drop(f.base)
+		c.dropBase(f)
 	}
 	c.counts.confirmed.Add(1)
 }
@@ -254,9 +262,15 @@ func (c *Cache) sendPlain(f *fetch) {
 	for name := range f.base.validators() {
 		f.req.Header.Del(name)
 	}
-	c.drop(f.base)
+	c.dropBase(f)
 	f.base = nil
 	c.send(f)
+}
+
+// dropBase forgets what the origin does not stand by any more.
+func (c *Cache) dropBase(f *fetch) {
+	f.dropped = true
+	c.drop(f.base)
 }
 
 // roundTrip asks the origin. A panic is kept for the caller who began.

@@ -222,7 +222,8 @@ func (q *question) inBackground() *question {
 func (c *Cache) refreshing(f *fetch, e *entry) {
 	defer c.work.Done()
 	defer func() {
-		good := f.err == nil && !serverError(f.status) && (f.spool == nil || f.whole != nil)
+		// Whatever else came, such as 429, left the entry as it is: the next caller would begin a refresh again.
+		good := f.err == nil && (f.resp == nil || f.whole != nil || f.dropped)
 		if !good {
 			e.holdOff.Store(int64(mono.Now()+c.cfg.RetryEvery) | 1) // never 0; an instant may be negative
 		}

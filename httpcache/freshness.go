@@ -47,13 +47,14 @@ func (c *Cache) lifetime(status int, h http.Header, r *rules, targeted bool, rec
 	return max(0, min(date.Sub(modified)/10, c.cfg.HeuristicMax)), false
 }
 
-// initialAge returns how old a response was when it was received (RFC 9111, section 4.2.3).
+// initialAge returns how old a response was when it was received (RFC 9111, section 4.2.3). It is bounded as all numbers
+// of seconds are, so that an age can be reckoned with whatever Date says.
 func initialAge(h http.Header, sent, received time.Time) time.Duration {
 	var apparent time.Duration
 	if date, ok := dateOf(h, "Date", received); ok {
 		apparent = max(0, received.Sub(date))
 	}
-	return max(apparent, ageField(h)+received.Sub(sent))
+	return min(max(apparent, ageField(h)+received.Sub(sent)), maxSeconds*time.Second)
 }
 
 // ageField returns the value of Age: of several the first, and 0 for what is malformed.

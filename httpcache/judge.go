@@ -57,8 +57,8 @@ func serverError(status int) bool {
 	return false
 }
 
-// newEntry makes of an answer to a GET with some fields what may be stored of it, without its body, or returns nil if it may not be (RFC 9111,
-// section 3).
+// newEntry makes of an answer to a GET with some fields what may be stored of it, without its body, or returns nil if it
+// may not be (RFC 9111, section 3).
 func (c *Cache) newEntry(req http.Header, resp *http.Response, m moment) *entry {
 	status := resp.StatusCode
 	if status < 200 || status == http.StatusPartialContent ||
@@ -86,7 +86,7 @@ func (c *Cache) newEntry(req http.Header, resp *http.Response, m moment) *entry 
 		status: status, statusText: resp.Status, proto: resp.Proto, major: resp.ProtoMajor, minor: resp.ProtoMinor,
 		unpacked: resp.Uncompressed, selector: s, rules: r, moment: m,
 	}}
-	e.header = storedFields(resp.Header, &r)
+	e.header, e.rules.withheld = storedFields(resp.Header, &r), nil
 	if e.header["Date"] == nil { // as whoever stores it must (RFC 9110, section 6.6.1)
 		e.header["Date"] = []string{m.received.UTC().Format(http.TimeFormat)}
 	}

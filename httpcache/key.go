@@ -2,6 +2,7 @@ package httpcache
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"hash/maphash"
 	"net/http"
 	"net/url"
@@ -22,12 +23,16 @@ func (c *Cache) keyOf(req *http.Request) (k key, ok bool) {
 	if u == nil || u.Opaque != "" || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return key{}, false
 	}
+	path := pathOf(u)
+	if path[0] != '/' {
+		return key{}, false // it would run into the host
+	}
 	host := req.Host // which is what the server goes by
 	if host == "" {
 		host = u.Host
 	}
 	k.origin = originOf(u.Scheme, host)
-	uri := k.origin + pathOf(u)
+	uri := k.origin + path
 	k.target = maphash.String(c.seed, uri)
 	k.store = uri
 	if via := originOf(u.Scheme, u.Host); via != k.origin {
@@ -88,8 +93,14 @@ func userOf(req *http.Request) string {
 	if authorization == nil && cookies == nil && req.URL.User == nil {
 		return ""
 	}
-	parts := []string{strings.Join(authorization, "\x00"), strings.Join(cookies, "\x00"), req.URL.User.String()}
-	return digest(strings.Join(parts, "\x00\x00"))
+	var who []byte // each part with its length before it, so that none can pass for another
+	for _, parts := range [...][]string{authorization, cookies, {req.URL.User.String()}} {
+		who = binary.AppendUvarint(who, uint64(len(parts)))
+		for _, part := range parts {
+			who = append(binary.AppendUvarint(who, uint64(len(part))), part...)
+		}
+	}
+	return digest(string(who))
 }
 
 func digest(s string) string {

@@ -24,8 +24,8 @@ type spool struct {
 // errOutgrown is what a caller gets who reads along in a body of unknown length, which none does.
 var errOutgrown = errors.New("httpcache: the body of another caller's request has outgrown what may be shared")
 
-// fill reads a body to its end, and reports whether that was a clean one, which is left to say. When it has more than limit bytes, or reserve
-// lets no more in, the rest is left to the caller who began.
+// fill reads a body to its end, and reports whether that was a clean one, which is left to say. When it has more than
+// limit bytes, or reserve lets no more in, the rest is left to the caller who began.
 func (s *spool) fill(body io.Reader, length, limit int64, reserve func(n int) bool) bool {
 	size := int64(4 << 10)
 	if length >= 0 {
@@ -125,6 +125,7 @@ type follower struct {
 	gone   <-chan struct{} // closed when the caller's context is done
 	cause  func() error    // and why
 	leave  func()          // lets go of the fetch; may be called many times
+	ended  func()          // the end was read; nil for callers who have not begun
 	once   sync.Once
 	closed chan struct{}
 }
@@ -141,6 +142,9 @@ func (f *follower) Read(p []byte) (int, error) {
 	for {
 		n, wait, err := f.step(p)
 		if n > 0 || err != nil {
+			if err == io.EOF && f.ended != nil { //nolint:errorlint // the end is never wrapped
+				f.ended()
+			}
 			if err != nil {
 				f.leave()
 			}

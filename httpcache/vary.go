@@ -93,11 +93,13 @@ func squeeze(s string) string {
 			out = out[:len(out)-1]
 		}
 	}
-	fresh := true // behind a separator
+	fresh, closed := true, true // behind a separator; quotes are closed: see members
 	for i := 0; i < len(s); i++ {
 		switch b := s[i]; {
-		case b == '"':
-			n := max(1, quotedEnd(s[i:]))
+		case b == '"' && closed:
+			n := quotedEnd(s[i:])
+			closed = n > 0
+			n = max(1, n)
 			out = append(out, s[i:i+n]...)
 			i += n - 1
 			fresh = false
