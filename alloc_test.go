@@ -16,6 +16,7 @@ func TestChainAllocatesNothingOnSuccess(t *testing.T) {
 	gates := seawall.Chain(&gate{}, &gate{})
 	chain := seawall.Chain(&replacer{value: 1}, &repeater{attempts: 3}, &gate{}, &repeater{attempts: 2}, &gate{})
 	discard := func(int) {}
+	op := &counting{}
 	full, empty := &gate{}, seawall.Chain()
 	for _, c := range []struct {
 		name string
@@ -26,6 +27,7 @@ func TestChainAllocatesNothingOnSuccess(t *testing.T) {
 		{"a chain", func() { _ = chain.Do(ctx, succeed) }},
 		{"a chain with a value", func() { _, _ = seawall.Call(ctx, chain, one) }},
 		{"a chain with a discard function", func() { _, _ = seawall.CallDiscard(ctx, chain, one, discard) }},
+		{"a chain with an operation", func() { _, _ = seawall.CallOperation(ctx, chain, op) }},
 		{"a policy by itself", func() { _ = full.Do(ctx, succeed) }},
 		{"a permit", func() {
 			p, _ := full.Acquire(ctx)

@@ -390,3 +390,34 @@ func TestDiscardThatPanicsCostsNeitherTheWinnerNorTheProcess(t *testing.T) {
 		t.Errorf("logged %q", got)
 	}
 }
+
+// counting is an operation that counts what becomes of its results.
+type counting struct {
+	fails            int // this many times
+	calls, discarded int
+}
+
+func (c *counting) Call(context.Context) (int, error) {
+	c.calls++
+	if c.calls <= c.fails {
+		return c.calls, errDown
+	}
+	return c.calls, nil
+}
+
+func (c *counting) Discard(int) { c.discarded++ }
+
+func TestAnOperationIsCalledAndGetsBackWhatIsNotReturned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		op := &counting{fails: 2}
+		v, err := seawall.CallOperation(t.Context(), seawall.Chain(&gate{}, &repeater{attempts: 3}), op)
+		if v != 3 || err != nil || op.calls != 3 || op.discarded != 2 {
+			t.Errorf("%d, %v after %d calls, %d discarded", v, err, op.calls, op.discarded)
+		}
+		replaced := &counting{fails: 9}
+		v, err = seawall.CallOperation(t.Context(), &replacer{value: 77}, replaced)
+		if v != 77 || err != nil || replaced.discarded != 1 {
+			t.Errorf("%d, %v, %d discarded", v, err, replaced.discarded)
+		}
+	})
+}

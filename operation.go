@@ -8,7 +8,7 @@ import (
 	"reflect"
 )
 
-// operation is what runs at the end of a walk, with what the walk has to know about its result type. The three
+// operation is what runs at the end of a walk, with what the walk has to know about its result type. The
 // implementations are plain conversions of what the caller gave, so that no closure is made for them.
 type operation[T any] interface {
 	call(ctx context.Context) (T, error)
@@ -51,6 +51,18 @@ func (discardOp[T]) accept(value any) (T, error)            { return accept[T](v
 func (op discardOp[T]) discard(v T) {
 	if !isZero(&v) {
 		op.drop(v)
+	}
+}
+
+// wholeOp is the user's own kind.
+type wholeOp[T any, O Operation[T]] struct{ op O }
+
+func (op wholeOp[T, O]) call(ctx context.Context) (T, error) { return op.op.Call(ctx) }
+func (wholeOp[T, O]) accept(value any) (T, error)            { return accept[T](value) }
+
+func (op wholeOp[T, O]) discard(v T) {
+	if !isZero(&v) {
+		op.op.Discard(v)
 	}
 }
 

@@ -31,6 +31,20 @@ func CallDiscard[T any](
 	return run(ctx, p, discardOp[T]{op, discard})
 }
 
+// Operation is an operation with what is to become of its results, as one value: for adapters, whose operations have a
+// state of their own.
+type Operation[T any] interface {
+	// Call is the operation.
+	Call(ctx context.Context) (T, error)
+	// Discard gets what [CallDiscard] gives its function.
+	Discard(T)
+}
+
+// CallOperation is [CallDiscard] without a closure: op is what would be captured, so that a call allocates nothing for it.
+func CallOperation[T any, O Operation[T]](ctx context.Context, p Policy, op O) (T, error) {
+	return run(ctx, p, wholeOp[T, O]{op})
+}
+
 // Do runs op under a policy that plays a role. It is the body of the Do method of such a policy:
 //
 //	func (g *MyGate) Do(ctx context.Context, op func(context.Context) error) error { return seawall.Do(ctx, g, op) }

@@ -3,6 +3,8 @@ package httpx
 import (
 	"context"
 	"time"
+
+	"github.com/seawall-go/seawall/internal/mono"
 )
 
 // The context of an attempt begins as no more than a reference to the caller's, because not every base looks at it. As
@@ -31,7 +33,7 @@ func (s *scope) standard() context.Context {
 	}
 	s.cancel = cancel
 	s.rearmLocked()
-	why := s.why
+	why := s.whyLocked()
 	s.mu.Unlock()
 	if why != nil {
 		cancel(why)
@@ -43,13 +45,22 @@ func (s *scope) standard() context.Context {
 // whole context.
 func (s *scope) Deadline() (time.Time, bool) {
 	if s.total != nil {
-		return s.totalEnd, true
+		return mono.Time(s.totalEnd), true
 	}
 	return s.parent.Deadline()
 }
 
 // Done makes the scope a standard context.
-func (s *scope) Done() <-chan struct{} { return s.standard().Done() }
+func (s *scope) Done() <-chan struct{} {
+	if s.std.Load() == nil {
+		s.mu.Lock()
+		if s.stage == stageOpen {
+			s.reading.Store(true) // only the body is left to ask, while it is read
+		}
+		s.mu.Unlock()
+	}
+	return s.standard().Done()
+}
 
 // Err returns nil or, from the end of the attempt on, what a canceled context returns.
 func (s *scope) Err() error {

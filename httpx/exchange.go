@@ -43,11 +43,11 @@ type callLimits struct {
 
 var errNoResponse = errors.New("httpx: the base returned neither response nor error")
 
-// attempt sends the request once. Its results are what the policies see: an error for a status that is no good, with
+// Call sends the request once. Its results are what the policies see: an error for a status that is no good, with
 // which the response comes all the same.
 //
 // ctx is the policies' own. It says when the total limit ends, which attempt this is, and whether it has lost a race.
-func (x *exchange) attempt(ctx context.Context) (*scope, error) {
+func (x *exchange) Call(ctx context.Context) (*scope, error) {
 	number := x.started.Add(1)
 	if x.most > 0 && number > x.most {
 		return nil, seawall.Reject("httpx", x.opts.name, seawall.ReasonBudget, seawall.ErrRejected, 0)
@@ -73,6 +73,9 @@ func (x *exchange) attempt(ctx context.Context) (*scope, error) {
 	x.leadOn(s)
 	return s, verdict
 }
+
+// Discard lets go of an attempt whose response is not returned.
+func (x *exchange) Discard(s *scope) { s.discard() }
 
 // try passes the gates, and goes up to the response. The verdict is nil for a good one; the error is that there is none.
 func (x *exchange) try(ctx context.Context, s *scope) (verdict, err error) {
@@ -128,10 +131,10 @@ func (x *exchange) prepare(ctx context.Context, s *scope) (*http.Request, error)
 	if limited {
 		left = mono.Of(end) - now
 		if callers, ok := s.parent.Deadline(); !ok || end.Before(callers) {
-			s.total, s.totalEnd = x.limit.total, end
+			s.total, s.limits.total = x.limit.total, mono.Of(end)
 		}
 	}
-	s.begin(now, x.limit.attempt, x.limit.attemptErr)
+	s.begin(now)
 
 	req := x.req.WithContext(s)
 	req.Header = x.outgoing(s, left, limited)

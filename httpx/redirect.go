@@ -40,7 +40,11 @@ func (x *exchange) leadOn(s *scope) {
 	}
 	next := x.trail
 	if next == nil {
-		next = &trail{first: x.host, total: s.total, end: s.totalEnd, key: x.key}
+		next = &trail{first: x.host, key: x.key}
+		if s.total != nil {
+			next.total = s.total
+			next.end, _ = s.Deadline()
+		}
 	}
 	s.resp.Request = x.req.WithContext(context.WithValue(x.req.Context(), trailKey{}, next))
 }

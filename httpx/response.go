@@ -23,9 +23,14 @@ type responseBody scope
 
 func (b *responseBody) Read(p []byte) (int, error) {
 	s := (*scope)(b)
-	s.reading.Store(true)
+	// Who asks is there only if something else than this reader may end the body.
+	if s.watched() {
+		s.reading.Store(true)
+	}
 	n, err := s.body.Read(p)
-	s.reading.Store(false)
+	if s.watched() {
+		s.reading.Store(false)
+	}
 	if err == nil {
 		if s.x.opts.IdleTimeout != Off || !s.begun && s.x.opts.AttemptSpan == SpanFirstByte {
 			s.progress(n)
@@ -47,6 +52,9 @@ func (b *responseBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// watched reports whether there is a timer, or a caller, that may end the body.
+func (s *scope) watched() bool { return s.detach != nil || s.std.Load() != nil }
+
 // progress moves the limits that go by it.
 func (s *scope) progress(n int) {
 	if n == 0 {
@@ -56,15 +64,15 @@ func (s *scope) progress(n int) {
 	s.begun = true
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stage != stageOpen || s.limit == errDiscarded { //nolint:errorlint // which one
+	if s.stage != stageOpen || s.nearest == discarded {
 		return
 	}
-	if s.limits.idle != nil {
-		s.limits.idleEnd = mono.Now() + s.x.opts.IdleTimeout
+	if s.limits.idle != noEnd {
+		s.limits.idle = mono.Now() + s.x.opts.IdleTimeout
 		s.nearestLocked() // the timer finds it when it rings
 	}
 	if first && s.x.opts.AttemptSpan == SpanFirstByte {
-		s.limits.attempt = nil
+		s.limits.attempt = noEnd
 		s.rearmLocked()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -35,30 +36,40 @@ type scope struct {
 	failed error         // what the status says, if that is no good
 	left   [1]string     // the value of the field that says how much time is left
 
-	total    error // the total limit's error; nil if there is none, or the caller's deadline is nearer
-	totalEnd time.Time
+	total    error         // the total limit's error; nil if there is none, or the caller's deadline is nearer
+	totalEnd time.Duration // a reading of mono.Now, as all times here
 
 	endless bool        // no limit ends the body, so it is among the open ones
 	begun   bool        // the first byte of the body was read; its reader's own
 	reading atomic.Bool // somebody waits for the body
 	std     atomic.Pointer[context.Context]
 
-	mu       sync.Mutex // guards the fields below
-	cancel   context.CancelCauseFunc
-	timer    *time.Timer // made when std is
-	detach   func() bool // from the caller's context; nil if the scope does not watch it
-	stage    stage
-	why      error         // what of ours ended the attempt: a limit, or a lost race
-	limit    error         // the one that ends first; nil if there is none
-	deadline time.Duration // of that; a reading of mono.Now, as all of these times
-	limits   attemptLimits
+	mu      sync.Mutex // guards the fields below
+	cancel  context.CancelCauseFunc
+	timer   *time.Timer // made when std is
+	detach  func() bool // from the caller's context; nil if the scope does not watch it
+	limits  limitEnds
+	nearest limitKind // the limit that ends first
+	why     limitKind // what of ours has ended the attempt
+	stage   stage
 }
 
-// attemptLimits are those of one attempt that count now. Each is nil if there is none.
-type attemptLimits struct {
-	total, attempt, idle          error
-	totalEnd, attemptEnd, idleEnd time.Duration
-}
+// limitEnds are the ends of the limits that count now, each noEnd if there is none.
+type limitEnds struct{ total, attempt, idle time.Duration }
+
+const noEnd time.Duration = math.MaxInt64
+
+// limitKind says which limit ends an attempt, or what else of ours.
+type limitKind uint8
+
+const (
+	noLimit limitKind = iota
+	totalLimit
+	attemptLimit
+	idleLimit
+	discarded // the time that a response has which is not returned
+	lost      // a race
+)
 
 type stage uint8
 
@@ -68,10 +79,7 @@ const (
 	stageReleased
 )
 
-var (
-	_ context.Context = (*scope)(nil)
-	_ io.Closer       = (*scope)(nil) // how the executor lets go of what it does not return
-)
+var _ context.Context = (*scope)(nil)
 
 // errDiscarded is the cause of the context of an attempt whose response was discarded, and took too long at it.
 var errDiscarded = errors.New("httpx: response discarded")
@@ -83,28 +91,57 @@ const (
 	drainTime  = 50 * time.Millisecond
 )
 
-// begin starts an attempt at now, with the limits that it has until its headers are there.
-func (s *scope) begin(now, attempt time.Duration, exceeded error) {
-	if s.total != nil {
-		s.limits.total, s.limits.totalEnd = s.total, mono.Of(s.totalEnd)
-	}
-	if attempt != Off {
-		s.limits.attempt, s.limits.attemptEnd = exceeded, now+attempt
-	}
+// begin starts an attempt at now, with the limits that it has until its headers are there. Nobody else knows of the scope
+// yet.
+func (s *scope) begin(now time.Duration) {
 	s.links.since = now
-	s.nearestLocked() // nobody else knows of the scope yet
+	s.limits.attempt, s.limits.idle = noEnd, noEnd
+	if s.totalEnd = s.limits.total; s.total == nil {
+		s.limits.total = noEnd
+	}
+	if d := s.x.limit.attempt; d != Off {
+		s.limits.attempt = now + d
+	}
+	s.nearestLocked()
 }
 
 // nearestLocked chooses the limit that ends first. The total one wins a tie: nothing comes after it.
 func (s *scope) nearestLocked() {
 	l := &s.limits
-	s.limit, s.deadline = l.total, l.totalEnd
-	if l.attempt != nil && (s.limit == nil || l.attemptEnd < s.deadline) {
-		s.limit, s.deadline = l.attempt, l.attemptEnd
+	switch first := min(l.total, l.attempt, l.idle); {
+	case first == noEnd:
+		s.nearest = noLimit
+	case s.nearest == discarded:
+	case first == l.total:
+		s.nearest = totalLimit
+	case first == l.attempt:
+		s.nearest = attemptLimit
+	default:
+		s.nearest = idleLimit
 	}
-	if l.idle != nil && (s.limit == nil || l.idleEnd < s.deadline) {
-		s.limit, s.deadline = l.idle, l.idleEnd
+}
+
+// deadlineLocked returns when the nearest limit ends.
+func (s *scope) deadlineLocked() time.Duration {
+	return min(s.limits.total, s.limits.attempt, s.limits.idle)
+}
+
+// whyLocked returns what of ours has ended the attempt, as an error, or nil.
+func (s *scope) whyLocked() error {
+	switch s.why {
+	case totalLimit:
+		return s.total
+	case attemptLimit:
+		return s.x.limit.attemptErr
+	case idleLimit:
+		return s.x.opts.idleLimit
+	case discarded:
+		return errDiscarded
+	case lost:
+		return seawall.ErrLost
+	case noLimit:
 	}
+	return nil
 }
 
 // rearmLocked lets the timer, if there is one, ring at the limit that ends first now.
@@ -112,14 +149,14 @@ func (s *scope) rearmLocked() {
 	s.nearestLocked()
 	switch {
 	case s.cancel == nil || s.stage == stageReleased:
-	case s.limit == nil:
+	case s.nearest == noLimit:
 		if s.timer != nil {
 			s.timer.Stop()
 		}
 	case s.timer == nil:
-		s.timer = time.AfterFunc(s.deadline-mono.Now(), s.ring)
+		s.timer = time.AfterFunc(s.deadlineLocked()-mono.Now(), s.ring)
 	default:
-		s.timer.Reset(s.deadline - mono.Now())
+		s.timer.Reset(s.deadlineLocked() - mono.Now())
 	}
 }
 
@@ -127,18 +164,18 @@ func (s *scope) rearmLocked() {
 // nobody may come for the body.
 func (s *scope) ring() {
 	s.mu.Lock()
-	if s.stage == stageReleased || s.limit == nil || s.why != nil {
+	if s.stage == stageReleased || s.nearest == noLimit || s.why != noLimit {
 		s.mu.Unlock()
 		return
 	}
-	if left := s.deadline - mono.Now(); left > 0 {
+	if left := s.deadlineLocked() - mono.Now(); left > 0 {
 		s.timer.Reset(left)
 		s.mu.Unlock()
 		return
 	}
-	s.why = s.limit
-	cancel, why := s.cancel, s.why
-	over := s.stage == stageOpen && why != errDiscarded //nolint:errorlint // which one; Close goes on with that
+	s.why = s.nearest
+	cancel, why := s.cancel, s.whyLocked()
+	over := s.stage == stageOpen && s.why != discarded // else somebody waits for it
 	s.mu.Unlock()
 	cancel(why)
 	if over {
@@ -164,7 +201,7 @@ func (s *scope) exceeded() error {
 	callerDone := s.parent.Err() != nil
 	s.mu.Lock()
 	late := s.expireLocked(callerDone)
-	cancel, why := s.cancel, s.why
+	cancel, why := s.cancel, s.whyLocked()
 	s.mu.Unlock()
 	if late && cancel != nil {
 		cancel(why)
@@ -174,10 +211,10 @@ func (s *scope) exceeded() error {
 
 // expireLocked reports whether it has just found that a limit is over.
 func (s *scope) expireLocked(callerDone bool) bool {
-	if s.why != nil || s.limit == nil || callerDone || s.stage == stageReleased || mono.Now() < s.deadline {
+	if s.why != noLimit || s.nearest == noLimit || callerDone || s.stage == stageReleased || mono.Now() < s.deadlineLocked() {
 		return false
 	}
-	s.why = s.limit
+	s.why = s.nearest
 	return true
 }
 
@@ -185,9 +222,9 @@ func (s *scope) expireLocked(callerDone bool) bool {
 func (s *scope) lose() {
 	s.standard() // so that there is something to cancel
 	s.mu.Lock()
-	losing := s.stage == stageWaiting && s.why == nil
+	losing := s.stage == stageWaiting && s.why == noLimit
 	if losing {
-		s.why = seawall.ErrLost
+		s.why = lost
 	}
 	cancel := s.cancel
 	s.mu.Unlock()
@@ -204,24 +241,24 @@ func (s *scope) answer(resp *http.Response, verdict error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// Without a context that anybody looked at, nothing was cut off: a success that is late is one.
-	if s.cancel != nil && s.expireLocked(callerDone) || s.why != nil {
+	if s.cancel != nil && s.expireLocked(callerDone) || s.why != noLimit {
 		return false
 	}
 	s.stage = stageOpen
 	switch {
 	case resp.Body == http.NoBody: // what follows is the end
 	case resp.StatusCode == http.StatusSwitchingProtocols:
-		s.limits = attemptLimits{}
+		s.limits = limitEnds{noEnd, noEnd, noEnd}
 		s.rearmLocked()
 	default:
 		if s.x.opts.AttemptSpan == SpanHeaders {
-			s.limits.attempt = nil
+			s.limits.attempt = noEnd
 		}
 		if s.x.opts.IdleTimeout != Off {
-			s.limits.idle, s.limits.idleEnd = s.x.opts.idleLimit, mono.Now()+s.x.opts.IdleTimeout
+			s.limits.idle = mono.Now() + s.x.opts.IdleTimeout
 		}
 		s.rearmLocked()
-		s.endless = s.limit == nil
+		s.endless = s.nearest == noLimit
 	}
 	return true
 }
@@ -314,9 +351,9 @@ func (s *scope) release(end error) {
 	s.settle(end)
 }
 
-// Close lets go of a response that is not returned: it reads what little there is to read, so that the connection can
+// discard lets go of a response that is not returned: it reads what little there is to read, so that the connection can
 // be used again, within a bound of bytes and one of time. An answer that was good has lost a race, which is neutral.
-func (s *scope) Close() error {
+func (s *scope) discard() {
 	end := s.failed
 	if end == nil {
 		end = seawall.ErrCanceled
@@ -325,17 +362,17 @@ func (s *scope) Close() error {
 	if s.body != http.NoBody && s.conn == nil && s.resp.ContentLength <= drainBytes && s.startDraining() {
 		_, _ = io.CopyN(io.Discard, s.body, drainBytes)
 	}
-	return s.body.Close()
+	_ = s.body.Close() // nobody is left who could act on the error
 }
 
 // startDraining puts the bound of time in the place of all limits. It returns false if one of them has passed.
 func (s *scope) startDraining() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stage == stageReleased || s.why != nil {
+	if s.stage == stageReleased || s.why != noLimit {
 		return false
 	}
-	s.limits = attemptLimits{total: errDiscarded, totalEnd: mono.Now() + drainTime}
+	s.limits, s.nearest = limitEnds{mono.Now() + drainTime, noEnd, noEnd}, discarded
 	s.rearmLocked()
 	return true
 }

@@ -13,5 +13,8 @@ var epoch = time.Now()
 // Now returns the time since a fixed instant of this process. It never jumps when the wall clock is set.
 func Now() time.Duration { return time.Since(epoch) }
 
+// Time returns the time at which Now returns d.
+func Time(d time.Duration) time.Time { return epoch.Add(d) }
+
 // Of returns what Now returns at t.
 func Of(t time.Time) time.Duration { return t.Sub(epoch) }

@@ -21,6 +21,13 @@ func TestNowFollowsTheFakeClockOfABubble(t *testing.T) {
 	})
 }
 
+func TestTimesAndReadingsAreTheSame(t *testing.T) {
+	now := time.Now()
+	if d := mono.Of(now); !mono.Time(d).Equal(now) || mono.Now() < d {
+		t.Errorf("%v is read as %v, which is %v", now, d, mono.Time(d))
+	}
+}
+
 func TestNowNeverGoesBack(t *testing.T) {
 	last := mono.Now()
 	for range 100_000 {
