@@ -93,7 +93,7 @@ func TestAnswerOfAncientDateIsNotFresh(t *testing.T) {
 			if r := get(t, c, here); strings.Contains(r.cacheStatus(), "hit") || o.calls.Load() != 2 {
 				t.Errorf("%s: got %q after %d requests", field, r.cacheStatus(), o.calls.Load())
 			}
-			if r := get(t, c, here, "Cache-Control: max-stale"); r.header.Get("Age") != fmt.Sprint(httpcache.MaxSeconds) {
+			if r := get(t, c, here, "Cache-Control: max-stale"); r.header.Get("Age") != fmt.Sprint(int64(httpcache.MaxSeconds)) {
 				t.Errorf("%s: Age is %q", field, r.header.Get("Age"))
 			}
 		}
