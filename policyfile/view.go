@@ -36,7 +36,7 @@ const mostMembers = 32
 // noSums are values of one policy, by its kind, that mean nothing when they are added up: ratios, lengths of time, levels,
 // settings, and what is in a budget that keys may share.
 var noSums = map[string][]string{
-	"breaker":   {"failure.ratio", "slow.ratio", "share"},
+	"breaker":   {"failure.ratio", "slow.ratio", "share", "since", "reopen"},
 	"brownout":  {"signal", "level", "level.manual"},
 	"bulkhead":  {"expected_wait", "latency.baseline"},
 	"hedge":     {"delay"},
