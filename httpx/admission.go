@@ -178,8 +178,9 @@ func (a *admission) wrap(next http.Handler) http.Handler {
 		}
 		w.admitted, w.untilEnd = true, a.untilEnd.Load()
 		if isLate(ctx) || ctx.Err() != nil { // while it waited
-			w.refuse(http.StatusServiceUnavailable, late(a.name))
-			w.permit.Done(w.refusal)
+			err := late(a.name)
+			w.permit.Done(err) // first: who does not read its refusal holds no slot
+			w.refuse(http.StatusServiceUnavailable, err)
 			return
 		}
 		returned := false

@@ -127,7 +127,8 @@ func (c CacheControl) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// stores reports whether a cache that serves many may keep the answer.
+// stores reports whether a cache that serves many may keep the answer. no-cache and a lifetime of 0 let it: it asks before
+// each use, but a 304 lets it send what it has kept, cookies included.
 func (c CacheControl) stores() bool {
-	return c.Scope != ScopePrivate && (c.Scope == ScopePublic || c.MaxAge > 0 || c.SharedMaxAge > 0)
+	return c != CacheControl{} && !c.NoStore && c.Scope != ScopePrivate
 }

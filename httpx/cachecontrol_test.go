@@ -102,7 +102,12 @@ func TestCookieOfOneUserIsNotGivenToAll(t *testing.T) {
 		{httpx.CachePolicy{Browser: httpx.CacheControl{Scope: httpx.ScopePublic}}, false},
 		{httpx.CachePrivate(), true},
 		{httpx.CacheNever(), true},
-		{httpx.CachePolicy{Browser: httpx.CacheControl{MaxAge: httpx.AtOnce}}, true},
+		// A cache may keep these, asks, hears 304, and sends what it has kept.
+		{httpx.CachePolicy{Browser: httpx.CacheControl{MaxAge: httpx.AtOnce}}, false},
+		{httpx.CachePolicy{Browser: httpx.CacheControl{NoCache: true}}, false},
+		{httpx.CachePolicy{Browser: httpx.CacheControl{MustRevalidate: true}}, false},
+		{httpx.CachePolicy{}, true}, // says nothing, so it changes nothing
+		{httpx.CachePolicy{Browser: httpx.CacheControl{Scope: httpx.ScopePrivate, MaxAge: httpx.AtOnce}}, true},
 		{httpx.CachePolicy{Browser: httpx.CacheControl{Scope: httpx.ScopePrivate, MaxAge: time.Minute}}, true},
 	} {
 		h := http.Header{"Set-Cookie": {"session=1"}}

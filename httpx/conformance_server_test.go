@@ -20,6 +20,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/dunglas/httpsfv"
@@ -350,20 +351,20 @@ func TestACutIsNoticedEvenByHTTP10(t *testing.T) {
 }
 
 func TestAStreamWithAHeartbeatOutlivesTheIdleLimit(t *testing.T) {
-	onBoth(t, func(t *testing.T, p protocol) {
-		x := newRig(t, p, httpx.ServerConfig{TimeLimit: httpx.TimeLimitConfig{Idle: 250 * time.Millisecond}},
-			func(w http.ResponseWriter, r *http.Request) {
-				for range 12 {
-					_, _ = io.WriteString(w, ": beat\n\n")
-					w.(http.Flusher).Flush()
-					time.Sleep(30 * time.Millisecond) // a real socket: see the limit
-				}
-				if r.Context().Err() != nil {
-					t.Errorf("the context ended: %v", context.Cause(r.Context()))
-				}
-			})
-		if _, body, err := x.get(t, "/"); err != nil || body != strings.Repeat(": beat\n\n", 12) {
-			t.Errorf("%q, %v", body, err)
+	synctest.Test(t, func(t *testing.T) {
+		below := &tape{header: http.Header{}}
+		cut := underLimits(t, httpx.TimeLimitConfig{Idle: 50 * time.Millisecond}, below, func(w http.ResponseWriter, r *http.Request) {
+			for range 12 {
+				_, _ = io.WriteString(w, ": beat\n\n")
+				w.(http.Flusher).Flush()
+				time.Sleep(30 * time.Millisecond)
+			}
+			if r.Context().Err() != nil {
+				t.Errorf("the context ended: %v", context.Cause(r.Context()))
+			}
+		})
+		if cut || len(below.calls) != 24 {
+			t.Errorf("cut off: %t, after %q", cut, below.calls)
 		}
 	})
 }
@@ -759,7 +760,7 @@ func TestAQuotaSays429AndIsToldOnEveryAnswer(t *testing.T) {
 			told         string
 		}{
 			{"/api/a", "a", 200, "q=3 w=30 r=2 t=10"},
-			{"/api/broken", "a", 500, "q=3 w=30 r=1 t=20"},
+			{"/api/broken", "a", 500, "q=3 w=30 r=1 t=10"},
 			{"/api/a", "a", 200, "q=3 w=30 r=0 t=10"},
 			{"/api/a", "a", 429, "q=3 w=30 r=0 t=10"},
 			{"/api/a", "b", 200, "q=3 w=30 r=2 t=10"},

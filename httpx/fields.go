@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seawall-go/seawall"
@@ -221,13 +222,15 @@ func (f *peerFacts) readAttempt(values []string, form AttemptForm) {
 	}
 }
 
-// readPriority takes the lowest of several: a name that a client can set as well must not raise what a proxy has set.
+// readPriority takes the lowest of several, under one name or more: what a client can add to what a proxy has set must
+// neither raise that nor make it count for nothing.
 func (f *peerFacts) readPriority(values []string) {
-	if len(values) != 1 {
-		return
-	}
-	if p, ok := seawall.ParsePriority(values[0]); ok && (f.priority == 0 || p < f.priority) {
-		f.priority = p
+	for _, value := range values {
+		for part := range strings.SplitSeq(value, ",") { // as some proxies join two lines
+			if p, ok := seawall.ParsePriority(strings.Trim(part, " \t")); ok && (f.priority == 0 || p < f.priority) {
+				f.priority = p
+			}
+		}
 	}
 }
 

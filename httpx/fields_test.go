@@ -52,6 +52,9 @@ func TestWhatAPeerSaysIsReadStrictlyAndClamped(t *testing.T) {
 		{"a negative attempt", http.Header{"Seawall-Attempt": {"-3"}}, 0, 0, 0},
 		{"an unknown priority", http.Header{"Seawall-Priority": {"urgent"}}, 0, 0, 0},
 		{"a priority in capitals", http.Header{"Seawall-Priority": {"Critical"}}, 0, 0, 0},
+		{"two priorities", http.Header{"Seawall-Priority": {"critical", "sheddable"}}, 0, 0, seawall.Sheddable},
+		{"two priorities in one line", http.Header{"Seawall-Priority": {"sheddable-plus, critical-plus"}}, 0, 0, seawall.SheddablePlus},
+		{"a priority beside garbage", http.Header{"Seawall-Priority": {"sheddable", "", "urgent,"}}, 0, 0, seawall.Sheddable},
 		{"the highest priority", http.Header{"Seawall-Priority": {"critical-plus"}}, 0, 0, seawall.CriticalPlus},
 	} {
 		t.Run(row.name, func(t *testing.T) {

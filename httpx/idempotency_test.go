@@ -354,3 +354,49 @@ func FuzzIdempotencyKey(f *testing.F) {
 		}
 	})
 }
+
+// What belongs to one connection is not kept, in whatever case it is written.
+func TestFieldsOfOneConnectionAreNotReplayed(t *testing.T) {
+	h := httpx.NewIdempotency("orders", httpx.IdempotencyConfig{Tenant: httpx.OneTenant, Registry: quiet()}).Handler(
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			header := w.Header()
+			header.Set("Connection", "x-hop, close")
+			header.Set("X-Hop", "1")
+			header.Set("Date", "Mon, 01 Jan 2001 00:00:00 GMT")
+			header["content-length"] = []string{"2"}
+			header["keep-alive"] = []string{"timeout=5"}
+			header.Set("X-End", "1")
+			_, _ = io.WriteString(w, "ok")
+		}))
+	keyed(h, "k")
+	again := keyed(h, "k").Header()
+	for _, name := range []string{"Connection", "X-Hop", "Date", "content-length", "keep-alive"} {
+		if again[name] != nil {
+			t.Errorf("%s is replayed: %q", name, again[name])
+		}
+	}
+	if again.Get("X-End") != "1" || again.Get("Idempotent-Replayed") != "true" || again.Get("Content-Length") != "2" {
+		t.Errorf("%v", again)
+	}
+}
+
+// badStore finds an answer that no server can send.
+type badStore struct {
+	httpx.IdempotencyStore
+	status int
+}
+
+func (s badStore) Begin(context.Context, httpx.Lease) (httpx.Claim, error) {
+	return httpx.Claim{State: httpx.ClaimDone, Answer: httpx.StoredAnswer{Status: s.status}}, nil
+}
+
+func TestStoreWithAnAnswerThatCannotBeSentHasFailed(t *testing.T) {
+	for status, want := range map[int]int{0: 503, 101: 503, 1000: 503, 200: 200, 999: 999} {
+		h := httpx.NewIdempotency("orders", httpx.IdempotencyConfig{
+			Tenant: httpx.OneTenant, Registry: quiet(), Store: badStore{status: status},
+		}).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") }))
+		if w := keyed(h, "k"); w.Code != want {
+			t.Errorf("%d is answered with %d", status, w.Code)
+		}
+	}
+}

@@ -154,8 +154,12 @@ func (c *keyedRequest) begin() (claim Claim, err error) {
 	ctx, cancel := context.WithTimeout(c.r.Context(), c.cfg.StoreTimeout)
 	defer cancel()
 	claim, err = c.k.store.Begin(ctx, c.lease)
-	if err == nil && (claim.State < ClaimNew || claim.State > ClaimConflict) {
+	switch {
+	case err != nil:
+	case claim.State < ClaimNew || claim.State > ClaimConflict:
 		err = fmt.Errorf("httpx: the store of idempotency keys answers with the state %d", claim.State)
+	case claim.State == ClaimDone && (claim.Answer.Status < 200 || claim.Answer.Status > 999): // which cannot be sent
+		err = fmt.Errorf("httpx: the store of idempotency keys answers with the status %d", claim.Answer.Status)
 	}
 	if c.r.Context().Err() == nil { // else it is not the store's fault
 		c.k.judge(ctx, err)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -358,4 +360,57 @@ func TestTheEndOfAHandlersContextSaysWhichLimitItWas(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A request whose turn comes too late has given its slot back before its refusal is written.
+func TestARefusalHoldsNoSlot(t *testing.T) {
+	gate := bulkhead.New("gate", bulkhead.Config{Limit: 1, Registry: quiet()})
+	h := httpx.Admit("api", httpx.AdmissionConfig{Gate: slowGate{gate}})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("a handler ran past its deadline")
+	}))
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+	defer cancel()
+	defer func() {
+		if v := recover(); v != "no writer" {
+			t.Errorf("panics with %v", v)
+		}
+		if n := gate.Stats().InUse; n != 0 {
+			t.Errorf("%d slots are in use", n)
+		}
+	}()
+	h.ServeHTTP(brokenWriter{}, httptest.NewRequestWithContext(ctx, "GET", "/", nil))
+}
+
+// slowGate lets in when the deadline has passed.
+type slowGate struct{ seawall.Gate }
+
+func (g slowGate) Acquire(ctx context.Context) (seawall.Permit, error) {
+	<-ctx.Done()
+	return g.Gate.Acquire(context.WithoutCancel(ctx))
+}
+
+// brokenWriter panics.
+type brokenWriter struct{ http.ResponseWriter }
+
+func (brokenWriter) Header() http.Header { return http.Header{} }
+func (brokenWriter) WriteHeader(int)     { panic("no writer") }
+
+// An error is not what the handler was about to send: neither a download, nor in another language.
+func TestAnErrorIsNotDescribedAsTheAnswerThatWasNotSent(t *testing.T) {
+	w := httptest.NewRecorder()
+	for _, name := range []string{
+		"Content-Disposition", "Content-Encoding", "Content-Language", "Content-Range", "Content-Location", "Content-Digest",
+		"Repr-Digest", "Accept-Ranges", "ETag", "Last-Modified", "Trailer", "Transfer-Encoding",
+	} {
+		w.Header().Set(name, "x")
+	}
+	w.Header().Set("X-Request-Id", "7")
+	httpx.Refuse(w, seawall.ErrRejected)
+	got := slices.Sorted(maps.Keys(w.Result().Header))
+	want := []string{
+		"Cache-Control", "Content-Length", "Content-Type", "Retry-After", "Seawall-Pushback", "X-Content-Type-Options", "X-Request-Id",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
 }

@@ -122,15 +122,18 @@ func dateOf(lines []string) (time.Time, bool) {
 // to carry (RFC 9110, section 15.4.5); what describes a body goes, and Last-Modified as well where the tag does more.
 func writeNotModified(w http.ResponseWriter) {
 	h := w.Header()
-	for _, about := range [...]string{
-		"Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Range", "Content-Disposition",
-		"Content-Digest", "Repr-Digest", "Digest", "Trailer",
-	} {
-		delete(h, about)
+	for _, about := range contentFields {
+		switch about {
+		case "Etag", "Content-Location", "Accept-Ranges":
+		case "Last-Modified":
+			if h["Etag"] != nil {
+				delete(h, about)
+			}
+		default:
+			delete(h, about)
+		}
 	}
-	if h["Etag"] != nil {
-		delete(h, "Last-Modified")
-	}
+	delete(h, "Trailer")
 	w.WriteHeader(http.StatusNotModified)
 }
 

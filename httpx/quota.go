@@ -88,11 +88,11 @@ func (c QuotaConfig) Validate() error {
 // and RateLimit-Policy of draft-ietf-httpapi-ratelimit-headers-11:
 //
 //	RateLimit-Policy: "default";q=100;w=60
-//	RateLimit: "default";r=12;t=53
+//	RateLimit: "default";r=12;t=1
 //
 // q requests in w seconds is the policy: the bucket's Burst in the time in which it fills, or what comes in one second
-// if that is more. r is how many tokens are left, and t in how many seconds the bucket will be full again, or with r=0
-// in how many the next token comes. Several quotas give several members.
+// if that is more. r is how many tokens are left, and t in how many seconds the next one comes; a full bucket has no t.
+// Several quotas give several members.
 //
 // A token comes back if a middleware further in refuses the request. Quota panics if cfg is not valid. It costs a look-up
 // in a map, one token, and four small allocations for the fields.
@@ -190,7 +190,7 @@ const maxQuotaKey = 128
 // 64 bits count, which is what one household or machine has to itself. Behind a proxy it is the proxy's, so that all its
 // clients share one quota.
 func KeyByAddr(r *http.Request) (string, bool) {
-	addr, ok := peerAddr(r)
+	addr, ok := remoteAddr(r)
 	if !ok {
 		return r.RemoteAddr, true
 	}

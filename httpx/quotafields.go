@@ -92,19 +92,22 @@ func (f *quotaFields) tell(h http.Header, tokens float64) {
 		return
 	}
 	left := math.Floor(max(0, tokens))
-	until := f.burst - tokens
-	if left == 0 {
-		until = 1 - tokens
-	}
-	reset := int64(math.Ceil(max(0, until) / f.rate))
+	seconds := func(missing float64) int64 { return int64(math.Ceil(missing / f.rate)) }
+	next := seconds(left + 1 - tokens)
 	item := make([]byte, 0, 64)
 	item = append(append(item, f.name...), ";r="...)
-	item = append(strconv.AppendInt(item, int64(left), 10), ";t="...)
-	item = strconv.AppendInt(item, reset, 10)
+	item = strconv.AppendInt(item, int64(left), 10)
+	if left < f.burst { // else there is no more to come
+		item = strconv.AppendInt(append(item, ";t="...), next, 10)
+	}
 	h[fieldRateLimitPolicy] = append(h[fieldRateLimitPolicy], f.policy)
 	h[fieldRateLimit] = append(h[fieldRateLimit], string(item))
 	if f.x == NoXRateLimit {
 		return
+	}
+	reset := next
+	if left > 0 { // most of those who read it take it for the time when all is there again
+		reset = seconds(max(0, f.burst-tokens))
 	}
 	if f.x == XRateLimitUnix {
 		reset += time.Now().Unix()

@@ -190,8 +190,8 @@ var perConnection = []string{
 func (r *recorder) answer(truncated bool) StoredAnswer {
 	a := StoredAnswer{Status: r.status, Header: http.Header{}, Body: r.body}
 	for name, values := range r.sent {
-		if !slices.Equal(values, r.before[name]) && !slices.Contains(perConnection, name) &&
-			!strings.HasPrefix(name, http.TrailerPrefix) {
+		if !slices.Equal(values, r.before[name]) && !slices.Contains(perConnection, http.CanonicalHeaderKey(name)) &&
+			!listed(r.sent["Connection"], name) && !strings.HasPrefix(name, http.TrailerPrefix) {
 			a.Header[name] = slices.Clone(values)
 		}
 	}
@@ -209,9 +209,7 @@ func sendAgain(w http.ResponseWriter, a StoredAnswer) {
 		h[name] = slices.Clone(values)
 	}
 	if a.Dropped {
-		for _, about := range contentFields {
-			h.Del(about)
-		}
+		forgetContent(h)
 		h.Set(fieldBody, bodyDropped)
 	}
 	h.Set(fieldReplayed, "true")
@@ -222,12 +220,6 @@ func sendAgain(w http.ResponseWriter, a StoredAnswer) {
 	if len(a.Body) > 0 {
 		_, _ = w.Write(a.Body) // the client has left
 	}
-}
-
-// contentFields are about a body, and wrong without it.
-var contentFields = []string{
-	"Content-Type", "Content-Encoding", "Content-Language", "Content-Range", "Content-Disposition", "Content-Digest",
-	"Repr-Digest", "Digest", "Accept-Ranges", "Etag", "Last-Modified",
 }
 
 // bodyAllowed reports whether an answer with a status has a body at all.

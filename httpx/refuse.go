@@ -57,11 +57,9 @@ func writeAnswer(w http.ResponseWriter, status int, after time.Duration) {
 // writeText is writeAnswer with a text of our own.
 func writeText(w http.ResponseWriter, status int, text string) {
 	h := w.Header()
-	for _, about := range [...]string{
-		"Content-Encoding", "Content-Range", "Etag", "Last-Modified", "Accept-Ranges", "Trailer", "Transfer-Encoding",
-	} {
-		delete(h, about) // a body that is not sent
-	}
+	forgetContent(h)
+	delete(h, "Trailer")
+	delete(h, "Transfer-Encoding")
 	text += "\n"
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "text/plain; charset=utf-8")
@@ -69,6 +67,19 @@ func writeText(w http.ResponseWriter, status int, text string) {
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text)) // to HEAD nothing is written
+}
+
+// contentFields are about a body, and wrong without it.
+var contentFields = [...]string{
+	"Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Range", "Content-Disposition",
+	"Content-Location", "Content-Digest", "Repr-Digest", "Digest", "Accept-Ranges", "Etag", "Last-Modified",
+}
+
+// forgetContent removes what is about a body that is not sent.
+func forgetContent(h http.Header) {
+	for _, about := range contentFields {
+		delete(h, about)
+	}
 }
 
 // retrySeconds returns a wait as a Retry-After: whole seconds, never less than asked for and at least 1, and up to a

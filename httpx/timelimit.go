@@ -16,7 +16,8 @@ type TimeLimitConfig struct {
 	// long as they take.
 	FirstByte time.Duration `json:"first_byte" yaml:"first_byte"`
 	// Idle is how long a response that has begun may stand still: between two writes, or in one, because the client does
-	// not read. Default [Off]; at least 1 ms. Streams need a heartbeat then.
+	// not read: 64 KiB of a large write or of a file are to go out in this time. Default [Off]; at least 1 ms. Streams need
+	// a heartbeat then.
 	Idle time.Duration `json:"idle" yaml:"idle"`
 	// Total is how long the whole may take, the response included. Default [Off]; at least 1 ms. It cuts off downloads
 	// and streams that are longer. A connection that was hijacked is left alone by every limit.
@@ -60,8 +61,10 @@ func (c TimeLimitConfig) Validate() error {
 // left behind: at the limit its context ends with context.DeadlineExceeded, and context.Cause tells a
 // *[timeout.ExceededError]. What the client gets is decided by who comes first, in one atomic step:
 //
-//   - The limit comes first: the client gets a 503 at that instant, whole, whether the handler looks at its context or
-//     not. What the handler writes from then on gets http.ErrHandlerTimeout.
+//   - The limit comes first: the client gets a 503 at that instant, with all of its text, whether the handler looks at its
+//     context or not. What the handler writes from then on gets http.ErrHandlerTimeout. In HTTP/2 the end of the stream
+//     follows when the handler returns, since net/http can end none before: who reads on behind the length that the answer
+//     has, waits for that.
 //   - The handler has begun the response: there is no second status and no text of ours. Past an Idle or a Total limit
 //     the response is cut off, as by a panic with http.ErrAbortHandler: HTTP/2 resets the stream, of HTTP/1 the
 //     connection is closed. So a client sees a broken answer, and not a short one that looks whole.
@@ -164,8 +167,8 @@ func (t *timeLimit) end(w *writer, r, req *http.Request, returned bool) phase {
 	r.Pattern, r.MultipartForm = req.Pattern, req.MultipartForm
 	switch at {
 	case nothing:
-		// The handler was quicker than our timer to see that the deadline has passed, and has not answered.
-		if deadline, ok := r.Context().Deadline(); returned && ok && time.Until(deadline) <= 0 {
+		// The handler was quicker than our timer to see that its time is over, and has not answered.
+		if _, _, cause := w.due(nothing); returned && cause != nil {
 			t.outOfTime.Add(1)
 			writeAnswer(w, http.StatusServiceUnavailable, 0)
 			return w.phase()

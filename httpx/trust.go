@@ -15,7 +15,7 @@ func TrustAll(*http.Request) bool { return true }
 // out the host of its URL, which is to be an address, or localhost. Behind a reverse proxy on the same machine every
 // request comes from there, so it trusts all of them.
 func TrustLoopback(r *http.Request) bool {
-	if r.RemoteAddr == "" && strings.EqualFold(r.URL.Hostname(), "localhost") {
+	if goesOut(r) && strings.EqualFold(r.URL.Hostname(), "localhost") {
 		return true
 	}
 	addr, ok := peerAddr(r)
@@ -73,15 +73,28 @@ func TrustAny(functions ...func(*http.Request) bool) func(*http.Request) bool {
 	}
 }
 
+// goesOut reports whether a request is one of a client. A server sets both fields, but for the address of who comes over
+// a Unix socket, which has none on some systems; then the URL is what the peer has written.
+func goesOut(r *http.Request) bool { return r.RemoteAddr == "" && r.RequestURI == "" }
+
 // peerAddr returns the address of the other side of a request.
 func peerAddr(r *http.Request) (netip.Addr, bool) {
-	host := r.URL.Hostname()
-	if r.RemoteAddr != "" { // only a server sets it
-		var err error
-		if host, _, err = net.SplitHostPort(r.RemoteAddr); err != nil {
-			return netip.Addr{}, false
-		}
+	if goesOut(r) {
+		return parseAddr(r.URL.Hostname())
 	}
+	return remoteAddr(r)
+}
+
+// remoteAddr returns the address from which a request has come.
+func remoteAddr(r *http.Request) (netip.Addr, bool) {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	return parseAddr(host)
+}
+
+func parseAddr(host string) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(host)
 	return addr.Unmap().WithZone(""), err == nil
 }

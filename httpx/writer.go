@@ -5,8 +5,10 @@ import (
 	"context"
 	"io"
 	"maps"
+	"math"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -171,7 +173,10 @@ func (w *writer) Unwrap() http.ResponseWriter { return (*beneath)(w) }
 func (w *writer) WriteHeader(status int) {
 	switch {
 	case status < 100 || status > 999: // a panic of the writer below, before anything has begun
-		w.below.WriteHeader(status)
+		if w.enter(nothing, 0) {
+			defer w.leave()
+			w.below.WriteHeader(status)
+		}
 	case status < 200 && status != http.StatusSwitchingProtocols: // may be followed by anything
 		if w.enter(nothing, 0) {
 			defer w.leave()
@@ -195,7 +200,21 @@ func (w *writer) Write(p []byte) (int, error) {
 		return 0, http.ErrHandlerTimeout
 	}
 	defer w.leave()
-	return w.below.Write(p)
+	return inPieces(w, p, w.below.Write)
+}
+
+// inPieces writes p, in pieces if there is an idle limit: each of them shows that the client reads, however slowly.
+func inPieces[T []byte | string](w *writer, p T, write func(T) (int, error)) (n int, err error) {
+	for w.limits != nil && w.limits.idle > 0 && len(p)-n > pieceSize {
+		m, err := write(p[n : n+pieceSize])
+		n += m
+		if err != nil {
+			return n, err
+		}
+		w.touch()
+	}
+	m, err := write(p[n:])
+	return n + m, err
 }
 
 // FlushError is what http.ResponseController looks for, before anything below. Every form has it, so that none flushes
@@ -235,7 +254,7 @@ func (w *writer) writeString(s string) (int, error) {
 		return 0, http.ErrHandlerTimeout
 	}
 	defer w.leave()
-	return io.WriteString(w.below, s)
+	return inPieces(w, s, func(s string) (int, error) { return io.WriteString(w.below, s) })
 }
 
 // hijack gives the connection to the handler. If it fails, the response is as it was.
@@ -269,6 +288,10 @@ func (w *writer) hijack() (net.Conn, *bufio.ReadWriter, error) {
 // readFrom copies src. As long as nothing is written, the first bytes are waited for here: a source that hangs has not
 // begun the response.
 func (w *writer) readFrom(src io.Reader) (n int64, err error) {
+	if w.phase() >= answered { // src is not read in vain
+		w.settled()
+		return 0, http.ErrHandlerTimeout
+	}
 	if w.own && !w.begun() {
 		first := make([]byte, 512)
 		for n == 0 {
@@ -288,15 +311,51 @@ func (w *writer) readFrom(src io.Reader) (n int64, err error) {
 			}
 		}
 	}
+	var m int64
+	switch {
+	case !w.cuts():
+		m, err = w.readPiece(src)
+	case isFile(src):
+		m, err = w.readPieces(src)
+	default: // may make us wait, and a limit does not wait for what is no operation
+		buf := copyBuffers.Get().(*[32 << 10]byte)
+		defer copyBuffers.Put(buf)
+		m, err = io.CopyBuffer(writerOnly{w}, src, buf[:])
+	}
+	return n + m, err
+}
+
+var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// writerOnly hides what else a writer has from io.Copy.
+type writerOnly struct{ io.Writer }
+
+// isFile reports whether src is a file on disk, or a part of one, which the system copies by itself, and at once.
+func isFile(src io.Reader) bool {
+	if part, ok := src.(*io.LimitedReader); ok {
+		src = part.R
+	}
+	f, ok := src.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode().IsRegular()
+}
+
+// readPieces copies a file in pieces, each of which shows that the response goes on.
+func (w *writer) readPieces(src io.Reader) (n int64, err error) {
+	whole, ok := src.(*io.LimitedReader)
+	if !ok {
+		whole = &io.LimitedReader{R: src, N: math.MaxInt64}
+	}
 	for {
-		// With an idle limit a copy is made of pieces, each of which shows that the response goes on.
-		piece, chunk := src, w.chunk()
-		if chunk > 0 {
-			piece = io.LimitReader(src, chunk)
-		}
+		size := min(whole.N, pieceSize)
+		piece := &io.LimitedReader{R: whole.R, N: size} // one around another is nothing that the system copies
 		m, err := w.readPiece(piece)
 		n += m
-		if err != nil || chunk == 0 || m < chunk {
+		whole.N -= size - piece.N
+		if err != nil || m < pieceSize {
 			return n, err
 		}
 	}

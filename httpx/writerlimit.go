@@ -23,8 +23,8 @@ type limits struct {
 	exceeded               [3]error // the causes, in the order of the fields
 }
 
-// copyChunk is how much a ReadFrom copies under an idle limit before it shows a sign of life.
-const copyChunk = 64 << 10
+// pieceSize is how much is written under a limit before that is taken for a sign of life.
+const pieceSize = 64 << 10
 
 // bodyGrace is how long a request's body may still be read after the limit has answered. It frees a handler that waits
 // for a slow upload. It is not at once, because a connection that is closed with unread bytes in it may take the
@@ -92,13 +92,8 @@ func (w *writer) touch() {
 	}
 }
 
-// chunk is how much to copy in one operation; 0 is all.
-func (w *writer) chunk() int64 {
-	if w.limits != nil && w.limits.idle > 0 {
-		return copyChunk
-	}
-	return 0
-}
+// cuts reports whether a limit may come after the response has begun.
+func (w *writer) cuts() bool { return w.limits != nil && (w.limits.idle > 0 || w.limits.total > 0) }
 
 // due returns what the limits make of a response in this phase now: a phase and its cause, or else the time after which
 // to look again, which is forever if there is no more reason to.

@@ -225,7 +225,10 @@ func (m *modelWriter) run(ops []byte) {
 			m.tell(ok && was != "hijacked")
 		case doCopy:
 			calls := []string{"readfrom"}
-			if m.phase == "nothing" {
+			switch {
+			case m.cfg.Idle > 0 || m.cfg.Total > 0: // what is not a file is copied by hand
+				calls = []string{"write y"}
+			case m.phase == "nothing":
 				calls = []string{"write y", "readfrom"}
 			}
 			ok := m.use(calls...)
@@ -409,6 +412,42 @@ func TestAtTheSameInstantThereIsStillOneAnswer(t *testing.T) {
 		}
 		if len(won) != 2 {
 			t.Logf("no tie was ever decided the other way: %v", won)
+		}
+	})
+}
+
+// T38: a handler that returns when its time is over and has said nothing, is answered for, whoever sees it first.
+func TestASilentHandlerThatReturnsAtTheLimitIsNoSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 500 {
+			w := httptest.NewRecorder()
+			cfg := httpx.TimeLimitConfig{FirstByte: 10 * time.Millisecond, Registry: quiet()}
+			httpx.TimeLimit("tie", cfg)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				deadline, _ := r.Context().Deadline()
+				time.Sleep(time.Until(deadline)) // as a driver does that is given a timeout
+			})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			if w.Code != 503 {
+				t.Fatalf("status %d", w.Code)
+			}
+		}
+	})
+}
+
+// T39: what panics in the writer below stays away from it once the limit has the response.
+func TestAnImpossibleStatusPastTheLimitDoesNotReachTheWriterBelow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		below := &tape{header: http.Header{}}
+		underLimits(t, within(10*time.Millisecond), below, func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(20 * time.Millisecond)
+			w.WriteHeader(0)
+		})
+		if slices.Contains(below.calls, "status 0") {
+			t.Errorf("%q", below.calls)
+		}
+		below = &tape{header: http.Header{}}
+		underLimits(t, within(10*time.Millisecond), below, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(1000) })
+		if !slices.Contains(below.calls, "status 1000") {
+			t.Errorf("net/http does not hear of it: %q", below.calls)
 		}
 	})
 }
