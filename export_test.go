@@ -6,3 +6,6 @@ func (r *Registry) Held() int {
 	defer r.mu.Unlock()
 	return len(r.members) + len(r.latest)
 }
+
+// Ours is ours.
+func Ours(function string) bool { return ours(function) }

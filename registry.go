@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"weak"
+
+	"github.com/seawall-go/seawall/internal/events"
 )
 
 // Member is what a [Registry] holds: every policy of this module.
@@ -191,7 +193,7 @@ func (r *Registry) MadeAt(kind, name string) string {
 // ours reports whether a function is of a package of this library: what it makes for a program was made by the program.
 func ours(function string) bool {
 	rest, ok := strings.CutPrefix(function, "github.com/seawall-go/seawall")
-	if !ok {
+	if !ok || rest == "" || rest[0] != '.' && rest[0] != '/' { // another module may begin like this one
 		return false
 	}
 	folder, last := path.Split(rest)
@@ -204,12 +206,13 @@ func ours(function string) bool {
 	return !strings.HasSuffix(name, "_test")
 }
 
-// Snapshots returns the snapshots of the living members, ordered by kind and name.
+// Snapshots returns the snapshots of the living members, ordered by kind and name. A member whose Snapshot panics is left
+// out, and the panic is logged: those who ask do so in the background, where it would end the program.
 func (r *Registry) Snapshots() []Snapshot {
 	members := r.Members()
-	snapshots := make([]Snapshot, len(members))
-	for i, m := range members {
-		snapshots[i] = m.Snapshot()
+	snapshots := make([]Snapshot, 0, len(members))
+	for _, m := range members {
+		events.Shield(r.Logger(), "registry", "snapshot", func() { snapshots = append(snapshots, m.Snapshot()) })
 	}
 	return snapshots
 }
@@ -228,8 +231,8 @@ func (r *Registry) Logger() *slog.Logger {
 }
 
 // Log writes an event with a stable name, such as seawall.breaker.state_changed, to the logger, and tells those who
-// watch.
+// watch, also if the logger panics. The caller holds no lock: handler and watchers are the user's.
 func (r *Registry) Log(ctx context.Context, level slog.Level, event string, attrs ...slog.Attr) {
+	defer r.tell(level, event, attrs)
 	r.Logger().LogAttrs(ctx, level, event, attrs...)
-	r.tell(level, event, attrs)
 }

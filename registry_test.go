@@ -253,3 +253,40 @@ func TestRegistryKnowsTheLineThatMadeAMember(t *testing.T) {
 	}
 	runtime.KeepAlive(b)
 }
+
+// broken is a member whose Snapshot panics.
+type broken struct {
+	name string
+	_    [64]byte
+}
+
+func (*broken) Snapshot() seawall.Snapshot { panic("ouch") }
+
+// T3: telemetry and health ask in the background, where a panic ends the program.
+func TestMemberThatPanicsIsLeftOutOfTheSnapshots(t *testing.T) {
+	r, log := new(seawall.Registry), &bytes.Buffer{}
+	r.SetLogger(slog.New(slog.NewTextHandler(log, nil)))
+	a, z := enter(r, "test", "a"), enter(r, "test", "z")
+	b := &broken{name: "b"}
+	seawall.Register(r, "test", &b.name, b)
+	if got := names(r); !slices.Equal(got, []string{"test a", "test z"}) || !strings.Contains(log.String(), "ouch") {
+		t.Errorf("the members are %q, and the log is %q", got, log)
+	}
+	runtime.KeepAlive([]any{a, z, b})
+}
+
+func TestModuleWithALikeNameIsNotOurs(t *testing.T) {
+	for function, want := range map[string]bool{
+		"github.com/seawall-go/seawall.Register":             true,
+		"github.com/seawall-go/seawall/breaker.New":          true,
+		"github.com/seawall-go/seawall/breaker_test.TestX":   false,
+		"github.com/seawall-go/seawall/demo/internal/x.F":    false,
+		"github.com/seawall-go/seawall-shop/breaker.New":     false,
+		"github.com/seawall-go/seawall":                      false,
+		"example.com/github.com/seawall-go/seawall/shop.New": false,
+	} {
+		if got := seawall.Ours(function); got != want {
+			t.Errorf("%s: %t", function, got)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package seawall_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -75,4 +76,27 @@ func ExampleRegistry_Watch() {
 		fmt.Println(err)
 	}
 	// Output: WARN seawall.gate.mode_changed [kind=bulkhead name=stock from=enforce to=shadow]
+}
+
+// panicking is a log handler that panics.
+type panicking struct{ slog.Handler }
+
+func (panicking) Handle(context.Context, slog.Record) error { panic("no log") }
+
+func TestLoggerThatPanicsKeepsNoEventFromThoseWhoWatch(t *testing.T) {
+	r := new(seawall.Registry)
+	r.SetLogger(slog.New(panicking{slog.NewTextHandler(io.Discard, nil)}))
+	heard := 0
+	defer r.Watch(func(seawall.Event) { heard++ })()
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the caller is to shield itself, and has nothing to see")
+			}
+		}()
+		r.Log(context.Background(), slog.LevelWarn, "seawall.test")
+	}()
+	if heard != 1 {
+		t.Errorf("heard %d times, want once", heard)
+	}
 }

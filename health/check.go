@@ -21,10 +21,10 @@ type Check struct {
 	Severity Severity
 	// FailReadiness makes a critical shared check fail readiness, where other instances could do better after all: they
 	// have another zone's replica, say. If they have not, all instances leave at once, and the outage is total; so this
-	// check falls only after three times as many failures, then waits for up to Config.MaxHold, and the log says so.
+	// check falls only after three times as many failures, if it has no Fall of its own, then waits for up to Config.MaxHold, and the log says so.
 	FailReadiness bool
 	// DependsOn names checks that are causes of this one's failure. While one of them fails, this one's failure is
-	// listed under it, and counts for nothing.
+	// listed under it, is a warning whatever it would be else, and is not told.
 	DependsOn []string
 
 	// Interval, Timeout, Fall and Rise are those of Config where they are 0.

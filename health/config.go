@@ -23,8 +23,8 @@ type Config struct {
 	Fall int `json:"fall" yaml:"fall"`
 	// Rise is how many successes in a row make it pass again. Default 2; 1 to 1000. For the first pass one is enough.
 	Rise int `json:"rise" yaml:"rise"`
-	// StaleAfter is the number of intervals after which a result is too old to be believed. Default 3; 1 to 1000. A check
-	// that passes by a stale result is a warning.
+	// StaleAfter is the number of intervals after which a result is too old to be believed. Default 3; 2 to 1000. A check
+	// that passes by a stale result is a warning. One whose Timeout is longer than that is one while it takes its time.
 	StaleAfter int `json:"stale_after" yaml:"stale_after"`
 	// StartDeadline is the time from Start after which an unfinished start is logged, with what is missing. Default 60 s;
 	// 10 ms to 24 h. /startupz is 503 before and after it.
@@ -85,7 +85,7 @@ func (c Config) Validate() error {
 	if err := within("Config.SaturatedAfter", c.SaturatedAfter, 10*time.Millisecond, time.Hour); err != nil {
 		return err
 	}
-	if err := within("Config.StaleAfter", c.StaleAfter, 1, 1000); err != nil {
+	if err := within("Config.StaleAfter", c.StaleAfter, 2, 1000); err != nil {
 		return err
 	}
 	return validatePace("Config", c.Interval, c.Timeout, c.Fall, c.Rise)

@@ -102,12 +102,12 @@ func (h *Health) phaseEvent(c Change) happening {
 	}, &c}
 }
 
-func panicEvent(name, check string, p *panicError) happening {
+func panicEvent(name, check, text string, stack []byte) happening {
 	return happening{slog.LevelError, "seawall.health.panic", []slog.Attr{
 		slog.String("name", name),
 		slog.String("check", check),
-		slog.String("panic", p.Error()),
-		slog.String("stack", string(p.stack)),
+		slog.String("panic", text),
+		slog.String("stack", string(stack)),
 	}, nil}
 }
 

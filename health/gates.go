@@ -33,20 +33,40 @@ func (h *Health) watchGatesLocked() {
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	h.endGates = cancel
-	h.loops.Go(func() { h.readGates(ctx) })
+	h.loops.Go(func() { h.readGates(ctx, 0) })
 }
 
-func (h *Health) readGates(ctx context.Context) {
+// wakePause is between two readings for which changes are the cause, so that a gate that comes and goes does not have all
+// gates read without end.
+const wakePause = 100 * time.Millisecond
+
+// readGates reads the gates until ctx ends: after first, and then at each interval and change. A listener that leaves by
+// runtime.Goexit takes this goroutine with it: then another one goes on.
+func (h *Health) readGates(ctx context.Context, first time.Duration) {
+	returned := false
+	defer func() {
+		if !returned {
+			h.loops.Go(func() { h.readGates(ctx, h.cfg.Interval) })
+		}
+	}()
 	reading := gateReading{saturatedAfter: h.cfg.SaturatedAfter}
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	round := time.NewTimer(first)
+	defer round.Stop()
+	wake, rest := h.wake, (<-chan time.Time)(nil)
 	for {
 		select {
 		case <-ctx.Done():
+			returned = true
 			return
-		case <-timer.C:
-			timer.Reset(jittered(h.cfg.Interval, h.cfg.Jitter))
-		case <-h.wake:
+		case <-round.C:
+			round.Reset(jittered(h.cfg.Interval, h.cfg.Jitter))
+			reading.round()
+		case <-wake:
+			wake = nil
+			rest = time.After(wakePause)
+		case <-rest:
+			wake = h.wake
+			continue
 		}
 		h.takeGates(reading.read(h.cfg.Registry.Snapshots(), time.Now()))
 	}
@@ -87,10 +107,14 @@ func statuses(gates []gate) map[string]Status {
 
 // gateReading is what has to be remembered from one look at the registry to the next.
 type gateReading struct {
-	saturatedAfter time.Duration
-	full           map[string]time.Time // since when a bulkhead is full
-	served         map[string]float64   // degraded answers so far
+	saturatedAfter  time.Duration
+	full            map[string]time.Time // since when a bulkhead is full
+	before, counted map[string]float64   // degraded answers up to the round before this one, and up to this one
 }
+
+// round begins a round. Degraded answers are those since the round before: a reading in between, which a change has caused,
+// does not begin to count anew.
+func (r *gateReading) round() { r.before, r.counted = r.counted, nil }
 
 // read returns the gates that have something to say.
 func (r *gateReading) read(snapshots []seawall.Snapshot, now time.Time) (gates []gate) {
@@ -137,7 +161,7 @@ func (r *gateReading) read(snapshots []seawall.Snapshot, now time.Time) (gates [
 		}
 		if n := sumOf(s, "served."); n > 0 {
 			served[key] = n
-			if before, known := r.served[key]; known && n > before {
+			if before, known := r.before[key]; known && n > before {
 				warn("%v degraded answers", n-before)
 			}
 		}
@@ -149,7 +173,10 @@ func (r *gateReading) read(snapshots []seawall.Snapshot, now time.Time) (gates [
 	for _, s := range snapshots {
 		read(s)
 	}
-	r.full, r.served = full, served
+	r.full = full
+	if r.counted == nil {
+		r.counted = served
+	}
 	return gates
 }
 

@@ -75,6 +75,7 @@ func TestForcedModesAreAlwaysShown(t *testing.T) {
 			if err := stock.SetMode(mode); err != nil {
 				t.Fatal(err)
 			}
+			b.after(time.Second)
 			r := b.report("/readyz")
 			if len(r.Gates) != 1 || r.Gates[0].Note != "mode "+mode.String() || r.Gates[0].Status != status || r.Status != status {
 				t.Errorf("%v: %+v", mode, r)

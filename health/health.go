@@ -32,11 +32,14 @@ type Health struct {
 	endGates  context.CancelFunc // of the gates' goroutine
 	phase     Phase
 	since     time.Time // of the phase
+	begun     bool      // the start has finished
 	status    Status
 	checks    []*check // in the order in which they were added
 	gates     []gate
 	watchdogs []*Watchdog
 	services  map[string][]string // the checks of each
+	runs      map[*run]bool       // that are under way, also of checks that were removed
+	back      chan struct{}       // closed when all goroutines have ended; nil before Stop
 	listeners []*listener         // replaced, never written to
 	timers    []*time.Timer
 	unwatch   func()
@@ -48,23 +51,24 @@ func New(name string, cfg Config) *Health {
 	if err := cfg.Validate(); err != nil {
 		panic(err.Error())
 	}
-	h := &Health{name: name, cfg: cfg.withDefaults(), since: time.Now(), status: Fail, wake: make(chan struct{}, 1)}
+	h := &Health{name: name, cfg: cfg.withDefaults(), since: time.Now(), status: Fail, wake: make(chan struct{}, 1), runs: map[*run]bool{}}
 	h.mu.Lock()
-	h.renderLocked(time.Now())
+	h.renderLocked()
 	h.mu.Unlock()
 	seawall.Register(cfg.Registry, kind, &h.name, h)
 	return h
 }
 
 var (
-	// ErrDuplicate is the error of a check or watchdog whose name is taken.
+	// ErrDuplicate is the error of a check, watchdog or service whose name is taken.
 	ErrDuplicate = errors.New("health: the name is taken")
 	// ErrStopped is the error of adding something after Stop.
 	ErrStopped = errors.New("health: stopped")
 )
 
-// Add adds checks, all or none. They begin to run at once, or at Start. A critical check that is added after the start
-// has finished is a warning until its first result.
+// Add adds checks, all or none. They begin to run at once, or at Start. A check is a warning until it has passed for the
+// first time, or has failed Fall times in a row; what is added after the start has finished takes no instance out before
+// that.
 func (h *Health) Add(checks ...Check) error {
 	defer h.tell()
 	h.mu.Lock()
@@ -77,7 +81,7 @@ func (h *Health) Add(checks ...Check) error {
 			return err
 		}
 		same := func(other Check) bool { return other.Name == c.Name }
-		if h.findLocked(c.Name) != nil || slices.ContainsFunc(checks[:i], same) {
+		if h.takenLocked(c.Name) || slices.ContainsFunc(checks[:i], same) {
 			return fmt.Errorf("%w: check %q", ErrDuplicate, c.Name)
 		}
 	}
@@ -143,6 +147,11 @@ func (h *Health) Remove(name string) bool {
 	return true
 }
 
+// takenLocked reports whether a check or a watchdog has the name: metrics and pages know both by it.
+func (h *Health) takenLocked(name string) bool {
+	return h.findLocked(name) != nil || slices.ContainsFunc(h.watchdogs, func(w *Watchdog) bool { return w.name == name })
+}
+
 func (h *Health) findLocked(name string) *check {
 	for _, c := range h.checks {
 		if c.Name == name {
@@ -172,19 +181,19 @@ func (h *Health) Start() {
 }
 
 // Drain begins the end: readiness fails from now on, whatever the checks say, and liveness goes on as before. It cannot
-// be taken back.
+// be taken back. It works after Stop as well.
 func (h *Health) Drain() {
 	defer h.tell()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.phase != Draining {
 		h.enterLocked(Draining)
-		h.refreshLocked()
+		h.becomeLocked(Fail, time.Now())
 	}
 }
 
 // Stop ends the contexts of all runs and waits until they have come back, or until ctx ends: then its error names the
-// checks that still run. What the handlers answer stays as it is. Stop may be called more than once.
+// checks that still run. What the handlers answer stays as it is, until Drain. Stop may be called more than once.
 func (h *Health) Stop(ctx context.Context) error {
 	h.mu.Lock()
 	h.stopped = true
@@ -203,29 +212,38 @@ func (h *Health) Stop(ctx context.Context) error {
 	if h.unwatch != nil {
 		h.unwatch()
 	}
+	if h.back == nil {
+		h.back = make(chan struct{})
+		go func() { // ends with the last run
+			h.loops.Wait()
+			close(h.back)
+		}()
+	}
 	h.mu.Unlock()
 
-	back := make(chan struct{})
-	go func() { // ends with the last run
-		h.loops.Wait()
-		close(back)
-	}()
 	select {
-	case <-back:
+	case <-h.back:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("health: checks that do not return: %q: %w", h.running(), context.Cause(ctx))
 	}
+	select {
+	case <-h.back: // in the same moment
+		return nil
+	default:
+	}
+	if names := h.running(); len(names) > 0 {
+		return fmt.Errorf("health: checks that do not return: %q: %w", names, context.Cause(ctx))
+	}
+	return fmt.Errorf("health: not all has ended: %w", context.Cause(ctx)) // OnChange, or nobody had time
 }
 
 func (h *Health) running() (names []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, c := range h.checks {
-		if c.run != nil {
-			names = append(names, c.Name)
-		}
+	for r := range h.runs {
+		names = append(names, r.check.Name)
 	}
+	slices.Sort(names)
 	return names
 }
 

@@ -621,6 +621,7 @@ func TestConfigOutOfRangeIsRefused(t *testing.T) {
 		"Fall is 5000":          {Fall: 5000},
 		"Rise is -1":            {Rise: -1},
 		"StaleAfter is -1":      {StaleAfter: -1},
+		"StaleAfter is 1,":      {StaleAfter: 1},
 		"StartDeadline is 1ns":  {StartDeadline: 1},
 		"SaturatedAfter is 1ns": {SaturatedAfter: 1},
 		"MaxHold is 2h":         {MaxHold: 2 * time.Hour},

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"strings"
 	"time"
 
 	"github.com/seawall-go/seawall/internal/dice"
@@ -9,36 +10,40 @@ import (
 // verdict is what a check means for the whole, at one moment.
 type verdict struct {
 	status Status
-	err    string
+	note   string // why it is not Pass, or the error of a failure that does not count yet
 	cause  string // the check that is why this one fails
 }
 
-// refreshLocked judges everything anew, after something has changed, and renders what the handlers write.
+// refreshLocked judges everything anew, after something has changed, and renders what the handlers write. After Stop
+// nothing changes but by Drain.
 func (h *Health) refreshLocked() {
-	now := time.Now()
 	if h.stopped {
 		return
 	}
+	now := time.Now()
 	if h.phase == Starting && h.started && len(h.missingLocked()) == 0 {
 		h.enterLocked(Running)
 	}
 	whole := Pass
 	for _, c := range h.checks {
-		v := h.judgeLocked(c, now)
-		if v.cause == "" {
-			whole = max(whole, v.status)
-		}
-		if v.status != c.told && v.cause == "" {
+		c.verdict = h.judgeLocked(c, now)
+		whole = max(whole, c.status)
+		if c.status != c.told && c.cause == "" {
 			h.log(h.statusEvent(Change{
-				Time: now, Health: h.name, Check: c.Name, From: c.told, To: v.status,
-				FromPhase: h.phase, ToPhase: h.phase, Fails: c.fails, Err: v.err,
+				Time: now, Health: h.name, Check: c.Name, From: c.told, To: c.status,
+				FromPhase: h.phase, ToPhase: h.phase, Fails: c.fails, Err: c.note,
 			}, c.Scope.String()))
-			c.told = v.status
+			c.told = c.status
 		}
 	}
 	for _, g := range h.gates {
 		whole = max(whole, g.status)
 	}
+	h.becomeLocked(whole, now)
+}
+
+// becomeLocked makes the whole what its parts are, or less, and renders it.
+func (h *Health) becomeLocked(whole Status, now time.Time) {
 	if h.phase != Running {
 		whole = Fail
 	}
@@ -48,7 +53,7 @@ func (h *Health) refreshLocked() {
 		}, ""))
 		h.status = whole
 	}
-	h.renderLocked(now)
+	h.renderLocked()
 }
 
 func (h *Health) enterLocked(p Phase) {
@@ -57,6 +62,7 @@ func (h *Health) enterLocked(p Phase) {
 		Time: now, Health: h.name, From: h.status, To: h.status, FromPhase: h.phase, ToPhase: p,
 	}))
 	h.phase, h.since = p, now
+	h.begun = h.begun || p == Running
 }
 
 // missingLocked returns the critical checks that the start still waits for.
@@ -71,19 +77,21 @@ func (h *Health) missingLocked() (names []string) {
 
 // judgeLocked is the table of scope and severity.
 func (h *Health) judgeLocked(c *check, now time.Time) verdict {
-	switch {
-	case !c.failing && !c.passed && c.fails == 0:
-		return verdict{status: Warn, err: "has not run yet"}
-	case !c.failing && c.passed:
+	if !c.failing {
 		h.releaseLocked(c)
-		if c.stale(now, time.Duration(h.cfg.StaleAfter)*c.Interval) {
-			return verdict{status: Warn, err: "stale result: " + c.err}
+		switch {
+		case !c.passed && c.fails == 0:
+			return verdict{status: Warn, note: "has not run yet"}
+		case !c.passed:
+			return verdict{status: Warn, note: c.err}
+		case c.stale(now, h.staleAfter(c)):
+			return verdict{status: Warn, note: cut(strings.TrimSuffix("stale result: "+c.err, ": "))}
 		}
-		return verdict{err: c.err}
+		return verdict{note: c.err}
 	}
-	v := verdict{status: Warn, err: c.err, cause: h.causeLocked(c)}
+	v := verdict{status: Warn, note: c.err, cause: h.causeLocked(c)}
 	switch {
-	case c.Severity == Optional:
+	case v.cause != "" || c.Severity == Optional:
 	case c.Scope == Local:
 		v.status = Fail
 	case c.FailReadiness && h.ripeLocked(c):
@@ -92,11 +100,18 @@ func (h *Health) judgeLocked(c *check, now time.Time) verdict {
 	return v
 }
 
+func (h *Health) staleAfter(c *check) time.Duration {
+	return time.Duration(h.cfg.StaleAfter) * c.Interval
+}
+
 // causeLocked returns the check that c's failure is a consequence of. Add lets no circle in.
+//
+// The two do not fall in the same moment: a cause whose last run has failed excuses c as well, so that it does not take the
+// instance out until the cause has fallen too. It does not excuse what had failed on its own account before.
 func (h *Health) causeLocked(c *check) string {
 	for _, name := range c.DependsOn {
 		cause := h.findLocked(name)
-		if cause == nil || !cause.failing {
+		if cause == nil || !cause.failing && (cause.fails == 0 || c.status == Fail) {
 			continue
 		}
 		if further := h.causeLocked(cause); further != "" {
@@ -151,7 +166,7 @@ func (h *Health) startIsLate() {
 	defer h.tell()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if missing := h.missingLocked(); h.phase == Starting && len(missing) > 0 {
+	if missing := h.missingLocked(); !h.stopped && h.phase == Starting && len(missing) > 0 {
 		h.log(startLateEvent(h.name, missing))
 	}
 }

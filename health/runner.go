@@ -17,12 +17,14 @@ type check struct {
 	Check
 	h *Health
 	state
+	verdict // by the last judgement
 
 	cancel context.CancelFunc // of its goroutine
 	run    *run               // the one that is under way
 	told   Status             // what the last event said
 	held   *time.Timer        // until a shared check may make the instance not ready
 	ripe   bool               // held has come
+	old    *time.Timer        // until the last result is stale
 }
 
 // run is one run of a check.
@@ -34,7 +36,7 @@ type run struct {
 }
 
 func newCheck(h *Health, c Check) *check {
-	return &check{Check: c, h: h, state: state{since: time.Now()}, told: Warn}
+	return &check{Check: c, h: h, state: state{since: time.Now()}, verdict: verdict{status: Warn}, told: Warn}
 }
 
 func (c *check) startLocked() {
@@ -52,6 +54,9 @@ func (c *check) stopLocked() {
 	}
 	if c.held != nil {
 		c.held.Stop()
+	}
+	if c.old != nil {
+		c.old.Stop()
 	}
 }
 
@@ -105,6 +110,7 @@ func (c *check) once(parent context.Context) {
 	r := &run{check: c, began: time.Now()}
 	c.h.mu.Lock()
 	c.run = r
+	c.h.runs[r] = true
 	r.overdue = time.AfterFunc(c.Timeout, r.isOverdue)
 	c.h.mu.Unlock()
 
@@ -152,44 +158,77 @@ func (r *run) isOverdue() {
 
 // end takes the run's result.
 func (r *run) end(err error) {
-	c := r.check
+	c, now := r.check, time.Now()
+	why := textOf(err) // it is the check's code that writes it, so no lock is held
 	defer c.h.tell()
 	c.h.mu.Lock()
 	defer c.h.mu.Unlock()
-	r.overdue.Stop()
-	c.run = nil
-	now := time.Now()
+	r.overLocked()
 	c.ended(now, now.Sub(r.began))
-	if r.late && err == nil {
-		err = errTimeout
-	}
+	c.agesLocked()
 	switch {
-	case err == nil:
+	case err == nil && !r.late:
 		c.success(now, c.Rise)
+	case err == nil:
+		c.err = errTimeout.Error()
 	case r.late:
-		c.err = short(err)
+		c.err = why
 	default:
-		c.failure(now, c.Fall, short(err))
+		c.failure(now, c.Fall, why)
 	}
-	if p, ok := errors.AsType[*panicError](err); ok {
-		c.h.log(panicEvent(c.h.name, c.Name, p))
+	if p, ok := err.(*panicError); ok { //nolint:errorlint // one that is wrapped is a value that the check returned
+		c.h.log(panicEvent(c.h.name, c.Name, why, p.stack))
 	}
 	c.h.refreshLocked()
 }
 
 // forget ends a run whose result is not wanted.
 func (r *run) forget() {
-	c := r.check
-	c.h.mu.Lock()
-	defer c.h.mu.Unlock()
-	r.overdue.Stop()
-	c.run = nil
+	r.check.h.mu.Lock()
+	defer r.check.h.mu.Unlock()
+	r.overLocked()
 }
 
-// short returns an error's text, cut to what fits into an answer.
-func short(err error) string {
+func (r *run) overLocked() {
+	r.overdue.Stop()
+	r.check.run = nil
+	delete(r.check.h.runs, r)
+}
+
+// agesLocked has the check judged again when its last result has become stale, which nothing else need notice.
+func (c *check) agesLocked() {
+	if c.h.findLocked(c.Name) != c || c.h.stopped {
+		return
+	}
+	after := c.h.staleAfter(c) + time.Nanosecond
+	if c.old != nil {
+		c.old.Reset(after)
+		return
+	}
+	c.old = time.AfterFunc(after, func() {
+		defer c.h.tell()
+		c.h.mu.Lock()
+		defer c.h.mu.Unlock()
+		c.h.refreshLocked()
+	})
+}
+
+// textOf returns an error's text, cut to what fits into an answer. That of nil is empty.
+func textOf(err error) (text string) {
+	if err == nil {
+		return ""
+	}
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("an error of type %T, whose text panics", err)
+		}
+	}()
+	return cut(err.Error())
+}
+
+func cut(text string) string {
 	const limit = 200
-	text := err.Error()
+	text = strings.ToValidUTF8(text, "?")
 	if len(text) > limit {
 		text = strings.ToValidUTF8(text[:limit-3], "") + "..."
 	}

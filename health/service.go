@@ -40,7 +40,7 @@ func (h *Health) Serving() map[string]bool {
 	for name, checks := range h.services {
 		serving[name] = h.phase == Running
 		for _, check := range checks {
-			if c := h.findLocked(check); c != nil && c.told == Fail {
+			if c := h.findLocked(check); c != nil && c.status == Fail {
 				serving[name] = false
 			}
 		}

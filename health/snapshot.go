@@ -1,6 +1,9 @@
 package health
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/seawall-go/seawall"
 )
 
@@ -30,23 +33,30 @@ func (h *Health) CheckStatus(name string) (s Status, ok bool) {
 	if c == nil {
 		return Fail, false
 	}
-	return c.told, true
+	return c.status, true
 }
 
-// Snapshot returns the status of the whole as its state, and a member for each check, gate and watchdog that has something
-// to say, with the values status.pass, status.warn and status.fail, of which one is 1.
+// maxMembers is how many checks and watchdogs are in a snapshot.
+const maxMembers = 32
+
+// Snapshot returns the status of the whole as its state, and a member for each check and watchdog, with the values
+// status.pass, status.warn and status.fail, of which one is 1. If there are more than 32, it has those that fail, then
+// those that warn, then the first ones; the value checks is how many there are. A verbose answer has them all.
 func (h *Health) Snapshot() seawall.Snapshot {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := seawall.Snapshot{Kind: kind, Name: h.name, State: h.status.String(), Values: oneOf("status.", statusNames[:], int(h.status))}
 	s.Values = append(s.Values, oneOf("phase.", phaseNames[:], int(h.phase))...)
+	s.Values = append(s.Values, seawall.Value{Name: "checks", V: float64(len(h.checks) + len(h.watchdogs))})
+	var of []Status
 	add := func(kind, name string, status Status) {
+		of = append(of, status)
 		s.Members = append(s.Members, seawall.Snapshot{
 			Kind: kind, Name: name, State: status.String(), Values: oneOf("status.", statusNames[:], int(status)),
 		})
 	}
 	for _, c := range h.checks {
-		add("check", c.Name, c.told)
+		add("check", c.Name, c.status)
 	}
 	for _, w := range h.watchdogs {
 		status := Pass
@@ -55,7 +65,26 @@ func (h *Health) Snapshot() seawall.Snapshot {
 		}
 		add("watchdog", w.name, status)
 	}
+	if len(s.Members) > maxMembers {
+		s.Members = worst(s.Members, of)
+	}
 	return s
+}
+
+// worst returns the members that must be shown, in their order.
+func worst(members []seawall.Snapshot, of []Status) []seawall.Snapshot {
+	order := make([]int, len(members))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(of[b], of[a]) })
+	order = order[:maxMembers]
+	slices.Sort(order)
+	shown := make([]seawall.Snapshot, maxMembers)
+	for at, i := range order {
+		shown[at] = members[i]
+	}
+	return shown
 }
 
 func oneOf(prefix string, names []string, current int) []seawall.Value {

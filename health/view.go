@@ -50,13 +50,12 @@ type gateReport struct {
 }
 
 // renderLocked renders all answers. It is the only place that writes the view.
-func (h *Health) renderLocked(now time.Time) {
+func (h *Health) renderLocked() {
 	r := report{Phase: h.phase, Since: h.since}
 	for _, c := range h.checks {
-		v := h.judgeLocked(c, now)
 		row := checkReport{
-			Name: c.Name, Scope: c.Scope, Critical: c.Severity == Critical, Status: v.status, CausedBy: v.cause,
-			Since: c.since, LastMS: float64(c.took.Microseconds()) / 1000, Fails: c.fails, Error: v.err,
+			Name: c.Name, Scope: c.Scope, Critical: c.Severity == Critical, Status: c.status, CausedBy: c.cause,
+			Since: c.since, LastMS: float64(c.took.Microseconds()) / 1000, Fails: c.fails, Error: c.note,
 		}
 		if !c.lastOK.IsZero() {
 			row.LastOK = &c.lastOK
@@ -85,7 +84,7 @@ func (h *Health) renderLocked(now time.Time) {
 	v.ready = ready.answer()
 
 	started := Pass
-	if h.phase == Starting {
+	if !h.begun {
 		started = Fail
 	}
 	startup := r

@@ -37,7 +37,7 @@ func (h *Health) Watchdog(name string, maxSilence time.Duration) (*Watchdog, err
 	if h.stopped {
 		return nil, ErrStopped
 	}
-	if slices.ContainsFunc(h.watchdogs, func(w *Watchdog) bool { return w.name == name }) {
+	if h.takenLocked(name) {
 		return nil, fmt.Errorf("%w: watchdog %q", ErrDuplicate, name)
 	}
 	w := &Watchdog{h: h, name: name, maxSilence: maxSilence}
@@ -71,6 +71,11 @@ func (w *Watchdog) stopLocked() {
 	w.timer.Stop()
 }
 
+// due returns when the next beat is.
+func (w *Watchdog) due() time.Duration {
+	return time.Duration(w.beat.Load()) + w.maxSilence - mono.Now()
+}
+
 // look judges the watchdog by its last beat, and comes back when the next one is due.
 func (w *Watchdog) look() {
 	defer w.h.tell()
@@ -79,15 +84,21 @@ func (w *Watchdog) look() {
 	if w.closed {
 		return
 	}
-	due := time.Duration(w.beat.Load()) + w.maxSilence - mono.Now()
+	was := w.overdue.Load()
+	// A Beat stores its time and then asks whether it is overdue, so this is the other way round: one of the two sees the
+	// other.
+	if w.due() <= 0 {
+		w.overdue.Store(true)
+	}
+	due := w.due()
 	overdue := due <= 0
 	if !overdue {
+		w.overdue.Store(false)
 		w.timer.Reset(due)
 	}
-	if overdue == w.overdue.Load() {
+	if overdue == was {
 		return
 	}
-	w.overdue.Store(overdue)
 	from, to, why := Pass, Fail, fmt.Sprintf("no beat for %v", w.maxSilence)
 	if !overdue {
 		from, to, why = Fail, Pass, ""
