@@ -22,5 +22,6 @@
 // The second step is the one that is left out most often: the removal of an instance from its load balancer, and the signal
 // to end, run side by side, so a server that stops at once refuses requests that are still sent to it.
 //
-// A second signal ends the process at once.
+// A second signal ends the process at once, whatever else in the program has asked for signals. If it is the end of ctx
+// that has begun it, as that of a signal.NotifyContext, the signal is the first one all the same.
 package lifecycle

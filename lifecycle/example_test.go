@@ -46,3 +46,27 @@ func ExampleRun() {
 	// telemetry: flushed
 	// cause: context canceled cut: 0 error: <nil>
 }
+
+// A hub of WebSockets says goodbye when the servers stop: the Shutdown of an http.Server does not know connections that
+// were taken over.
+func ExamplePart() {
+	registry := new(seawall.Registry) // left out in a program
+	registry.SetLogger(slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // in a program the end comes by a signal
+	seats := lifecycle.Part{
+		Name:  "seats",
+		Drain: func() { fmt.Println("no new rooms") },
+		Stop: func(context.Context) error {
+			fmt.Println("close 1012, come back within 10 s") // to each connection, and wait for its answer
+			return nil
+		},
+		Kill: func() { fmt.Println("close all at once") },
+	}
+	report, err := lifecycle.Run(ctx, lifecycle.Config{Registry: registry}, seats)
+	fmt.Println(len(report.Cut), err)
+	// Output:
+	// no new rooms
+	// close 1012, come back within 10 s
+	// 0 <nil>
+}

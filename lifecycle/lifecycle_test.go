@@ -112,7 +112,7 @@ func TestStuckPartIsCutOffAndTheRestStillEnds(t *testing.T) {
 		if err != nil || !slices.Equal(report.Cut, []string{"stuck"}) {
 			t.Errorf("%+v, %v", report, err)
 		}
-		if want := []string{"stuck killed 25s", "worker ended 26s", "flushed 26s"}; !slices.Equal(d.events[2:], want) {
+		if want := []string{"stuck killed 25s", "worker ended 25.5s", "flushed 25.5s"}; !slices.Equal(d.events[2:], want) {
 			t.Errorf("it was %q, want %q", d.events[2:], want)
 		}
 		synctest.Wait()

@@ -28,37 +28,47 @@ type Part struct {
 	Name string
 	// Stage is when it is stopped. Default [Serving].
 	Stage Stage
-	// Run runs until it is stopped, and then returns nil. If it returns an error before, or panics, all parts are stopped;
-	// if it returns nil before, it has done its work, and the others go on. Its context ends when a part without Stop is to
-	// stop, and for all parts when they are cut off. nil if there is nothing to run.
+	// Run runs until it is stopped, and then returns nil, or the error of its context. If it returns an error before, or
+	// panics, all parts are stopped; if it returns nil before, it has done its work, and the others go on. Its context
+	// ends when a part without Stop is to stop, and for all parts when they are cut off. nil if there is nothing to run.
 	Run func(context.Context) error
-	// Drain is called at the signal, and is to begin no new work. It must not block. May be nil.
+	// Drain is called at the signal, and is to begin no new work. It must not block: after half a second it is not waited
+	// for. May be nil.
 	Drain func()
 	// Stop ends Run, and returns when what was begun has ended, or ctx has. May be nil.
 	Stop func(context.Context) error
-	// Kill ends what Stop could not, at once. May be nil.
+	// Kill ends what Stop could not, at once. It is waited for half a second. May be nil.
 	Kill func()
 }
 
-// HTTP is a server of net/http on a listener. The handler of the server is wrapped by Run: once the end has begun, its
-// answers say Connection: close, so that clients go elsewhere with their next request; over HTTP/2 that is a GOAWAY.
-// Shutdown knows nothing of hijacked connections, such as WebSockets: give them a part of their own.
+// HTTP is a server of net/http on a listener. It wraps the handler of the server: once the end has begun, its answers say
+// Connection: close, so that clients go elsewhere with their next request; over HTTP/2 that is a GOAWAY. Shutdown knows
+// nothing of hijacked connections, such as WebSockets: give them a part of their own.
 func HTTP(name string, server *http.Server, listener net.Listener) Part {
+	return web(name, server, func() error { return server.Serve(listener) })
+}
+
+// HTTPS is like [HTTP], with TLS by the TLSConfig of the server, which has its certificates, and with HTTP/2.
+func HTTPS(name string, server *http.Server, listener net.Listener) Part {
+	return web(name, server, func() error { return server.ServeTLS(listener, "", "") })
+}
+
+func web(name string, server *http.Server, serve func() error) Part {
 	var draining atomic.Bool
+	handler := server.Handler
+	if handler == nil {
+		handler = http.DefaultServeMux
+	}
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		handler.ServeHTTP(w, r)
+	})
 	return Part{
 		Name: name,
 		Run: func(context.Context) error {
-			handler := server.Handler
-			if handler == nil {
-				handler = http.DefaultServeMux
-			}
-			server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if draining.Load() {
-					w.Header().Set("Connection", "close")
-				}
-				handler.ServeHTTP(w, r)
-			})
-			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := serve(); !errors.Is(err, http.ErrServerClosed) {
 				return err
 			}
 			return nil
@@ -78,10 +88,17 @@ func GRPC(name string, server interface {
 	Stop()
 }, listener net.Listener, beforeStop func(),
 ) Part {
+	var stopping atomic.Bool
 	return Part{
 		Name: name,
-		Run:  func(context.Context) error { return server.Serve(listener) },
+		Run: func(context.Context) error {
+			if err := server.Serve(listener); err != nil && !stopping.Load() {
+				return err
+			}
+			return nil // stopped before it had begun, it says that with an error
+		},
 		Stop: func(ctx context.Context) error {
+			stopping.Store(true)
 			if beforeStop != nil {
 				beforeStop()
 			}
