@@ -512,6 +512,26 @@ func TestAStreamOnWhichTheClientHasSentIsNotOpenedAnew(t *testing.T) {
 	}
 	atRest(t, client)
 	wantTally(t, client, tally{Failures: 2})
+	if s := client.Retry().Stats(); s.NotRetryable != 2 || s.Calls() != 2 {
+		t.Errorf("the retry has counted %+v", s)
+	}
+}
+
+// An interceptor inside that does not pass the options on keeps grpc-go from telling the end: the context tells it too.
+func TestAStreamOfWhichNothingIsToldEndsWithItsContext(t *testing.T) {
+	swallow := func(
+		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, m string, open grpc.Streamer, _ ...grpc.CallOption,
+	) (grpc.ClientStream, error) {
+		return open(ctx, desc, cc, m)
+	}
+	client, stub := pair(t, quick(), &echo{list: silentFor(9)}, grpc.WithChainStreamInterceptor(swallow))
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := stub.List(ctx, &echopb.EchoRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	atRest(t, client)
+	eventually(t, "there is a verdict", func() bool { return tallyOf(client) == tally{Ignored: 1} })
 }
 
 // A header that the caller has seen is an answer.

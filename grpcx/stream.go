@@ -227,7 +227,7 @@ func (s *clientStream) resend(inner grpc.ClientStream) error {
 func (s *clientStream) reopens() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.request != nil && s.opening.Err() == nil && !s.answered.Load()
+	return s.request != nil && s.opening.Err() == nil
 }
 
 // again makes further attempts after one that has failed, until one is open or the policies have no more: then it returns

@@ -217,13 +217,41 @@ func TestACallThatWasNotSentIsRepeatedWhateverItDoes(t *testing.T) {
 			}
 			// It is one waiting attempt, not a loop of them, and not cut by the attempt limit.
 			wantCode(t, err, codes.DeadlineExceeded)
-			wantIs(t, err, timeout.ErrExceeded)
+			if limit, ok := errors.AsType[*timeout.ExceededError](err); !ok || limit.Limit != cfg.Timeout {
+				t.Errorf("it has met %v", err)
+			}
 			if attempts != 1 {
 				t.Errorf("%d attempts, want 1", attempts)
 			}
 			wantTally(t, client, tally{Failures: 1})
 		})
 	}
+}
+
+// A call that has waited for a connection in vain does not wait for it again.
+func TestACallThatHasWaitedIsNotRepeated(t *testing.T) {
+	n := inMemory(t)
+	n.dial = []grpc.DialOption{grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {
+		return nil, errors.New("refused")
+	})}
+	client := grpcx.NewClient("test", quick())
+	conn := n.connect(t, client.DialOptions()...)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := call(t.Context(), echopb.NewEchoClient(conn), get, grpc.WaitForReady(true))
+		ended <- err
+	}()
+	eventually(t, "the call waits", func() bool {
+		for _, b := range client.Bulkheads() {
+			return b.Stats().InUse == 1
+		}
+		return false
+	})
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	wantCode(t, <-ended, codes.Canceled)
+	wantTally(t, client, tally{Failures: 1})
 }
 
 // Options that an interceptor inside swallows tell nothing, and nothing is not proof that nothing was sent.
@@ -254,7 +282,9 @@ func TestTheErrorSaysWhoHasEndedTheCall(t *testing.T) {
 		counts  tally
 	}{
 		{
-			"the caller leaves", quick(),
+			"the caller leaves", with(func(c *grpcx.ClientConfig) { // which is not for a classifier to judge
+				c.Breaker.Classify = func(error) seawall.Verdict { return seawall.Verdict{Outcome: failure} }
+			}),
 			func(ctx context.Context) (context.Context, context.CancelFunc) {
 				ctx, cancel := context.WithCancelCause(ctx)
 				time.AfterFunc(30*time.Millisecond, func() { cancel(errWhy) })
