@@ -190,7 +190,7 @@ func TestOnlyWhatAddsUpIsSummedOverTheKeys(t *testing.T) {
 		"retry":                                  "budget.available",
 		"hedge: {delay: 5ms}":                    "delay",
 		"brownout":                               "level level.manual signal",
-		"breaker":                                "failure.ratio share slow.ratio",
+		"breaker":                                "failure.ratio reopen share since slow.ratio",
 		"throttle":                               "reject.ratio",
 		"ratelimit: {rate: 5}":                   "burst rate",
 		"bulkhead":                               "expected_wait",
