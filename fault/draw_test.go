@@ -114,9 +114,9 @@ const (
 
 // T45: over a million draws the share of hits stays within five standard deviations of the binomial distribution.
 func TestRatesAreMet(t *testing.T) {
-	draws := 1_000_000
-	if testing.Short() || raceEnabled {
-		draws = 100_000
+	draws := fewer(1_000_000)
+	if testing.Short() {
+		draws = min(draws, 100_000)
 	}
 	for _, rate := range []float64{0.0001, 0.01, 0.3, 0.5, 0.999} {
 		for name, ctxOf := range map[string]func(int) context.Context{"numbered": noKey, "keyed": keyed} {
@@ -131,10 +131,7 @@ func TestRatesAreMet(t *testing.T) {
 // T45: also the first call is hit at the rate, over the seeds, and so is each attempt at the same key.
 func TestTheFirstCallIsLikeAnyOther(t *testing.T) {
 	const rate = 0.3
-	seeds := 4000.
-	if raceEnabled {
-		seeds = 1000 // it is slow
-	}
+	seeds := float64(fewer(4000))
 	retried := func(k int) context.Context { return seawall.WithAttempt(keyed(5), k+1) }
 	for name, ctxOf := range map[string]func(int) context.Context{
 		"numbered": noKey, "keyed": keyed, "retried": retried,
@@ -217,11 +214,12 @@ func TestARetryDrawsAnew(t *testing.T) {
 
 // Two faults of one plan must not hit the same calls: their draws are independent.
 func TestFaultsOfOnePlanDrawIndependently(t *testing.T) {
-	const n = 100_000
+	count := fewer(100_000)
+	n := float64(count)
 	i := started(t, failing(0, time.Hour, "a", 0.5), failing(0, time.Hour, "b", 0.5), failing(0, time.Hour, "c", 0.5))
 	for name, ctxOf := range map[string]func(int) context.Context{"numbered": noKey, "keyed": keyed} {
 		var both [3]int
-		for k := range n {
+		for k := range count {
 			a, b, c := i.Point("a").Err(ctxOf(k)), i.Point("b").Err(ctxOf(k)), i.Point("c").Err(ctxOf(k))
 			for pair, hit := range []bool{a != nil && b != nil, b != nil && c != nil, a != nil && c != nil} {
 				if hit {

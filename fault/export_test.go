@@ -42,3 +42,11 @@ func Kinds() []Kind { return kinds() }
 
 // Seams returns where a kind acts.
 func (k Kind) Seams() []Seam { return k.seams() }
+
+// LoseAddress lets go of the address that is kept for a proxy which is down.
+func (p *Proxy) LoseAddress() {
+	p.door.mu.Lock()
+	defer p.door.mu.Unlock()
+	p.door.place.leave()
+	p.door.place = nil
+}

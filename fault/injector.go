@@ -30,6 +30,7 @@ type Injector struct {
 	timer   *time.Timer   // for the next of due; nil before Start
 	unwatch func() bool   // lets go of Start's context
 	cuts    []*conn       // connections that a fault has ended, and that are to be closed
+	doors   []*door       // of proxies, that are to be opened or shut
 
 	events events.Queue[Event] // put under mu
 }
@@ -128,16 +129,19 @@ func (i *Injector) Stop() {
 	i.unlock()
 }
 
-// unlock ends a section that may have changed something: outside of the lock it closes the connections that were cut,
-// lets go of the context if the plan is over, and tells what happened.
+// unlock ends a section that may have changed something: outside of the lock it opens and shuts doors, closes the
+// connections that were cut, lets go of the context if the plan is over, and tells what happened.
 func (i *Injector) unlock() {
 	var unwatch func() bool
 	if i.state == Ended {
 		unwatch, i.unwatch = i.unwatch, nil
 	}
-	cuts := i.cuts
-	i.cuts = nil
+	cuts, doors := i.cuts, i.doors
+	i.cuts, i.doors = nil, nil
 	i.mu.Unlock()
+	for _, d := range doors {
+		d.settle()
+	}
 	for _, c := range cuts {
 		c.cut()
 	}

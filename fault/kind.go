@@ -68,8 +68,8 @@ const (
 	// Corrupt changes the share Rate of the bytes. Which ones, and how, depends on the seed and on their places in the
 	// stream alone.
 	Corrupt Kind = "corrupt"
-	// Down is a peer that is not there: dials fail with ECONNREFUSED, and open connections with ECONNRESET. A listener
-	// and a [Proxy] reset what they accept.
+	// Down is a peer that is not there: dials fail with ECONNREFUSED, and open connections with ECONNRESET. A [Proxy] does
+	// not listen meanwhile. A listener of [Point.Listener] resets what it accepts.
 	Down Kind = "down"
 )
 

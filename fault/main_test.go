@@ -70,3 +70,12 @@ func on(kind fault.Kind, at, lasts time.Duration, target string) fault.Fault {
 }
 
 func nothing(context.Context) error { return nil }
+
+// fewer is for a number of draws or rounds: a tenth of it under the race detector, which makes each of them slow and
+// looks for something else.
+func fewer(n int) int {
+	if raceEnabled {
+		return n / 10
+	}
+	return n
+}

@@ -23,8 +23,9 @@ type Point struct {
 	effects atomic.Pointer[effects] // nil while nothing acts here
 
 	count atomic.Uint64 // connections and dials so far
-	mu    sync.Mutex    // guards conns; taken under the injector's lock
+	mu    sync.Mutex    // guards the fields below; taken under the injector's lock
 	conns map[*conn]struct{}
+	doors map[*door]struct{}
 }
 
 // effects is what acts at a point until the next change. Its fields never change.
@@ -39,7 +40,9 @@ type effects struct {
 	changed chan struct{} // closed when others are in force
 }
 
-func newPoint(target string) *Point { return &Point{target: target, conns: map[*conn]struct{}{}} }
+func newPoint(target string) *Point {
+	return &Point{target: target, conns: map[*conn]struct{}{}, doors: map[*door]struct{}{}}
+}
 
 // Slow returns by how much the work at the point takes longer now: 1 to 1,000,000, and 1 while nothing slows it. Each
 // active fault counts a hit. The seam multiplies a service time by it; ask when the work begins.
@@ -105,9 +108,10 @@ func count(runs []*run) {
 	}
 }
 
-// publish puts what is active now in force, also on the connections that are open, and returns those that it has cut.
-// The caller holds the injector's lock, so that the latest one wins.
-func (p *Point) publish(active []*run, pace pace) (cut []*conn) {
+// publish puts what is active now in force, also on the connections that are open. It returns those that it has cut, and
+// the doors that may have to be opened or shut, for the caller to do so outside of all locks. The caller holds the
+// injector's lock, so that the latest one wins.
+func (p *Point) publish(active []*run, pace pace) (cut []*conn, doors []*door) {
 	e := newEffects(active)
 	if before := p.effects.Swap(e); before != nil {
 		close(before.changed)
@@ -120,7 +124,7 @@ func (p *Point) publish(active []*run, pace pace) (cut []*conn) {
 			cut = append(cut, c)
 		}
 	}
-	return cut
+	return cut, slices.Collect(maps.Keys(p.doors))
 }
 
 // newEffects returns nil if nothing acts: then the point costs what it costs without a plan.

@@ -65,17 +65,20 @@ func (c ProxyConfig) withDefaults() ProxyConfig {
 // Go. It knows nothing of what is spoken over them. It feels the kinds for connections, on those that are open as well as
 // on new ones; what the client sends goes upstream, and what the server sends downstream.
 //
-// The end of one direction is forwarded alone, and a reset as a reset. [Down] resets a connection that was just accepted,
-// because the kernel has answered for the proxy by then: the client sees ECONNRESET and not ECONNREFUSED. [Blackhole]
-// accepts it, and reaches for the upstream when that ends.
+// The end of one direction is forwarded alone, and a reset as a reset. While [Down] acts the proxy does not listen, so
+// clients are refused with ECONNREFUSED; they are refused by the kernel and not counted: the fault counts a hit for the
+// proxy, and one for each connection that it resets. At the end of the fault the proxy listens at the same address. On
+// Unix it is kept meanwhile; on other systems another program may take it, and the proxy tries until it has it again.
+// With a toxicity below 1, or a Listener in its configuration, a proxy goes on listening, and resets what it accepts.
+// [Blackhole] accepts connections, and reaches for the upstream when that ends.
 //
 // A Proxy must be closed. It is safe for concurrent use.
 type Proxy struct {
-	cfg      ProxyConfig
-	point    *Point
-	listener net.Listener
-	leave    context.CancelFunc
-	running  sync.WaitGroup // the goroutine that accepts, and one for each link
+	cfg     ProxyConfig
+	point   *Point
+	door    *door
+	leave   context.CancelFunc
+	running sync.WaitGroup // the goroutine that accepts, and one for each link
 
 	mu     sync.Mutex // guards the fields below
 	closed bool
@@ -101,21 +104,21 @@ func NewProxy(point *Point, cfg ProxyConfig) (*Proxy, error) {
 		point = newPoint("")
 	}
 	ctx, leave := context.WithCancel(context.Background())
-	p := &Proxy{cfg: cfg, point: point, listener: cfg.Listener, leave: leave, links: map[*link]struct{}{}}
-	if p.listener == nil {
-		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
-		if err != nil {
+	l, given := cfg.Listener, cfg.Listener != nil
+	if !given {
+		var err error
+		if l, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen); err != nil {
 			leave()
 			return nil, fmt.Errorf("fault: proxy to %s: %w", cfg.Upstream, err)
 		}
-		p.listener = l
 	}
+	p := &Proxy{cfg: cfg, point: point, door: newDoor(point, l, given), leave: leave, links: map[*link]struct{}{}}
 	p.running.Go(func() { p.accept(ctx) })
 	return p, nil
 }
 
-// Addr returns the address of the listener, for clients to dial.
-func (p *Proxy) Addr() net.Addr { return p.listener.Addr() }
+// Addr returns the address of the listener, for clients to dial. It stays the same.
+func (p *Proxy) Addr() net.Addr { return p.door.address }
 
 // Config returns the configuration with its defaults.
 func (p *Proxy) Config() ProxyConfig { return p.cfg }
@@ -148,7 +151,7 @@ func (p *Proxy) Close() error {
 	}
 	var err error
 	if first {
-		err = p.listener.Close()
+		err = p.door.close()
 	}
 	p.running.Wait()
 	return err
@@ -163,21 +166,28 @@ const (
 func (p *Proxy) accept(ctx context.Context) {
 	pause := firstPause
 	for {
-		inner, err := p.listener.Accept()
-		switch {
-		case err == nil:
-			pause = firstPause
-			p.running.Go(func() { p.forward(ctx, inner) })
-			continue
-		case ctx.Err() != nil:
-			return
+		l, moved, stuck := p.door.way()
+		if l != nil {
+			if inner, err := l.Accept(); err == nil {
+				pause = firstPause
+				p.running.Go(func() { p.forward(ctx, inner) })
+				continue
+			}
 		}
 		timer := time.NewTimer(pause)
-		pause = min(2*pause, lastPause)
+		if l != nil || stuck {
+			pause = min(2*pause, lastPause)
+		} else {
+			timer.Stop() // it is shut for a fault
+		}
 		select {
 		case <-timer.C:
+			p.door.settle()
+		case <-moved:
 		case <-ctx.Done():
-			timer.Stop()
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
 			return
 		}
 	}

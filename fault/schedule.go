@@ -115,7 +115,8 @@ func (i *Injector) applyLocked(changes []change, now time.Duration, p pace) {
 		touched[r.point] = true
 	}
 	for point := range touched {
-		i.cuts = append(i.cuts, point.publish(i.activeLocked(point), p)...)
+		cuts, doors := point.publish(i.activeLocked(point), p)
+		i.cuts, i.doors = append(i.cuts, cuts...), append(i.doors, doors...)
 	}
 	for _, c := range changes {
 		r := i.runs[c.index]
