@@ -24,7 +24,7 @@ func delays(t *testing.T, n int, change func(*fault.Fault)) []time.Duration {
 
 // T45: each distribution has the mean and the quantiles of its formula.
 func TestLatenciesFollowTheirDistribution(t *testing.T) {
-	const n = 100_000
+	const n = 200_000
 	for _, test := range []struct {
 		name               string
 		change             func(*fault.Fault)
