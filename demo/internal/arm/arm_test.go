@@ -86,7 +86,11 @@ func TestArmShowsItsSettingsAndMarksDefaults(t *testing.T) {
 			found[s.Of+" "+s.Name] = value
 		}
 		for setting, want := range map[string]string{
-			`admission of handler "inventory" Limit`:        "20",
+			`admission of handler "inventory" Algorithm`:    "aimd",
+			`admission of handler "inventory" AIMD.Timeout`: "250ms",
+			`admission of handler "inventory" AIMD.Backoff`: "0.9 (default)",
+			`admission of handler "inventory" Queue.Limit`:  "256 (default)",
+			`admission of handler "gateway" Limit`:          "256",
 			`httpx "inventory", breaker of a host OpenFor`:  "500ms",
 			`httpx "inventory", breaker of a host MinCalls`: "20 (default)",
 			`httpx "inventory", retry MaxAttempts`:          "3 (default)",

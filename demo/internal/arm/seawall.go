@@ -24,20 +24,31 @@ type seawallStyle struct {
 	customer *httpx.Transport
 }
 
+// What the inventory takes in follows from what customers are promised, and from nothing that is known of its capacity:
+// less when an answer takes more than half of the time that a hold may take. Who does not fit waits as long as a refusal
+// may take.
+const (
+	tooLong = 250 * time.Millisecond
+	waits   = 40 * time.Millisecond
+)
+
 func (s *seawallStyle) inventoryServer(h http.Handler) http.Handler {
-	// Eight workers, and twelve requests that wait for one: with 40 % of the workers the last of them has its answer
-	// after a quarter of a second. What does not fit is refused at once.
-	return s.server("inventory", bulkhead.Config{Limit: 20, Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}}, h)
+	return s.server("inventory", httpx.AdmissionConfig{Adaptive: bulkhead.AdaptiveConfig{
+		Initial:   20,
+		Algorithm: bulkhead.AIMD,
+		AIMD:      bulkhead.AIMDConfig{Timeout: tooLong, Window: tooLong},
+		Queue:     bulkhead.Queue{MaxWait: waits},
+	}}, h)
 }
 
 func (s *seawallStyle) gatewayServer(h http.Handler) http.Handler {
-	return s.server("gateway", bulkhead.Config{Limit: 256}, h)
+	return s.server("gateway", httpx.AdmissionConfig{Fixed: bulkhead.Config{Limit: 256}}, h)
 }
 
-func (s *seawallStyle) server(name string, admission bulkhead.Config, h http.Handler) http.Handler {
+func (s *seawallStyle) server(name string, admission httpx.AdmissionConfig, h http.Handler) http.Handler {
 	handler := httpx.NewHandler(name, httpx.ServerConfig{
 		Inbound:   httpx.InboundConfig{TrustPeer: httpx.TrustAll},
-		Admission: httpx.AdmissionConfig{Fixed: admission},
+		Admission: admission,
 		TimeLimit: httpx.TimeLimitConfig{FirstByte: 2 * time.Second},
 		Registry:  s.registry,
 	}, h)

@@ -2,6 +2,7 @@ package arm
 
 import (
 	"fmt"
+	"net/http"
 	"reflect"
 
 	"github.com/seawall-go/seawall"
@@ -9,6 +10,7 @@ import (
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/demo/internal/gateway"
 	"github.com/seawall-go/seawall/demo/internal/report"
+	"github.com/seawall-go/seawall/httpx"
 	"github.com/seawall-go/seawall/retry"
 )
 
@@ -17,7 +19,7 @@ func (s *seawallStyle) settings() []report.Setting {
 	var all []report.Setting
 	for _, h := range s.servers {
 		all = append(all, report.Setting{Of: h.String(), Name: "TimeLimit.FirstByte", Value: h.Config().TimeLimit.FirstByte.String()})
-		all = append(all, settingsOf("admission of "+h.String(), h.Config().Admission.Fixed, bulkhead.Config{})...)
+		all = append(all, admissionOf(h)...)
 	}
 	t := s.gateway.Transport()
 	cfg, of := t.Config(), fmt.Sprintf("httpx %q, ", t.Name())
@@ -33,6 +35,22 @@ func (s *seawallStyle) settings() []report.Setting {
 	all = append(all, settingsOf(of+"retry", t.Retry().Config(), retry.Config{})...)
 	all = append(all, settingsOf(of+"breaker of a host", breaker.New("", cfg.Breaker).Config(), breaker.Config{})...)
 	return append(all, settingsOf(of+"bulkhead of a host", bulkhead.New("", cfg.Bulkhead).Config(), bulkhead.Config{})...)
+}
+
+// admissionOf lists the settings of a server's limit, which is a fixed or an adaptive one.
+func admissionOf(h *httpx.Handler) []report.Setting {
+	of, inForce := "admission of "+h.String(), h.Config().Admission
+	if inForce.Fixed.Limit > 0 {
+		return settingsOf(of, inForce.Fixed, bulkhead.Config{})
+	}
+	usual := httpx.NewHandler("", httpx.ServerConfig{Registry: new(seawall.Registry)}, http.NotFoundHandler()).Config().Admission
+	return fields(nil, of, "", reflect.ValueOf(adaptive(inForce.Adaptive)), reflect.ValueOf(adaptive(usual.Adaptive)))
+}
+
+// adaptive returns the configuration of an adaptive limit as it is in force.
+func adaptive(cfg bulkhead.AdaptiveConfig) bulkhead.AdaptiveConfig {
+	cfg.Registry = new(seawall.Registry)
+	return bulkhead.NewAdaptive("", cfg).Config()
 }
 
 // settingsOf lists the data of a configuration in force. What the zero configuration resolves to is its default.

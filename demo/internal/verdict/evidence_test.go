@@ -287,6 +287,14 @@ func TestEachLieIsFound(t *testing.T) {
 			}, "I9", `gate "a" had 3 in flight`,
 		},
 		{
+			"a gate that lets in what it would have let in before its limit fell", func(e *verdict.Evidence) {
+				for _, g := range []measure.Gate{{InFlight: 20, Limit: 20}, {InFlight: 18, Limit: 10}, {InFlight: 19, Limit: 10}} {
+					g.Name = "a"
+					e.Samples = append(e.Samples, sampleOf(e, g))
+				}
+			}, "I9", `gate "a" had 19 in flight, its limit is 10, and was 10 with 18 in flight before`,
+		},
+		{
 			"damage that stays", func(e *verdict.Evidence) {
 				for i := 16; i < 45; i++ {
 					e.Bins[i].Good = 0
@@ -324,6 +332,32 @@ func TestSeveralViolationsAreCountedAndTheFirstIsShown(t *testing.T) {
 	f := judge(e)["I1"]
 	if !strings.HasPrefix(f.Witness, "order g was told at t=36.05s") || !strings.HasSuffix(f.Witness, "(and 4 more)") {
 		t.Errorf("%q", f.Witness)
+	}
+}
+
+// sampleOf is the last sample, a moment later, with one gate.
+func sampleOf(e *verdict.Evidence, g measure.Gate) measure.Sample {
+	s := e.Samples[len(e.Samples)-1]
+	s.At, s.Status.Gates = s.At+100*ms, []measure.Gate{g}
+	return s
+}
+
+// What is in when a limit falls stays in until it is done.
+func TestALimitThatFallsSendsNobodyAway(t *testing.T) {
+	e := honest(t)
+	e.Scene.Rule = nil
+	for _, g := range []measure.Gate{
+		{InFlight: 20, Limit: 20},
+		{InFlight: 20, Limit: 10},
+		{InFlight: 17, Limit: 10},
+		{InFlight: 10, Limit: 10},
+		{InFlight: 12, Limit: 8}, // eight, after a moment at twelve: that was the limit before
+	} {
+		e.Samples = append(e.Samples, sampleOf(&e, g))
+	}
+	e.Samples[len(e.Samples)-2].Status.Gates[0].Limit = 12
+	if got := violated(e); got != "" {
+		t.Errorf("%s: %s", got, judge(e)["I9"].Witness)
 	}
 }
 

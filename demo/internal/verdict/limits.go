@@ -51,15 +51,20 @@ func attempts(e Evidence) Finding {
 	return v.into(f)
 }
 
-// inFlight is I9.
+// inFlight is I9. A limit that falls sends nobody away who is in: what is above it may only be left over, from the sample
+// before or from the limit of that time. Between two samples a limit moves once at most.
 func inFlight(e Evidence) Finding {
-	f := Finding{ID: "I9", Claim: "in flight ≤ limit, in every sample of every gate", Safety: true}
+	f := Finding{ID: "I9", Claim: "nothing is let in above the limit, by every sample of every gate", Safety: true}
 	var v violation
+	before := map[string]measure.Gate{}
 	for _, s := range e.Samples {
 		for _, g := range s.Status.Gates {
-			if g.InFlight > g.Limit {
-				v.add(s.At, "at %s gate %q had %d in flight, its limit is %d", at(s.At), g.Name, g.InFlight, g.Limit)
+			last := before[g.Name]
+			if g.InFlight > max(g.Limit, last.Limit, last.InFlight) {
+				v.add(s.At, "at %s gate %q had %d in flight, its limit is %d, and was %d with %d in flight before",
+					at(s.At), g.Name, g.InFlight, g.Limit, last.Limit, last.InFlight)
 			}
+			before[g.Name] = g
 		}
 	}
 	return v.into(f)
