@@ -4,13 +4,13 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/events"
 )
 
 // other is the name, or key, of what is folded.
@@ -21,58 +21,88 @@ type collector struct {
 	cfg         Config
 	observables []metric.Float64Observable // by the rows of the table
 
-	mu       sync.Mutex                 // guards the fields below; several readers may collect at once
+	// mu guards the fields below. Several readers may collect at once, and it is held from the taking of the snapshots on:
+	// older ones that are read after newer ones would look as if everything had begun anew.
+	mu       sync.Mutex
 	places   map[string]map[string]bool // by kind: the names that are exported
-	folded   map[string]bool            // that was logged
-	options  map[string]option
+	folded   map[string]bool            // that was logged, by kind
+	known    map[series]*option
 	round    int
 	names    *fold            // of the names that found no place
-	families map[string]*fold // of the members that a snapshot does not have, by kind and name
+	families map[policy]*fold // of the members that a snapshot does not have
 }
+
+type policy struct{ kind, name string }
+
+// series is what one series is known by.
+type series struct {
+	row        int
+	name, key  string
+	attributes attributes
+}
+
+// attributes are the values of a row's attributes, in their order.
+type attributes [2]string
 
 // option is the attribute set of a series, kept from round to round.
 type option struct {
 	metric.ObserveOption
-	round int // the last one that used it
+	round int     // the last one that used it
+	high  float64 // the highest value so far
 }
 
 func newCollector(cfg Config) *collector {
 	return &collector{
-		cfg: cfg, places: map[string]map[string]bool{}, folded: map[string]bool{}, options: map[string]option{},
-		names: newFold(), families: map[string]*fold{},
+		cfg: cfg, places: map[string]map[string]bool{}, folded: map[string]bool{}, known: map[series]*option{},
+		names: newFold(), families: map[policy]*fold{},
 	}
 }
 
 func (c *collector) collect(ctx context.Context, observer metric.Observer) {
-	snapshots := c.cfg.Registry.Snapshots()
+	for _, name := range c.observeAll(observer) {
+		events.Shield(c.cfg.Registry.Logger(), "telemetry", name, func() {
+			c.cfg.Registry.Log(ctx, slog.LevelWarn, "seawall.telemetry.folded", slog.String("name", name))
+		})
+	}
+}
+
+// observeAll returns the names that are folded for the first time.
+func (c *collector) observeAll(observer metric.Observer) (fresh []string) {
 	c.mu.Lock()
-	fresh := c.placeLocked(snapshots)
+	defer c.mu.Unlock()
+	snapshots := c.cfg.Registry.Snapshots()
+	fresh = c.placeLocked(snapshots)
 	c.round++
 	c.names.begin()
-	living := map[string]bool{}
+	living := map[policy]bool{}
 	for _, s := range snapshots {
 		if !c.places[s.Kind][s.Name] {
 			c.foldName(s)
 			continue
 		}
-		id := s.Kind + "\x00" + s.Name
+		id := policy{s.Kind, s.Name}
 		living[id] = true
-		if len(s.Members) > 0 && s.Kind != "health" {
+		if c.families[id] != nil || len(s.Members) > 0 && s.Kind != "health" { // a family is one also while it is empty
 			c.family(observer, id, s)
 			continue
 		}
+		name := label(s.Name)
 		for i, r := range table {
 			if r.applies(s.Kind) {
-				r.read(s, func(v float64, attributes ...string) { c.observe(observer, i, v, s.Name, "", attributes) })
+				r.read(s, func(v float64, values ...string) { c.observe(observer, v, series{i, name, "", attributesOf(values)}) })
 			}
 		}
 	}
-	c.names.each(func(i int, attributes []string, v float64) { c.observe(observer, i, v, other, "", attributes) })
+	c.names.each(func(i int, a attributes, v float64) { c.observe(observer, v, series{i, other, "", a}) })
 	c.sweepLocked(living)
-	c.mu.Unlock()
-	for _, name := range fresh {
-		c.cfg.Registry.Log(ctx, slog.LevelWarn, "seawall.telemetry.folded", slog.String("name", name))
+	return fresh
+}
+
+func attributesOf(values []string) (a attributes) {
+	for i, v := range values {
+		a[i] = clean(v)
 	}
+	return a
 }
 
 // placeLocked gives places to names, first come first served; who has one keeps it until it is gone. It returns the names
@@ -116,88 +146,93 @@ func (r row) applies(kind string) bool { return r.kinds == nil || slices.Contain
 func (c *collector) foldName(s seawall.Snapshot) {
 	for i, r := range table {
 		if r.Type == Counter && r.applies(s.Kind) {
-			r.read(s, func(v float64, attributes ...string) { c.names.grow(i, attributes, s.Kind+"\x00"+s.Name, v) })
+			r.read(s, func(v float64, values ...string) {
+				c.names.grow(sum{i, attributesOf(values)}, policy{s.Kind, s.Name}, v)
+			})
 		}
 	}
 }
 
 // family exports the members that the snapshot has, and as one series what all the others add up to.
-func (c *collector) family(observer metric.Observer, id string, s seawall.Snapshot) {
+func (c *collector) family(observer metric.Observer, id policy, s seawall.Snapshot) {
 	f := c.families[id]
 	if f == nil {
 		f = newFold()
 		c.families[id] = f
 	}
 	f.begin()
+	name := label(s.Name)
+	members := byKey(s)
 	for i, r := range table {
 		if !r.applies(s.Kind) {
 			continue
 		}
 		if r.Name == "seawall.gate.mode" { // the family has one
-			r.read(s, func(v float64, attributes ...string) { c.observe(observer, i, v, s.Name, "", attributes) })
+			r.read(s, func(v float64, values ...string) { c.observe(observer, v, series{i, name, "", attributesOf(values)}) })
 			continue
 		}
-		shown := map[string]float64{} // by the members, to be taken from the sums
-		for _, m := range s.Members {
-			r.read(m, func(v float64, attributes ...string) {
-				c.observe(observer, i, v, s.Name, keyOf(s, m), attributes)
-				shown[strings.Join(attributes, "\x00")] += v
+		shown := map[attributes]float64{} // by the members, to be taken from the sums
+		for _, m := range members {
+			r.read(m.Snapshot, func(v float64, values ...string) {
+				a := attributesOf(values)
+				c.observe(observer, v, series{i, name, m.key, a})
+				shown[a] += v
 				if r.Type == Counter {
-					f.shrink(i, attributes, m.Name, v)
+					f.hide(sum{i, a}, policy{s.Kind, m.key}, v)
 				}
 			})
 		}
 		if r.Type == Gauge || r.Name == "seawall.breaker.state" {
 			continue
 		}
-		r.read(s, func(v float64, attributes ...string) {
+		r.read(s, func(v float64, values ...string) {
+			a := attributesOf(values)
 			if r.Type == Counter {
-				f.grow(i, attributes, "", v)
-			} else if rest := v - shown[strings.Join(attributes, "\x00")]; rest > 0 {
-				c.observe(observer, i, rest, s.Name, other, attributes)
+				f.grow(sum{i, a}, policy{s.Kind, ""}, v)
+			} else if rest := v - shown[a]; rest > 0 {
+				c.observe(observer, rest, series{i, name, other, a})
 			}
 		})
 	}
-	f.each(func(i int, attributes []string, v float64) { c.observe(observer, i, v, s.Name, other, attributes) })
+	f.each(func(i int, a attributes, v float64) { c.observe(observer, v, series{i, name, other, a}) })
 }
 
-// keyOf is the key by which a member of a family is known: that in psp[eu].
-func keyOf(family, member seawall.Snapshot) string {
-	if key, ok := strings.CutPrefix(member.Name, family.Name+"["); ok {
-		return strings.TrimSuffix(key, "]")
+func (c *collector) observe(observer metric.Observer, v float64, of series) {
+	o := c.option(of)
+	// A number that is the difference of two, which are not read in the same moment, may go back by a few. That is not to
+	// be seen: a counter that goes back has begun anew. One that has lost more than half has.
+	if table[of.row].derived && v < o.high && v > o.high/2 {
+		v = o.high
 	}
-	return member.Name
-}
-
-func (c *collector) observe(observer metric.Observer, i int, v float64, name, key string, attributes []string) {
-	observer.ObserveFloat64(c.observables[i], v, c.option(i, name, key, attributes))
+	o.high = v
+	observer.ObserveFloat64(c.observables[of.row], v, o.ObserveOption)
 }
 
 // option returns the attribute set of a series, which is made once.
-func (c *collector) option(i int, name, key string, attributes []string) metric.ObserveOption {
-	id := strings.Join(append([]string{table[i].Name, name, key}, attributes...), "\x00")
-	o, ok := c.options[id]
-	if !ok {
-		set := make([]attribute.KeyValue, 0, 2+len(attributes))
-		set = append(set, attribute.String("seawall.name", name))
-		if key != "" {
-			set = append(set, attribute.String("seawall.key", key))
+func (c *collector) option(of series) *option {
+	o := c.known[of]
+	if o == nil {
+		row := table[of.row]
+		set := make([]attribute.KeyValue, 0, 2+len(row.Attributes))
+		set = append(set, attribute.String("seawall.name", of.name))
+		if of.key != "" {
+			set = append(set, attribute.String("seawall.key", of.key))
 		}
-		for n, a := range attributes {
-			set = append(set, attribute.String(table[i].Attributes[n], a))
+		for n, key := range row.Attributes {
+			set = append(set, attribute.String(key, of.attributes[n]))
 		}
-		o.ObserveOption = metric.WithAttributeSet(attribute.NewSet(set...))
+		o = &option{ObserveOption: metric.WithAttributeSet(attribute.NewSet(set...))}
+		c.known[of] = o
 	}
 	o.round = c.round
-	c.options[id] = o
-	return o.ObserveOption
+	return o
 }
 
 // sweepLocked forgets what is gone.
-func (c *collector) sweepLocked(living map[string]bool) {
-	for id, o := range c.options {
+func (c *collector) sweepLocked(living map[policy]bool) {
+	for of, o := range c.known {
 		if o.round != c.round {
-			delete(c.options, id)
+			delete(c.known, of)
 		}
 	}
 	for id := range c.families {

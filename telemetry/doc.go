@@ -17,7 +17,8 @@
 //
 // All instruments are called seawall.<kind>.<what>, and [Instruments] lists them. Times are in seconds, ratios from 0 to 1,
 // and counters never decrease while the policy lives. Each series has the attribute seawall.name, which is the policy's
-// name; a member of a keyed family has seawall.key as well. What happens on one of several ways is one counter with an
+// name; a member of a keyed family has seawall.key as well. Of a name or key that is longer than 64 bytes or not UTF-8 the
+// beginning is left, and a hash. What happens on one of several ways is one counter with an
 // attribute, such as seawall.outcome; state and mode are 1 for the current value and 0 for the others, and there from the
 // beginning.
 //

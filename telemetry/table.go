@@ -48,6 +48,8 @@ type row struct {
 	Instrument
 	kinds []string // whose snapshots have them; nil is all
 	read  func(seawall.Snapshot, yield)
+	// derived is set if its numbers are differences of what is counted.
+	derived bool
 }
 
 // yield takes one number of a series. Its attributes are the values of Instrument.Attributes, in that order.
@@ -96,8 +98,8 @@ var table = []row{
 	upDown("bulkhead.pending", "{call}", "Calls that wait.", []string{"bulkhead"}, nil, value("pending")),
 	gauge("bulkhead.latency.baseline", "s", "Latency without load, as an adaptive limit knows it.", []string{"bulkhead"}, nil,
 		value("latency.baseline")),
-	counter("bulkhead.calls", "{call}", "Calls by admission, and by importance where that was asked for.", []string{"bulkhead"},
-		[]string{"seawall.priority", "seawall.admitted"}, readCalls),
+	derived(counter("bulkhead.calls", "{call}", "Calls by admission, and by importance where that was asked for.", []string{"bulkhead"},
+		[]string{"seawall.priority", "seawall.admitted"}, readCalls)),
 	counter("bulkhead.rejections", "{rejection}", "Calls that were rejected.", []string{"bulkhead"}, reason, parts("rejections.")),
 
 	counter("ratelimit.calls", "{call}", "Calls, by what the limit did.", []string{"ratelimit"}, result,
@@ -138,7 +140,7 @@ var (
 )
 
 func instrument(t Type, name, unit, description string, kinds, attributes []string, read func(seawall.Snapshot, yield)) row {
-	return row{Instrument{"seawall." + name, unit, description, t, attributes}, kinds, read}
+	return row{Instrument: Instrument{"seawall." + name, unit, description, t, attributes}, kinds: kinds, read: read}
 }
 
 func counter(name, unit, description string, kinds, attributes []string, read func(seawall.Snapshot, yield)) row {
@@ -151,4 +153,9 @@ func upDown(name, unit, description string, kinds, attributes []string, read fun
 
 func gauge(name, unit, description string, kinds, attributes []string, read func(seawall.Snapshot, yield)) row {
 	return instrument(Gauge, name, unit, description, kinds, attributes, read)
+}
+
+func derived(r row) row {
+	r.derived = true
+	return r
 }
