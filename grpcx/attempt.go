@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -23,11 +22,12 @@ type limits struct {
 func (l limits) blame(parent, ctx context.Context, limit, err error) (*attemptError, ending) {
 	failed := &attemptError{status: status.Convert(err), err: err}
 	e := ending{code: failed.status.Code()}
-	end, limited := parent.Deadline()
+	// grpc-go, and a server that was told of the deadline, may be faster than the timer of the context.
+	faster := e.code == codes.DeadlineExceeded || e.code == codes.Canceled
 	switch {
 	case parent.Err() == context.Canceled: // the two errors of a context are never wrapped
 		e.by, failed.cause = byLeaving, context.Cause(parent)
-	case limit != nil && context.Cause(ctx) == limit: //nolint:errorlint // which one, not of what kind
+	case limit != nil && (context.Cause(ctx) == limit || faster && isPast(ctx) && !isPast(parent)): //nolint:errorlint // which one, not of what kind
 		e.by = byDeadline
 		if limit == l.attempt { //nolint:errorlint // the same
 			e.by = byLimit
@@ -35,10 +35,16 @@ func (l limits) blame(parent, ctx context.Context, limit, err error) (*attemptEr
 		}
 	case parent.Err() != nil:
 		e.by, failed.cause = byDeadline, context.Cause(parent)
-	case limited && time.Until(end) <= 0: // grpc-go, or the server, was faster than the timer
+	case faster && isPast(parent):
 		e.by, failed.cause = byDeadline, context.DeadlineExceeded
 	}
 	return failed, e
+}
+
+// isPast reports whether the deadline of a context has passed, of which the context itself may not have heard yet.
+func isPast(ctx context.Context) bool {
+	left, limited := seawall.Remaining(ctx)
+	return limited && left <= 0
 }
 
 // verdicter is an error that knows its verdict: policies of ours inside of these.

@@ -63,7 +63,7 @@ func (e *callError) Unwrap() error { return e.err }
 
 // GRPCStatus is what package status asks for.
 func (e *callError) GRPCStatus() *status.Status {
-	code, details := e.codeOf(e.err)
+	code, details := e.codeOf()
 	st := status.New(code, e.err.Error())
 	if details == nil {
 		return st
@@ -75,32 +75,48 @@ func (e *callError) GRPCStatus() *status.Status {
 
 // Timeout says whether the call ended by a limit of time.
 func (e *callError) Timeout() bool {
-	code, _ := e.codeOf(e.err)
+	code, _ := e.codeOf()
 	return code == codes.DeadlineExceeded
 }
 
-// codeOf returns the code of an error, and a status with the details that belong to it, nil if there are none.
-func (e *callError) codeOf(err error) (codes.Code, *status.Status) {
-	switch err := err.(type) { //nolint:errorlint // the outermost decides, and each is looked into in its own way
+// codeOf returns the code of the call, and a status with the details that belong to it, nil if there are none.
+func (e *callError) codeOf() (codes.Code, *status.Status) {
+	switch err := deciding(e.err).(type) { //nolint:errorlint // each is looked into in its own way
 	case *seawall.RejectedError:
 		return rejectedCode(err), retryInfo(err)
 	case *timeout.ExceededError:
 		return codes.DeadlineExceeded, nil
-	case *retry.Error:
-		if errors.Is(err.Why, retry.ErrExhausted) || errors.Is(err.Why, retry.ErrBudget) ||
-			errors.Is(err.Why, retry.ErrOutOfTime) || err.Why == nil {
-			return e.codeOf(err.Last)
-		}
-	case *hedge.Error:
-		if err.Why == nil {
-			return e.codeOf(err.Last)
-		}
 	default:
-		if st, ok := status.FromError(err); ok {
+		if st, ok := status.FromError(err); ok && st.Code() != codes.OK {
 			return st.Code(), st
 		}
 	}
 	return e.endedCode(), nil
+}
+
+// rejection returns the rejection by a policy of ours that has ended the call, nil if something else has.
+func (e *callError) rejection() *seawall.RejectedError {
+	rejected, _ := deciding(e.err).(*seawall.RejectedError) //nolint:errorlint // as codeOf
+	return rejected
+}
+
+// deciding returns what an error of the policies is about: the error of the last attempt, nil if the caller's context has
+// ended the call between two of them, or the error itself.
+func deciding(err error) error {
+	switch e := err.(type) { //nolint:errorlint // the outermost decides
+	case *retry.Error:
+		if e.Why == nil || errors.Is(e.Why, retry.ErrExhausted) || errors.Is(e.Why, retry.ErrBudget) ||
+			errors.Is(e.Why, retry.ErrOutOfTime) {
+			return deciding(e.Last)
+		}
+		return nil
+	case *hedge.Error:
+		if e.Why == nil {
+			return deciding(e.Last)
+		}
+		return nil
+	}
+	return err
 }
 
 // endedCode is the code of a call that its caller has ended: before it began, in a queue, or between two attempts.

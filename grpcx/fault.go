@@ -3,6 +3,8 @@ package grpcx
 import (
 	"context"
 	"errors"
+	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -104,13 +106,15 @@ func ClientFaults(p *fault.Point) ClientInterceptor {
 			if err := before(ctx, in); err != nil {
 				return nil, err
 			}
-			ctx, cancel := context.WithCancel(ctx)
-			stream, err := streamer(ctx, desc, conn, method, o...)
+			breaking := &breakingClientStream{in: in, single: !desc.ServerStreams}
+			ctx, breaking.cancel = context.WithCancel(ctx)
+			stream, err := streamer(ctx, desc, conn, method, breaking.overrule(o)...)
 			if err != nil {
-				cancel()
+				breaking.cancel()
 				return nil, err
 			}
-			return &breakingClientStream{ClientStream: stream, in: in, single: !desc.ServerStreams, cancel: cancel}, nil
+			breaking.ClientStream = stream
+			return breaking, nil
 		},
 	}
 }
@@ -207,12 +211,43 @@ type breakingClientStream struct {
 	single   bool  // one answer is all there is
 	received int64 // by one goroutine at a time
 	cancel   context.CancelFunc
+	broken   atomic.Pointer[error] // also read by those who are told of the end
+}
+
+// overrule has the functions of grpc.OnFinish told of the injected error: that grpc-go has met another end, or none, is
+// what the fault hides.
+func (s *breakingClientStream) overrule(options []grpc.CallOption) []grpc.CallOption {
+	options = slices.Clone(options)
+	for i, o := range options {
+		if o, ok := o.(grpc.OnFinishCallOption); ok {
+			options[i] = grpc.OnFinish(func(err error) {
+				switch broken := s.broken.Load(); {
+				case broken != nil:
+					err = *broken
+				case s.in.Lost:
+					err = injected(s.in.Err)
+				}
+				o.OnFinish(err)
+			})
+		}
+	}
+	return options
+}
+
+func (s *breakingClientStream) SendMsg(m any) error {
+	err := s.ClientStream.SendMsg(m)
+	if err != nil && err != io.EOF { //nolint:errorlint // the end is never wrapped; RecvMsg tells why
+		s.cancel()
+	}
+	return err
 }
 
 func (s *breakingClientStream) RecvMsg(m any) error {
 	if e := s.in.CutAfter(s.received); e != nil {
+		err := injected(e)
+		s.broken.Store(&err)
 		s.cancel()
-		return injected(e)
+		return err
 	}
 	err := s.ClientStream.RecvMsg(m)
 	s.received++

@@ -165,7 +165,9 @@ func pair(t testing.TB, cfg grpcx.ClientConfig, e *echo, options ...grpc.DialOpt
 	n := inMemory(t)
 	n.serve(t, e)
 	c := grpcx.NewClient("test", cfg)
-	return c, echopb.NewEchoClient(n.connect(t, append(c.DialOptions(), options...)...))
+	conn := n.connect(t, append(c.DialOptions(), options...)...)
+	connected(t, conn)
+	return c, echopb.NewEchoClient(conn)
 }
 
 // atRest waits until nothing of a client is in flight.

@@ -184,28 +184,34 @@ func TestAHedgeDoesNotWaitAtTheGates(t *testing.T) {
 		return &echopb.EchoReply{}, nil
 	}}
 	client, stub := pair(t, hedging(func(c *grpcx.ClientConfig) { c.Bulkhead = bulkhead.Config{Limit: 1} }), e)
-	done := make(chan error, 1)
-	go func() {
-		_, err := call(t.Context(), stub, get)
-		done <- err
-	}()
-	eventually(t, "the hedge was turned away", func() bool {
+	done := make(chan error, 2)
+	begin := func(method string) {
+		go func() {
+			_, err := call(t.Context(), stub, method)
+			done <- err
+		}()
+	}
+	stats := func() (s bulkhead.Stats) {
 		for _, b := range client.Bulkheads() {
-			s := b.Stats()
-			return s.Rejected.Deadline+s.Rejected.Full+s.Rejected.QueueFull > 0
+			s = b.Stats()
 		}
-		return false
-	})
-	for _, b := range client.Bulkheads() {
-		if got := b.Stats().Waiting; got != 0 {
-			t.Errorf("%d calls wait", got)
-		}
+		return s
+	}
+	begin(post) // is not hedged, and takes the slot
+	eventually(t, "the slot is taken", func() bool { return stats().InUse == 1 })
+	begin(get)
+	eventually(t, "the hedge was turned away", func() bool { return stats().Rejected.Total() > 0 })
+	eventually(t, "the first attempt waits", func() bool { return stats().Waiting == 1 })
+	if got := stats().Rejected; got.Total() != 1 {
+		t.Errorf("turned away were %+v", got)
 	}
 	close(release)
-	if err := <-done; err != nil {
-		t.Error(err)
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	}
-	if got := e.calls.Load(); got != 1 {
+	if got := e.calls.Load(); got != 2 {
 		t.Errorf("the server has %d calls", got)
 	}
 	atRest(t, client)

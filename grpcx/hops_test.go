@@ -14,13 +14,16 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/grpcx"
 	"github.com/seawall-go/seawall/grpcx/internal/echopb"
 	"github.com/seawall-go/seawall/httpx"
+	"github.com/seawall-go/seawall/retry"
 )
 
 // sight is what a hop knows of a call.
@@ -39,6 +42,9 @@ func sightOf(ctx context.Context) sight {
 // each in the hands of this module. The hooks run in the hops; an error ends the call there.
 type hops struct {
 	service, dependency func(context.Context) error
+	admission           httpx.AdmissionConfig // of the dependency
+	retry               retry.Config          // of all that call
+	breaker             breaker.Config
 
 	edge *http.Client
 	url  string
@@ -60,13 +66,15 @@ func (h *hops) at(hop string) []sight {
 }
 
 // start builds the hops from the last to the first.
-func (h *hops) start(t *testing.T, admission httpx.AdmissionConfig) {
+func (h *hops) start(t *testing.T) {
 	t.Helper()
 	h.seen = map[string][]sight{}
 	registry := silent()
 	inbound := httpx.InboundConfig{TrustPeer: httpx.TrustLoopback}
 	client := func(name string) *http.Client {
-		return httpx.NewClient(name, httpx.ClientConfig{Registry: registry, TrustPeer: httpx.TrustLoopback})
+		return httpx.NewClient(name, httpx.ClientConfig{
+			Registry: registry, TrustPeer: httpx.TrustLoopback, Retry: h.retry, Breaker: h.breaker,
+		})
 	}
 	listen := func(handler http.Handler) string {
 		server := httptest.NewServer(handler)
@@ -74,7 +82,7 @@ func (h *hops) start(t *testing.T, admission httpx.AdmissionConfig) {
 		return server.URL
 	}
 
-	last := listen(httpx.NewHandler("dependency", httpx.ServerConfig{Inbound: inbound, Admission: admission, Registry: registry},
+	last := listen(httpx.NewHandler("dependency", httpx.ServerConfig{Inbound: inbound, Admission: h.admission, Registry: registry},
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			h.note(r.Context(), "dependency")
 			if err := h.dependency(r.Context()); err != nil {
@@ -94,7 +102,9 @@ func (h *hops) start(t *testing.T, admission httpx.AdmissionConfig) {
 	}}, service.server.Options()...)
 
 	conn, err := grpc.NewClient(service.conn.Target(), append(
-		grpcx.DialOptions("gateway to service", grpcx.ClientConfig{TrustPeer: grpcx.TrustLoopback, Registry: registry}),
+		grpcx.DialOptions("gateway to service", grpcx.ClientConfig{
+			Registry: registry, TrustPeer: grpcx.TrustLoopback, Retry: h.retry, Breaker: h.breaker,
+		}),
 		grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +144,7 @@ func fetch(ctx context.Context, client *http.Client, url string) error {
 // The time that is left shrinks from hop to hop, and what the edge says of the call arrives at the end.
 func TestDeadlineShrinksAndPriorityStaysFromHopToHop(t *testing.T) {
 	h := &hops{service: nothing, dependency: nothing}
-	h.start(t, httpx.AdmissionConfig{})
+	h.start(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if err := fetch(seawall.WithPriority(ctx, seawall.SheddablePlus), h.edge, h.url); err != nil {
@@ -174,7 +184,7 @@ func TestAttemptsAreSeenByEveryHopBehind(t *testing.T) {
 			return nil
 		},
 	}
-	h.start(t, httpx.AdmissionConfig{})
+	h.start(t)
 	if err := fetch(t.Context(), h.edge, h.url); err != nil {
 		t.Fatal(err)
 	}
@@ -191,24 +201,27 @@ func TestAttemptsAreSeenByEveryHopBehind(t *testing.T) {
 	}
 }
 
-// Three layers with three attempts each would make 27 of one.
+// T71: three layers with three attempts each would make 27 of one. Without breakers it is the budgets alone that hold.
 func TestThreeLayersOfRetriesDoNotMultiply(t *testing.T) {
-	h := &hops{service: nothing, dependency: func(context.Context) error { return errors.New("down") }}
-	h.start(t, httpx.AdmissionConfig{})
-	const calls = 40
+	h := &hops{
+		service: nothing, dependency: func(context.Context) error { return errors.New("down") },
+		retry: quick().Retry, breaker: breaker.Config{Mode: seawall.Off},
+	}
+	h.start(t)
+	const calls = 100
 	for range calls {
 		if err := fetch(t.Context(), h.edge, h.url); err == nil {
 			t.Fatal("a dependency that is down has answered")
 		}
 	}
-	// Each layer has a budget of ten beyond its calls, and the breakers stop much of the rest.
-	if n := len(h.at("dependency")); n > calls+3*10 {
-		t.Errorf("of %d calls the dependency got %d", calls, n)
-	}
-	for _, hop := range []string{"gateway", "service"} {
-		if n := len(h.at(hop)); n > calls+2*10 {
-			t.Errorf("of %d calls the %s got %d", calls, hop, n)
+	for hop, layers := range map[string]int{"gateway": 1, "service": 2, "dependency": 3} {
+		// While nothing succeeds, each layer before has the ten attempts of its budget's burst, and no more.
+		if n := len(h.at(hop)); n <= calls || n > calls+layers*10 {
+			t.Errorf("of %d calls the %s got %d, want up to %d more", calls, hop, n, layers*10)
 		}
+	}
+	if n := len(h.at("dependency")); float64(n) > 1.4*calls {
+		t.Errorf("of %d calls the dependency got %d", calls, n)
 	}
 }
 
@@ -241,24 +254,78 @@ func TestRetryThatIsUsedUpIsNotRepeatedByTheNextLayer(t *testing.T) {
 	}
 }
 
+// Parts that are interceptors of their own say it once.
+func TestRetryThatIsUsedUpIsToldOnce(t *testing.T) {
+	client := grpcx.NewClient("test", quick())
+	r := apart(t, grpcx.ServerConfig{}, func(ctx context.Context) error {
+		return client.UnaryInterceptor()(ctx, "/a.B/C", nil, nil, nil,
+			func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error {
+				return status.Error(codes.Unavailable, "down")
+			}, grpcx.CallIdempotent())
+	})
+	for kind, call := range kinds {
+		var trailer metadata.MD
+		wantCode(t, call(t.Context(), r.client, grpc.Trailer(&trailer)), codes.Unavailable)
+		final, millis := trailer.Get("seawall-pushback"), trailer.Get("grpc-retry-pushback-ms")
+		if fmt.Sprint(final, millis) != "[final] [-1]" {
+			t.Errorf("%s: told %q, %q", kind, final, millis)
+		}
+	}
+}
+
+// T38: what our own client refuses inside of a handler is the server's state: no quota of the caller's, and no names.
+func TestRejectionByAClientInsideOfAHandlerIsUnavailable(t *testing.T) {
+	client := grpcx.NewClient("secret", with(func(c *grpcx.ClientConfig) { c.Breaker.Mode = seawall.ForcedOpen }))
+	r := serve(t, "bufconn", grpcx.ServerConfig{}, func(ctx context.Context) error {
+		return client.UnaryInterceptor()(ctx, "/a.B/C", nil, nil, nil, nil)
+	})
+	for kind, call := range kinds {
+		var trailer metadata.MD
+		err := call(t.Context(), r.client, grpc.Trailer(&trailer))
+		wantCode(t, err, codes.Unavailable)
+		if got := status.Convert(err).Message(); got != string(seawall.ReasonForced) {
+			t.Errorf("%s: the reason is %q", kind, got)
+		}
+		if retryInfo(t, err) < time.Second || len(trailer.Get("grpc-retry-pushback-ms")) != 1 || trailer.Get("seawall-pushback") != nil {
+			t.Errorf("%s: the trailer is %v", kind, trailer)
+		}
+	}
+}
+
 // A full house at the end: what the edge calls most important is served, and the rest is shed there.
 func TestPrioritySetAtTheEdgeDecidesAtTheLastHop(t *testing.T) {
 	d := newDoor()
-	h := &hops{service: nothing, dependency: d.hold}
 	gate := bulkhead.New("dependency", bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: 2}, Registry: silent()})
-	h.start(t, httpx.AdmissionConfig{Gate: gate})
+	h := &hops{
+		service: nothing, dependency: d.hold, admission: httpx.AdmissionConfig{Gate: gate},
+		retry: retry.Config{MaxAttempts: 1}, // who is shed is not to come again
+	}
+	h.start(t)
 	call := func(p seawall.Priority) chan error {
 		err := make(chan error, 1)
 		go func() { err <- fetch(seawall.WithPriority(context.WithoutCancel(t.Context()), p), h.edge, h.url) }()
 		return err
 	}
+	waiting := func(n int) {
+		t.Helper()
+		eventually(t, "they wait at the end", func() bool { return gate.Stats().Waiting == n })
+	}
 	first := call(seawall.Critical)
 	<-d.inside
-	sheddable, plus := call(seawall.Sheddable), call(seawall.CriticalPlus)
-	eventually(t, "both wait", func() bool { return gate.Stats().Waiting == 2 })
-	last := call(seawall.CriticalPlus) // there is no place left, so somebody has to go
-	eventually(t, "somebody is turned away", func() bool { return gate.Stats().Rejected.Shed > 0 })
-	if s := gate.Stats().Levels; s.Sheddable.Rejected == 0 || s.CriticalPlus.Rejected != 0 || s.Critical.Rejected != 0 {
+	sheddable := call(seawall.Sheddable)
+	waiting(1)
+	critical := call(seawall.Critical)
+	waiting(2)
+	plus := call(seawall.CriticalPlus) // there is no place left, so somebody has to go
+	if err := <-sheddable; err == nil {
+		t.Error("the least important was served")
+	}
+	last := call(seawall.CriticalPlus)
+	if err := <-critical; err == nil {
+		t.Error("of the rest the less important was served")
+	}
+	waiting(2)
+	if s := gate.Stats().Levels; s.Sheddable.Rejected != 1 || s.Critical.Rejected != 1 || s.CriticalPlus.Rejected != 0 {
 		t.Errorf("by level the end has turned away %+v", s)
 	}
 	close(d.open)
@@ -267,7 +334,9 @@ func TestPrioritySetAtTheEdgeDecidesAtTheLastHop(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := <-sheddable; err != nil {
-		t.Log(err) // it may have been repeated, and served when there was room
+	for _, s := range h.at("dependency")[1:] {
+		if s.priority != seawall.CriticalPlus {
+			t.Errorf("the end has served %v", s.priority)
+		}
 	}
 }

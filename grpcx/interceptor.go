@@ -35,7 +35,7 @@ const (
 // runtime.Goexit goes on, and leaves the caller without an answer: grpc-go sends none.
 func (s *Server) Recover() Interceptor { return s.interceptor(recovering) }
 
-// Believe takes over priority and attempt from peers that the server trusts.
+// Believe takes over priority and attempt from peers that the server trusts, and tells all callers of retries that are used up.
 func (s *Server) Believe() Interceptor { return s.interceptor(believing) }
 
 // Deadline ends the handler's context before the caller's deadline, by the margin, and after the limit of time.

@@ -147,6 +147,34 @@ func wantIs(t *testing.T, err, target error) {
 	}
 }
 
+// odd is a gate of somebody's, which refuses in its own words.
+type odd struct{ seawall.Gate }
+
+func (odd) Acquire(context.Context) (seawall.Permit, error) {
+	return seawall.Permit{}, context.DeadlineExceeded
+}
+
+// What a gate of the user's says is none of the caller's, whose time is not over.
+func TestGateThatRefusesWithoutARejectionIsUnavailable(t *testing.T) {
+	for _, place := range []grpcx.Place{grpcx.InInterceptor, grpcx.BeforeDecode} {
+		r := serve(t, "bufconn", admitted(grpcx.AdmissionConfig{Gate: odd{}, Place: place}), nothing)
+		for kind, call := range kinds {
+			err := call(t.Context(), r.client)
+			wantCode(t, err, codes.Unavailable)
+			if wait := retryInfo(t, err); wait < time.Second {
+				t.Errorf("%s: RetryInfo is %v", kind, wait)
+			}
+		}
+		if s := r.server.Stats(); s.Refused != int64(len(kinds)) || s.OutOfTime != 0 {
+			t.Errorf("counted %+v", s)
+		}
+	}
+	s := grpcx.NewServer("api", withRegistry(admitted(grpcx.AdmissionConfig{Gate: odd{}})))
+	_, err := s.Admit().Unary(t.Context(), nil, &grpc.UnaryServerInfo{}, nil)
+	wantIs(t, err, context.DeadlineExceeded)
+	_ = err.Error()
+}
+
 // One limit for all that a program serves, whatever it speaks.
 func TestGateIsSharedByServers(t *testing.T) {
 	gate := bulkhead.New("all", bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}, Registry: silent()})

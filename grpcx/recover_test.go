@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/grpcx"
@@ -93,6 +94,11 @@ func TestPanicOfTheUsersFunctionsIsRecovered(t *testing.T) {
 			wantCode(t, call(t.Context(), r.client), codes.Internal)
 		}
 		r.idle(t)
+		ctx, err := r.server.Tap(t.Context(), &tap.Info{})
+		wantCode(t, err, codes.Internal)
+		if ctx == nil {
+			t.Error("grpc-go gets no context")
+		}
 	}
 }
 

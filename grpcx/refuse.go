@@ -38,12 +38,19 @@ func (e *refusal) GRPCStatus() *status.Status { return e.status }
 // context says, which has ended.
 func (c *call) refuse(ctx context.Context, code codes.Code, err error) error {
 	rejected, ok := errors.AsType[*seawall.RejectedError](err)
-	if !ok {
+	switch {
+	case ok:
+	case ctx.Err() != nil:
 		return c.endedEarly(ctx)
+	default: // a gate of the user's, or one that has heard of the tap's haste
+		rejected = &seawall.RejectedError{Reason: reasonUnknown}
 	}
 	c.server.refused.Add(1)
 	return hinted(ctx, code, rejected, err, hop.Refused)
 }
+
+// reasonUnknown is that of a gate which has not said why.
+const reasonUnknown seawall.Reason = "rejected"
 
 // rejectedInside makes the status of a handler's error that is a rejection: of what it needs, so it is our state and not
 // the client's fault. The handler may have done something before, so the call is not called refused.

@@ -42,6 +42,11 @@ func (r *repeats) end(ctx context.Context, err error) error {
 	if !ok {
 		return err
 	}
+	return r.close(ctx, rest, err)
+}
+
+// close is end for who has claimed the rest.
+func (r *repeats) close(ctx context.Context, rest seawall.Repetition, err error) error {
 	if rest == nil {
 		if rest = r.retry.Ended(ctx, err); rest == nil {
 			return err

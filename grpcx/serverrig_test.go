@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
@@ -177,7 +178,19 @@ func (r *rig) listen(t *testing.T, network string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() }) // a test may have closed it
+	connected(t, conn)
 	r.conn, r.client = conn, echopb.NewEchoClient(conn)
+}
+
+// connected waits until a connection is there, so that no deadline of a test passes before.
+func connected(t testing.TB, conn *grpc.ClientConn) {
+	t.Helper()
+	conn.Connect()
+	for state := conn.GetState(); state != connectivity.Ready; state = conn.GetState() {
+		if !conn.WaitForStateChange(t.Context(), state) {
+			t.Fatalf("the connection is %v", state)
+		}
+	}
 }
 
 // stats are those of the slots.

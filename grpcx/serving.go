@@ -125,7 +125,7 @@ func (c *call) answered(caller, inner context.Context, err error) error {
 	if r, ok := errors.AsType[*refusal](err); ok && r.refused {
 		c.quota.Done(err) // further in, so the call was not made
 	}
-	if usedUp(err) {
+	if c.do&believing != 0 && usedUp(err) {
 		_ = grpc.SetTrailer(caller, metadata.MD{fieldPushback: {hop.Final}, fieldPushbackMillis: {"-1"}})
 	}
 	sent := c.statusOf(inner, err)
@@ -143,7 +143,12 @@ func usedUp(err error) bool {
 
 // statusOf makes a status of an error that is none, where more than UNKNOWN can be said.
 func (c *call) statusOf(inner context.Context, err error) error {
-	if _, ok := status.FromError(err); ok {
+	if own, ok := errors.AsType[withStatus](err); ok {
+		if call, ours := own.(*callError); ours {
+			if rejected := call.rejection(); rejected != nil {
+				return c.rejectedInside(inner, rejected, err)
+			}
+		}
 		return err
 	}
 	if inner.Err() == context.DeadlineExceeded || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, timeout.ErrExceeded) {
@@ -158,11 +163,19 @@ func (c *call) statusOf(inner context.Context, err error) error {
 	return err
 }
 
+// withStatus is what package status looks for in the tree of an error.
+type withStatus interface {
+	error
+	GRPCStatus() *status.Status
+}
+
 // told returns the error by which the gate judges a call whose handler has ended with err.
 func told(caller, inner context.Context, err error) error {
 	by := byPeer
 	switch {
-	case timeIsOver(inner): // our limit, or the caller's own, which is a failure as well
+	// Our limit, or the caller's own, which is a failure as well. A client whose time is over cancels the stream at that very
+	// instant, so what the context says of its end may be either.
+	case isPast(inner):
 		by = byLimit
 	case seawall.Settle(caller, err) == seawall.ErrCanceled: //nolint:errorlint // it comes bare
 		return seawall.ErrCanceled
@@ -181,13 +194,6 @@ func (c *call) timed() *seawall.Permit {
 		return &c.early.slot
 	}
 	return &c.slot
-}
-
-// timeIsOver reports whether a handler has come back after its deadline. A client whose time is over cancels the stream at
-// that very instant, so what the context says of its end may be either.
-func timeIsOver(ctx context.Context) bool {
-	left, ok := seawall.Remaining(ctx)
-	return ok && left <= 0
 }
 
 // leave gives back what the call holds, on every path. It comes before rescue, so that a slot is free before anybody is

@@ -35,9 +35,10 @@ type clientStream struct {
 	tries   int
 	repeats repeats
 
-	mu      sync.Mutex // guards the fields below
-	request any        // of a call that has one, until the first answer
-	closed  bool       // CloseSend was called after it
+	mu      sync.Mutex  // guards the fields below
+	request any         // of a call that has one, until the first answer
+	closed  bool        // CloseSend was called after it
+	unwatch func() bool // ends the watch over the caller's context while no attempt runs; nil if there is none
 }
 
 // opening is the caller's context with the deadline until which a stream is to have its first answer. The stream itself
@@ -128,7 +129,8 @@ func (s *clientStream) SendMsg(m any) error {
 	if err == nil || err == io.EOF { //nolint:errorlint // the end is never wrapped; RecvMsg tells why
 		return err
 	}
-	return s.finish(a.fail(err))
+	failed, _ := a.fail(err)
+	return s.finish(failed)
 }
 
 // CloseSend says that no more messages follow.
@@ -161,7 +163,7 @@ func (s *clientStream) RecvMsg(m any) error {
 			_ = s.finish(nil)
 			return err
 		}
-		failed := a.fail(err)
+		failed, _ := a.fail(err)
 		if !s.reopens() {
 			return s.finish(failed)
 		}
@@ -198,11 +200,14 @@ func (s *clientStream) answer(a *streamAttempt) {
 	_ = s.repeats.end(s.policies(), nil)
 }
 
-// keep remembers the request for another attempt.
+// keep remembers the request for another attempt, or forgets it.
 func (s *clientStream) keep(request any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.request = request
+	if request == nil && s.unwatch != nil {
+		s.unwatch()
+	}
 }
 
 // resend sends the request of an earlier attempt, if there is one.
@@ -293,9 +298,45 @@ func sleep(ctx context.Context, wait time.Duration) error {
 	return nil
 }
 
+// lost is told of an attempt that has ended outside of the stream's methods. Unless these go on, or may, it ends the call:
+// its caller may never come back.
+func (s *clientStream) lost(a *streamAttempt, err error) {
+	if now := s.attempt.Load(); now != nil && now != a {
+		return
+	}
+	if err != nil && !s.answered.Load() && s.reopens() {
+		s.watch()
+		return
+	}
+	rest, ok := s.repeats.claim()
+	if ok {
+		err = s.repeats.close(s.policies(), rest, err)
+	} else if !s.answered.Load() || s.attempt.Load() != a { // who has claimed it sees to the end
+		return
+	}
+	s.tell(conclude(s.opening.Context, err))
+}
+
+// watch ends a call that has no attempt when its caller leaves it there.
+func (s *clientStream) watch() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unwatch == nil && s.request != nil {
+		caller := s.opening.Context
+		s.unwatch = context.AfterFunc(caller, func() { _ = s.finish(context.Cause(caller)) })
+	}
+}
+
 // finish ends the call, which has no attempt any more, and returns its error.
 func (s *clientStream) finish(err error) error {
 	err = conclude(s.opening.Context, s.repeats.end(s.policies(), err))
+	s.tell(err)
+	return err
+}
+
+// tell calls the caller's functions, once.
+func (s *clientStream) tell(err error) {
+	s.keep(nil)
 	s.over.Do(func() {
 		if s.results != nil {
 			for _, f := range s.results.finished {
@@ -303,5 +344,4 @@ func (s *clientStream) finish(err error) error {
 			}
 		}
 	})
-	return err
 }

@@ -67,12 +67,13 @@ func (s *clientStream) try(n int) error {
 	a.armOpening()
 	inner, err := s.open(a, grpc.OnFinish(a.over))
 	returned = true
-	if err != nil {
-		return a.fail(err)
+	if err == nil {
+		a.opened(inner)
+		err = s.resend(inner)
 	}
-	a.opened(inner)
-	if err := s.resend(inner); err != nil {
-		return a.fail(err)
+	if err != nil {
+		err, _ = a.fail(err)
+		return err
 	}
 	s.attempt.Store(a)
 	return nil
@@ -183,23 +184,25 @@ func (a *streamAttempt) over(err error) {
 	}
 }
 
-// settle ends the attempt, and the call if that cannot go on.
+// settle ends the attempt, and the call if nobody is at it. It may come late: grpc-go tells that an attempt is over, and the
+// context that it is done, from goroutines of their own, when another attempt has perhaps taken its place.
 func (a *streamAttempt) settle(err error) {
+	first := false
 	if err == nil {
-		a.end(nil)
+		first = a.end(nil)
 	} else {
-		err = a.fail(err)
+		err, first = a.fail(err)
 	}
-	if err == nil || !a.stream.reopens() {
-		_ = a.stream.finish(err)
+	if first {
+		a.stream.lost(a, err)
 	}
 }
 
 // left is told that the context is done, by the caller or by a limit of ours.
 func (a *streamAttempt) left() { a.settle(a.Err()) }
 
-// fail ends an attempt that has met err, and returns its error with the verdict on it.
-func (a *streamAttempt) fail(err error) error {
+// fail ends an attempt that has met err, and returns its error with the verdict on it. first is as of end.
+func (a *streamAttempt) fail(err error) (_ error, first bool) {
 	s := a.stream
 	caller := s.opening.Context
 	a.mu.Lock()
@@ -227,8 +230,7 @@ func (a *streamAttempt) fail(err error) error {
 	case inner != nil && s.desc.ClientStreams:
 		failed.verdict.Repeat = seawall.RepeatNever // what the client has sent is gone
 	}
-	a.end(failed)
-	return failed
+	return failed, a.end(failed)
 }
 
 // withPeer returns a context that tells the peer of a stream.
@@ -239,12 +241,12 @@ func withPeer(ctx context.Context, inner grpc.ClientStream) context.Context {
 	return ctx
 }
 
-// end gives back what the attempt holds. The first call of it counts.
-func (a *streamAttempt) end(err error) {
+// end gives back what the attempt holds. The first call of it counts, and returns true.
+func (a *streamAttempt) end(err error) (first bool) {
 	a.mu.Lock()
 	if a.phase == isOver {
 		a.mu.Unlock()
-		return
+		return false
 	}
 	a.phase = isOver
 	a.stopLocked()
@@ -257,4 +259,5 @@ func (a *streamAttempt) end(err error) {
 		defer a.cancel(nil)
 	}
 	a.permits.end(a.stream.opening.Context, err)
+	return true
 }

@@ -16,11 +16,12 @@ func (s *Server) Tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	return s.tap(ctx, info)
 }
 
-func (s *Server) tap(ctx context.Context, info *tap.Info) (_ context.Context, err error) {
+func (s *Server) tap(ctx context.Context, info *tap.Info) (of context.Context, err error) {
 	if s.exempt(info.FullMethodName) {
 		return ctx, nil
 	}
 	c := call{server: s, method: info.FullMethodName, do: everything}
+	of = ctx                  // also after a panic
 	defer c.rescue(ctx, &err) // a panic of the user's functions would end the program: no handler is around us
 	ctx = s.believe(ctx)
 	e := &early{server: s}

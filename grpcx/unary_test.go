@@ -541,7 +541,7 @@ func TestGroupsAreBoundedAndNeverForgetAnOpenBreaker(t *testing.T) {
 			func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { return err })
 	}
 	_ = try("/down.Service/Call", status.Error(codes.Unavailable, ""))
-	for i := range 3000 {
+	for i := range 1100 {
 		if err := try("/service"+string(rune('A'+i%26))+strings.Repeat("x", i/26)+"/Call", nil); err != nil {
 			t.Fatal(err)
 		}
