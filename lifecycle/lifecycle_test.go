@@ -208,7 +208,7 @@ func TestHTTPServerGoesOnServingWhileItDrains(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := config()
-	cfg.DrainDelay = 100 * time.Millisecond
+	cfg.DrainDelay = 2 * time.Second
 	cfg.Health = health.New("test", health.Config{Registry: cfg.Registry})
 	mux := http.NewServeMux()
 	mux.Handle("/readyz", cfg.Health.Handler())
@@ -224,7 +224,7 @@ func TestHTTPServerGoesOnServingWhileItDrains(t *testing.T) {
 		report lifecycle.Report
 		err    error
 	}
-	ended := make(chan result)
+	ended := make(chan result, 1)
 	go func() {
 		report, err := lifecycle.Run(ctx, cfg, lifecycle.HTTP("api", &http.Server{Handler: mux, ReadHeaderTimeout: time.Second}, listener))
 		ended <- result{report, err}
@@ -259,7 +259,7 @@ func TestHTTPServerGoesOnServingWhileItDrains(t *testing.T) {
 			break
 		}
 	}
-	slow := make(chan string)
+	slow := make(chan string, 1)
 	go func() {
 		_, _, body := fetch("/slow")
 		slow <- body
@@ -271,12 +271,16 @@ func TestHTTPServerGoesOnServingWhileItDrains(t *testing.T) {
 		if code, closes, _ = fetch("/readyz"); code == http.StatusServiceUnavailable && !closes {
 			t.Error("an answer while draining does not close its connection")
 		}
+		if code == 0 {
+			t.Error("it has stopped to serve before it was seen to drain")
+			break
+		}
 	}
 	close(release)
 	if body := <-slow; body != "whole" {
 		t.Errorf("the request that was under way got %q", body)
 	}
-	if r := <-ended; r.err != nil || len(r.report.Cut) > 0 || r.report.Drain < 100*time.Millisecond {
+	if r := <-ended; r.err != nil || len(r.report.Cut) > 0 || r.report.Drain < cfg.DrainDelay {
 		t.Errorf("%+v", r)
 	}
 }

@@ -154,7 +154,8 @@ func TestOtherTakesAMemberForWhatItIs(t *testing.T) {
 			{10, map[string]float64{"a": 10}, 0}, {30, map[string]float64{"a": 20, "b": 10}, 0},
 		},
 		"an old one that is shown takes nothing from what the others have grown by": {
-			{1010, map[string]float64{"a": 10}, 1000}, {1030, map[string]float64{"a": 10, "b": 800}, 1020},
+			{1010, map[string]float64{"a": 10}, 1000},
+			{1030, map[string]float64{"a": 10, "b": 800}, 1020},
 			{1060, map[string]float64{"a": 20, "b": 810}, 1030},
 		},
 		"one that is shown and made anew has grown by all that it has": {

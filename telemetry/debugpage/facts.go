@@ -2,13 +2,17 @@ package debugpage
 
 import (
 	"cmp"
+	"encoding/json"
 	"maps"
+	"math"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/events"
 )
 
 // overview is all that the page shows, and what ?format=json gives.
@@ -34,20 +38,44 @@ type checkStatus struct {
 }
 
 type memberFacts struct {
-	Kind     string          `json:"kind"`
-	Name     string          `json:"name"`
-	Mode     string          `json:"mode"`
-	State    string          `json:"state,omitempty"`
-	Since    string          `json:"since,omitempty"`
-	Load     string          `json:"load,omitempty"` // active and limit
-	Minute   []counts5s      `json:"minute,omitempty"`
-	Last     string          `json:"last_error,omitempty"`
-	MadeAt   string          `json:"made_at,omitempty"`
-	Values   []seawall.Value `json:"values"`
-	Keys     []memberFacts   `json:"keys,omitempty"`
-	Events   []happened      `json:"events,omitempty"`
-	Settings []setting       `json:"settings,omitempty"`
-	Gate     bool            `json:"-"`
+	Kind     string        `json:"kind"`
+	Name     string        `json:"name"`
+	Mode     string        `json:"mode"`
+	State    string        `json:"state,omitempty"`
+	Since    string        `json:"since,omitempty"`
+	Load     string        `json:"load,omitempty"` // active and limit
+	Minute   []counts5s    `json:"minute,omitempty"`
+	Last     string        `json:"last_error,omitempty"`
+	MadeAt   string        `json:"made_at,omitempty"`
+	Values   []value       `json:"values"`
+	Keys     []memberFacts `json:"keys,omitempty"`
+	Events   []happened    `json:"events,omitempty"`
+	Settings []setting     `json:"settings,omitempty"`
+	Gate     bool          `json:"-"`
+}
+
+// value is a number of a snapshot. One that is not finite is null in JSON, which has no words for it.
+type value struct {
+	Name string `json:"name"`
+	V    number `json:"value"`
+}
+
+type number float64
+
+// String writes a count without a point, and anything else with few digits.
+func (n number) String() string {
+	if v := float64(n); v != math.Trunc(v) || math.Abs(v) >= 1<<53 {
+		return strconv.FormatFloat(v, 'g', 4, 64)
+	}
+	return strconv.FormatInt(int64(n), 10)
+}
+
+// MarshalJSON writes the number.
+func (n number) MarshalJSON() ([]byte, error) {
+	if v := float64(n); math.IsNaN(v) || math.IsInf(v, 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(n))
 }
 
 // counts5s are the ends of five seconds.
@@ -69,11 +97,14 @@ type finding struct {
 	Remedy  string `json:"remedy"`
 }
 
-// look gathers everything. It holds no lock while it asks.
-func (p *Page) look() overview {
+// look gathers everything, or what is about one member only. It holds no lock while it asks.
+func (p *Page) look(one *memberID) overview {
 	o := overview{Build: build(), Started: p.started, Uptime: time.Since(p.started).Round(time.Second).String()}
 	for _, m := range p.cfg.Registry.Members() {
-		s := m.Snapshot()
+		s, ok := p.snapshot(m)
+		if !ok || one != nil && *one != (memberID{s.Kind, s.Name}) {
+			continue
+		}
 		if s.Kind == "fault" {
 			for _, v := range s.Values {
 				if kind, ok := strings.CutPrefix(v.Name, "active."); ok && v.V > 0 {
@@ -83,7 +114,9 @@ func (p *Page) look() overview {
 		}
 		f := p.member(s)
 		f.MadeAt = p.cfg.Registry.MadeAt(s.Kind, s.Name)
-		f.Settings = settingsOf(m)
+		if one != nil {
+			f.Settings = settingsOf(m)
+		}
 		_, f.Gate = m.(interface{ SetMode(seawall.Mode) error })
 		o.Members = append(o.Members, f)
 	}
@@ -98,6 +131,12 @@ func (p *Page) look() overview {
 		}
 	}
 	return o
+}
+
+// snapshot returns a member's, and false if it panics.
+func (p *Page) snapshot(m seawall.Member) (s seawall.Snapshot, ok bool) {
+	events.Shield(p.cfg.Registry.Logger(), "debugpage", "snapshot", func() { s, ok = m.Snapshot(), true })
+	return s, ok
 }
 
 func chain(name string, p *seawall.Pipeline) chainFacts {
@@ -117,18 +156,25 @@ func chain(name string, p *seawall.Pipeline) chainFacts {
 }
 
 func (p *Page) member(s seawall.Snapshot) memberFacts {
-	f := memberFacts{Kind: s.Kind, Name: s.Name, Mode: s.Mode.String(), State: s.State, Values: s.Values}
+	f := memberFacts{Kind: s.Kind, Name: s.Name, Mode: s.Mode.String(), State: s.State}
+	for _, v := range s.Values {
+		f.Values = append(f.Values, value{v.Name, number(v.V)})
+	}
 	if since, ok := find(s, "since"); ok {
 		f.Since = time.Duration(since * float64(time.Second)).Round(100 * time.Millisecond).String()
 	}
 	if limit, ok := find(s, "limit"); ok {
 		if active, ok := find(s, "active"); ok {
-			f.Load = number(active) + " of " + number(limit)
+			f.Load = number(active).String() + " of " + number(limit).String()
 		}
 	}
 	f.Minute = p.minute(s)
 	p.mu.Lock()
-	f.Events = slices.Clone(p.events[idOf(s.Kind, s.Name)])
+	for _, e := range p.events[s.Name] {
+		if e.about(s.Kind) {
+			f.Events = append(f.Events, e)
+		}
+	}
 	p.mu.Unlock()
 	for _, e := range slices.Backward(f.Events) {
 		if e.Level == "WARN" || e.Level == "ERROR" {
@@ -145,12 +191,12 @@ func (p *Page) member(s seawall.Snapshot) memberFacts {
 
 // minute returns what has ended in each of the last samples, the oldest first.
 func (p *Page) minute(s seawall.Snapshot) (all []counts5s) {
-	id := idOf(s.Kind, s.Name)
+	id := memberID{s.Kind, s.Name}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := 1; i < len(p.samples); i++ {
-		before, known := p.samples[i-1].members[id]
-		after, still := p.samples[i].members[id]
+		before, known := p.samples[i-1][id]
+		after, still := p.samples[i][id]
 		if known && still {
 			all = append(all, counts5s{
 				max(0, after.good-before.good), max(0, after.bad-before.bad), max(0, after.rejected-before.rejected),
@@ -184,13 +230,6 @@ func find(s seawall.Snapshot, name string) (float64, bool) {
 		}
 	}
 	return 0, false
-}
-
-// kindOf is the kind in the name of an event, such as breaker in seawall.breaker.state_changed.
-func kindOf(event string) string {
-	rest, _ := strings.CutPrefix(event, "seawall.")
-	kind, _, _ := strings.Cut(rest, ".")
-	return kind
 }
 
 func build() string {

@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,12 +29,14 @@ type Config struct {
 const (
 	samplePeriod = 5 * time.Second
 	keptSamples  = 13 // a minute, and what it is measured against
-	keptEvents   = 64 // of each member
-	keptMembers  = 1000
+	keptEvents   = 64 // of each name
+	keptNames    = 256
+	keptMembers  = 2000 // in a sample
 )
 
-// Page is the http.Handler of the debug page. Make it with [New]. It is safe for concurrent use. It takes a snapshot of the
-// registry each five seconds, for the last minute's numbers, until [Page.Close].
+// Page is the http.Handler of the debug page. Make it with [New]. It is safe for concurrent use. It takes snapshots of the
+// first 2000 members each five seconds, for the last minute's numbers, and keeps the last 64 events of 256 names, until
+// [Page.Close].
 type Page struct {
 	cfg     Config
 	started time.Time
@@ -43,14 +47,13 @@ type Page struct {
 	timer   *time.Timer
 	closed  bool
 	samples []sample              // the oldest first
-	events  map[string][]happened // by kind and name, the latest last
+	events  map[string][]happened // by name, the latest last
 }
 
 // sample is what the members had counted at one time.
-type sample struct {
-	at      time.Time
-	members map[string]counts
-}
+type sample map[memberID]counts
+
+type memberID struct{ kind, name string }
 
 // counts are a member's ends.
 type counts struct{ good, bad, rejected float64 }
@@ -61,6 +64,8 @@ type happened struct {
 	Level string    `json:"level"`
 	Event string    `json:"event"`
 	Facts string    `json:"facts"`
+
+	kind string // that it gives, if it gives one
 }
 
 // New makes a page.
@@ -84,19 +89,24 @@ func (p *Page) Close() {
 }
 
 func (p *Page) tick() {
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !p.closed {
+			p.timer.Reset(samplePeriod)
+		}
+	}()
 	p.sample()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.closed {
-		p.timer.Reset(samplePeriod)
-	}
 }
 
 // sample keeps what is counted now.
 func (p *Page) sample() {
-	s := sample{at: time.Now(), members: map[string]counts{}}
-	for _, m := range p.cfg.Registry.Snapshots() {
-		s.members[idOf(m.Kind, m.Name)] = countsOf(m)
+	s := sample{}
+	members := p.cfg.Registry.Members()
+	for _, m := range members[:min(len(members), keptMembers)] {
+		if m, ok := p.snapshot(m); ok {
+			s[memberID{m.Kind, m.Name}] = countsOf(m)
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -105,44 +115,71 @@ func (p *Page) sample() {
 	}
 }
 
-// take keeps an event.
+// take keeps an event, by the name in it.
 func (p *Page) take(e seawall.Event) {
-	kind, name, facts := "", "", ""
+	kind, name := "", ""
+	var facts []string
 	for _, a := range e.Attrs {
-		switch a.Key {
-		case "kind":
-			kind = a.Value.String()
-		case "name":
+		switch {
+		case a.Key == "name":
 			name = a.Value.String()
-		case "stack":
+		case a.Key == "stack":
+		case a.Key == "kind" && !strings.HasPrefix(e.Event, "seawall.fault."): // there it is the fault's
+			kind = a.Value.String()
 		default:
-			facts += fmt.Sprintf("%s=%v ", a.Key, a.Value)
+			facts = append(facts, short(fmt.Sprintf("%s=%v", a.Key, a.Value)))
 		}
-	}
-	if kind == "" { // an event of one kind only says so in its name: seawall.breaker.state_changed
-		kind = kindOf(e.Event)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	id := idOf(kind, name)
-	list := p.events[id]
-	if list == nil && len(p.events) >= keptMembers {
-		return
+	list := p.events[name]
+	if list == nil && len(p.events) >= keptNames {
+		p.forgetLocked()
 	}
-	list = append(list, happened{e.Time, e.Level.String(), e.Event, short(facts)})
+	list = append(list, happened{e.Time, e.Level.String(), e.Event, short(strings.Join(facts, " ")), kind})
 	if len(list) > keptEvents {
-		list = list[len(list)-keptEvents:]
+		list = slices.Clone(list[len(list)-keptEvents:])
 	}
-	p.events[id] = list
+	p.events[name] = list
+}
+
+// forgetLocked forgets the events of the name from which none has come for the longest time.
+func (p *Page) forgetLocked() {
+	var oldest string
+	var at time.Time
+	for name, list := range p.events {
+		if last := list[len(list)-1].Time; at.IsZero() || last.Before(at) {
+			oldest, at = name, last
+		}
+	}
+	delete(p.events, oldest)
+}
+
+// about reports whether an event of a member's name is about the member.
+func (e happened) about(kind string) bool {
+	if e.kind != "" {
+		return e.kind == kind
+	}
+	rest, _ := strings.CutPrefix(e.Event, "seawall.")
+	family, _, _ := strings.Cut(rest, ".")
+	switch family {
+	case "degrade":
+		return kind == "brownout" || kind == "fallback" || kind == "gather"
+	case "cache":
+		return kind == "cache" || kind == "httpcache"
+	case "httpx":
+		return kind == "handler" || kind == "recovery"
+	case "grpcx":
+		return kind == "server" || kind == "client"
+	}
+	return family == kind
 }
 
 // short cuts what may be as long as an error's text.
 func short(s string) string {
 	const limit = 500
 	if len(s) > limit {
-		return s[:limit] + "..."
+		return strings.ToValidUTF8(s[:limit], "") + "..."
 	}
 	return s
 }
-
-func idOf(kind, name string) string { return kind + "/" + name }

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/seawall-go/seawall"
@@ -20,9 +19,7 @@ import (
 //go:embed page.html
 var source string
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"number": number, "spark": spark, "query": url.QueryEscape,
-}).Parse(source))
+var page = template.Must(template.New("page").Funcs(template.FuncMap{"spark": spark}).Parse(source))
 
 // view is what the template is given.
 type view struct {
@@ -49,28 +46,30 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Page) show(w http.ResponseWriter, r *http.Request) {
-	v := view{overview: p.look()}
 	query := r.URL.Query()
-	if name := query.Get("name"); name != "" {
-		for i, m := range v.Members {
-			if m.Name == name && m.Kind == query.Get("kind") {
-				v.One = &v.Members[i]
-			}
-		}
-		if v.One == nil {
+	var v view
+	if query.Has("name") {
+		v.overview = p.look(&memberID{query.Get("kind"), query.Get("name")})
+		if len(v.Members) == 0 {
 			http.Error(w, "there is no such policy", http.StatusNotFound)
 			return
 		}
+		v.One = &v.Members[0]
+	} else {
+		v.overview = p.look(nil)
 	}
 	if query.Get("format") == "json" {
 		var facts any = v.overview
 		if v.One != nil {
 			facts = v.One
 		}
-		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(facts); err != nil {
-			p.cfg.Registry.Log(r.Context(), slog.LevelDebug, "seawall.debugpage.not_sent", slog.String("error", err.Error()))
+		b, err := json.Marshal(facts)
+		if err != nil {
+			http.Error(w, "the facts could not be written", http.StatusInternalServerError)
+			return
 		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(append(b, '\n'))
 		return
 	}
 	if p.cfg.Authorize != nil {
@@ -126,27 +125,24 @@ func (p *Page) act(w http.ResponseWriter, r *http.Request) {
 	}
 	p.cfg.Registry.Log(context.WithoutCancel(r.Context()), slog.LevelWarn, "seawall.gate.forced", slog.String("kind", kind), slog.String("name", name),
 		slog.String("to", mode.String()), slog.String("who", who))
-	http.Redirect(w, r, "?"+url.Values{"kind": {kind}, "name": {name}}.Encode(), http.StatusSeeOther)
+	// Relative, and not made absolute by http.Redirect, which does not know what a StripPrefix has taken off.
+	w.Header().Set("Location", "?"+url.Values{"kind": {kind}, "name": {name}}.Encode())
+	w.WriteHeader(http.StatusSeeOther)
 }
 
 type gate interface{ SetMode(mode seawall.Mode) error }
 
 func (p *Page) gate(kind, name string) gate {
 	for _, m := range p.cfg.Registry.Members() {
-		if s := m.Snapshot(); s.Kind == kind && s.Name == name {
-			g, _ := m.(gate)
+		g, ok := m.(gate)
+		if !ok {
+			continue
+		}
+		if s, ok := p.snapshot(m); ok && s.Kind == kind && s.Name == name {
 			return g
 		}
 	}
 	return nil
-}
-
-// number writes a count without a point, and anything else with few digits.
-func number(v float64) string {
-	if v == float64(int64(v)) {
-		return strconv.FormatInt(int64(v), 10)
-	}
-	return strconv.FormatFloat(v, 'g', 4, 64)
 }
 
 // spark draws the last minute: a bar for each five seconds, of what went well, what did not, and what was not let in.
