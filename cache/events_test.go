@@ -28,7 +28,7 @@ func TestFailedLoadsAreLoggedOnceASecond(t *testing.T) {
 		wantErr(t, c, "a", failing(errDown), errDown)
 		synctest.Wait()
 		got := out.String()
-		if strings.Count(got, "level=WARN msg=seawall.cache.load_failed name=test error=*errors.errorString") != 2 ||
+		if strings.Count(got, "level=WARN msg=seawall.cache.load_failed name=test error_type=*errors.errorString") != 2 ||
 			!strings.Contains(got, "suppressed=4") || strings.Contains(got, errDown.Error()) {
 			t.Errorf("logged:\n%s", got)
 		}

@@ -287,6 +287,6 @@ func (c *Cache[K, V]) tellFailure(ctx context.Context, cfg *Config[K, V], f *fli
 	}
 	events.Shield(cfg.Registry.Logger(), kind, c.name, func() {
 		cfg.Registry.Log(ctx, slog.LevelWarn, "seawall.cache.load_failed",
-			slog.String("name", c.name), slog.String("error", fmt.Sprintf("%T", f.err)), slog.Int("suppressed", suppressed))
+			slog.String("name", c.name), slog.String("error_type", fmt.Sprintf("%T", f.err)), slog.Int("suppressed", suppressed))
 	})
 }
