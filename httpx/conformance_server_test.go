@@ -71,9 +71,13 @@ func serveRig(t *testing.T, p protocol, h http.Handler) *rig {
 	return x
 }
 
+// onBoth runs a test over both protocols, side by side: most of their time they wait.
 func onBoth(t *testing.T, test func(t *testing.T, p protocol)) {
 	for _, p := range []protocol{http1, http2} {
-		t.Run(string(p), func(t *testing.T) { test(t, p) })
+		t.Run(string(p), func(t *testing.T) {
+			t.Parallel()
+			test(t, p)
+		})
 	}
 }
 

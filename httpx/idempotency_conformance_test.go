@@ -702,6 +702,7 @@ func TestIdempotencyKeysKeepTheirRulesOverTheNetwork(t *testing.T) {
 	for _, p := range []protocol{http1, http2} {
 		for _, rule := range keyRules {
 			t.Run(string(p)+"/"+rule.name, func(t *testing.T) {
+				t.Parallel()
 				rule.check(newKeySite(t, p, rule.change))
 			})
 		}
@@ -711,7 +712,10 @@ func TestIdempotencyKeysKeepTheirRulesOverTheNetwork(t *testing.T) {
 // A thousand at once, over both protocols: one runs the handler, the others wait or get its answer.
 func TestHandlerRunsOnceForAThousandRequestsWithOneKey(t *testing.T) {
 	s := newKeySite(t, http2, nil)
-	const clients = 1000
+	clients := 1000
+	if raceEnabled {
+		clients = 250
+	}
 	replies := make(chan reply, clients)
 	s.does(func(w http.ResponseWriter, _ *http.Request) {
 		s.until(func() bool { return s.keys.Stats().InFlight > 0 })
