@@ -414,3 +414,54 @@ func TestAnErrorIsNotDescribedAsTheAnswerThatWasNotSent(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// Two gates around one handler, such as one for all routes and one for a few, have each their own slot.
+func TestGatesInsideGatesGiveBackASlotEach(t *testing.T) {
+	var gates []*bulkhead.Bulkhead
+	var h http.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		for _, g := range gates {
+			if n := g.Stats().InUse; n != 1 {
+				t.Errorf("%v has %d slots in use inside of it", g, n)
+			}
+		}
+	})
+	for _, name := range []string{"inner", "outer"} {
+		g := bulkhead.New(name, bulkhead.Config{Limit: 2, Registry: quiet()})
+		gates = append(gates, g)
+		h = httpx.Admit(name, httpx.AdmissionConfig{Gate: g})(h)
+	}
+	for range 3 {
+		serveOne(h, httptest.NewRequest("GET", "/", nil))
+	}
+	for _, g := range gates {
+		if s := g.Stats(); s.InUse != 0 || s.Admitted != 3 {
+			t.Errorf("%v: %d slots in use, %d admitted", g, s.InUse, s.Admitted)
+		}
+	}
+}
+
+// The margin is for the way back, and never most of what the peer has given.
+func TestTheMarginIsAtMostATenthOfTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, row := range []struct {
+			margin time.Duration
+			given  string
+			want   time.Duration
+		}{
+			{0, "1000", 990 * time.Millisecond},
+			{0, "50", 45 * time.Millisecond},
+			{0, "1", 900 * time.Microsecond},
+			{100 * time.Millisecond, "2000", 1900 * time.Millisecond},
+			{httpx.NoMargin, "1000", time.Second},
+		} {
+			cfg := httpx.InboundConfig{TrustPeer: httpx.TrustAll, Margin: row.margin, Registry: quiet()}
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Header.Set("X-Request-Timeout-Ms", row.given)
+			serveOne(httpx.Inbound("api", cfg)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if left, _ := seawall.Remaining(r.Context()); left != row.want {
+					t.Errorf("of %s ms less %v are left %v, want %v", row.given, row.margin, left, row.want)
+				}
+			})), r)
+		}
+	})
+}

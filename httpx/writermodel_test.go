@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -450,4 +451,121 @@ func TestAnImpossibleStatusPastTheLimitDoesNotReachTheWriterBelow(t *testing.T) 
 			t.Errorf("net/http does not hear of it: %q", below.calls)
 		}
 	})
+}
+
+// slowHints is a writer below whose client takes its time for 1xx responses.
+type slowHints struct {
+	*tape
+	slow time.Duration
+}
+
+func (w slowHints) WriteHeader(status int) {
+	w.tape.WriteHeader(status)
+	if status < 200 {
+		time.Sleep(w.slow)
+	}
+}
+
+// T39: the limit that comes while a 1xx response goes out is answered behind it, and never by a success of net/http's.
+func TestALimitDuringEarlyHintsIsAnsweredBehindThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		below := &tape{header: http.Header{"X-Outside": {"1"}}}
+		underLimits(t, within(10*time.Millisecond), slowHints{below, 30 * time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Link", "</style.css>")
+			w.WriteHeader(103)
+			if _, err := io.WriteString(w, "late"); !errors.Is(err, http.ErrHandlerTimeout) {
+				t.Errorf("a write past the limit gets %v", err)
+			}
+		})
+		if want := []string{"status 103", "status 503", "write Service Unavailable", "flush"}; !slices.Equal(below.calls, want) {
+			t.Errorf("%q, want %q", below.calls, want)
+		}
+		if below.header.Get("Link") != "" || below.header.Get("X-Outside") == "" {
+			t.Errorf("the 503 has %v", below.header)
+		}
+	})
+}
+
+// A connection that is the handler's has no deadline of ours any more.
+func TestAHijackedConnectionHasNoDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := httpx.TimeLimitConfig{FirstByte: time.Second, Idle: time.Second, Total: time.Minute}
+		underLimits(t, cfg, &tape{header: http.Header{}}, func(w http.ResponseWriter, r *http.Request) {
+			if _, _, err := w.(http.Hijacker).Hijack(); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Hour)
+			if deadline, is := r.Context().Deadline(); is || r.Context().Err() != nil {
+				t.Errorf("it ends at %v, %v", deadline, r.Context().Err())
+			}
+		})
+	})
+}
+
+// slowHijacker is a writer below that takes its time to hand the connection over.
+type slowHijacker struct {
+	*tape
+	slow time.Duration
+}
+
+func (w slowHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := w.tape.Hijack()
+	time.Sleep(w.slow)
+	return conn, rw, err
+}
+
+// T39: a connection that comes too late is closed, and not the handler's.
+func TestAHijackThatTheLimitOvertakesLeavesNoConnectionOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		below := &tape{header: http.Header{}}
+		cut := underLimits(t, within(10*time.Millisecond), slowHijacker{below, 30 * time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
+			if conn, _, err := w.(http.Hijacker).Hijack(); conn != nil || !errors.Is(err, http.ErrHandlerTimeout) {
+				t.Errorf("the handler gets %v, %v", conn, err)
+			}
+		})
+		if !cut || !slices.Contains(below.calls, "close") || slices.Contains(below.calls, "status 503") {
+			t.Errorf("cut off: %t, after %q", cut, below.calls)
+		}
+	})
+}
+
+// deaf is a writer below whose client does not read.
+type deaf struct {
+	*tape
+	deadline chan struct{}
+	once     sync.Once
+}
+
+func (w *deaf) Write(p []byte) (int, error) {
+	defer w.note("write")()
+	<-w.deadline
+	return 0, os.ErrDeadlineExceeded
+}
+
+func (w *deaf) SetWriteDeadline(t time.Time) error {
+	if !t.After(time.Now()) {
+		w.once.Do(func() { close(w.deadline) })
+	}
+	return nil
+}
+
+func (*deaf) SetReadDeadline(time.Time) error { return nil }
+
+// T39: a write to a client that does not read ends at the limit, and with it the handler.
+func TestAWriteToAClientThatDoesNotReadEndsAtTheLimit(t *testing.T) {
+	for name, cfg := range map[string]httpx.TimeLimitConfig{
+		"idle": {Idle: 50 * time.Millisecond}, "total": {Total: 50 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start, below := time.Now(), &deaf{tape: &tape{header: http.Header{}}, deadline: make(chan struct{})}
+				cut := underLimits(t, cfg, below, func(w http.ResponseWriter, _ *http.Request) {
+					_, _ = io.WriteString(w, "x")
+				})
+				if took := time.Since(start); !cut || took != 50*time.Millisecond {
+					t.Errorf("cut off: %t, after %v", cut, took)
+				}
+			})
+		})
+	}
 }
