@@ -40,7 +40,7 @@ func (c *Cache) forgives(q *question, disconnected bool, now time.Time) bool {
 	if e == nil || e.rules.neverStale() || w.noCache {
 		return false
 	}
-	over := max(0, e.staleness(now)) // it may be fresh, and not enough for the request
+	over := e.staleness(now) // below 0 if it is fresh, and not enough for the request
 	if w.staleIfError.set && !w.staleIfError.within(over) {
 		return false // the caller wants less than the origin allows
 	}

@@ -158,6 +158,12 @@ var staleRules = []rule{
 	{"5861-3", "a request that wants it fresher", private, []step{
 		{answer: cc("max-age=10, stale-while-revalidate=20"), want: fromOrigin}, {wait: 15 * s, req: cc("max-age=60"), want: fromOrigin},
 	}},
+	{"5861-4", "a request that wants no stored answer", private, []step{
+		{answer: cc("max-age=10, stale-if-error=60"), want: fromOrigin}, {wait: 15 * s, req: cc("no-cache"), down: true, want: failed},
+	}},
+	{"9111-5.2.1.3", "min-fresh beats max-stale", private, []step{
+		{answer: cc("max-age=10"), want: fromOrigin}, {wait: 15 * s, req: cc("max-stale, min-fresh=0"), want: fromOrigin},
+	}},
 	{"5861-3", "HEAD", private, []step{
 		{answer: cc("max-age=10, stale-while-revalidate=20"), want: fromOrigin},
 		{wait: 15 * s, method: "HEAD", answer: cc("max-age=10"), body: "new", want: fromStore},

@@ -446,6 +446,28 @@ var validationRules = []rule{
 		{wait: 2 * s, req: []string{`If-None-Match: "a"`}, answer: append(cc("max-age=60"), `ETag: "a"`), confirm: true, want: fromOrigin, gives: 304},
 		{want: fromStore, text: "old"},
 	}},
+	{"9111-4.3.4", "a 304 to a caller's validator for something else updates nothing", private, []step{
+		{answer: append(cc("max-age=1"), `ETag: "a"`), body: "old", want: fromOrigin},
+		{wait: 2 * s, req: []string{`If-None-Match: "b"`}, answer: append(cc("max-age=60"), `ETag: "b"`), confirm: true, want: fromOrigin, gives: 304},
+		{want: fromOrigin},
+	}},
+	{"9111-4.3.4", "the age of before is not that of a 304", private, []step{
+		{answer: append(cc("max-age=60"), `ETag: "a"`, "Age: 50"), want: fromOrigin},
+		{wait: 20 * s, answer: append(cc("max-age=60"), `ETag: "a"`), confirm: true, want: confirmed},
+		{wait: 30 * s, want: fromStore, has: []string{"Age: 30"}},
+	}},
+	{"9111-4.3.1", "a date that is there twice is no validator", private, []step{
+		{answer: append(cc("max-age=60"), "Last-Modified: {-1h}", "Last-Modified: {-2h}"), want: fromOrigin},
+		{wait: 90 * s, confirm: true, want: fromOrigin},
+	}},
+	{"9111-4.3.2", "a caller's ETag of an answer that is no 200", private, []step{
+		{status: 404, answer: append(cc("max-age=60"), `ETag: "a"`), want: fromOrigin},
+		{req: []string{`If-None-Match: "a"`}, want: fromStore, gives: 404},
+	}},
+	{"9111-3", "a status that nothing lets be stored, with a validator", private, []step{
+		{status: 302, answer: []string{`ETag: "a"`}, want: fromOrigin},
+		{confirm: true, want: fromOrigin},
+	}},
 	{"9110-6.6.1", "a 304 without Date is as old as it is", private, []step{
 		{answer: append(cc("max-age=10"), `ETag: "a"`, "Date: {-1h}"), want: fromOrigin},
 		{answer: append(cc("max-age=10"), `ETag: "a"`), confirm: true, want: confirmed},
