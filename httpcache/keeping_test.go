@@ -49,14 +49,16 @@ func TestConfirmationThatMustNotBeStoredIsNotShared(t *testing.T) {
 			o := newHeld(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Etag", `"1"`)
 				if r.Header.Get("If-None-Match") == "" {
-					w.Header().Set("Cache-Control", "max-age=1")
+					w.Header().Set("Cache-Control", "max-age=1, must-revalidate")
 					return
 				}
 				setFields(w.Header(), []string{field})
 				w.WriteHeader(http.StatusNotModified)
 			})
 			c := aged(t, httpcache.Config{}, o, 2*time.Second)
-			results, wait := together(t, c, 4, plain(t))
+			results, wait := together(t, c, 4, func(int) *http.Request {
+				return request(t.Context(), http.MethodGet, here, "Cache-Control: max-stale") // which would take any
+			})
 			close(o.let)
 			wait()
 			for _, r := range results {
