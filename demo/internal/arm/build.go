@@ -65,7 +65,7 @@ type Arm struct {
 func (a *Arm) build(ctx context.Context, cfg Config, o runner.Options) error {
 	switch o.Kind {
 	case verdict.Seawall:
-		a.style = &seawallStyle{registry: o.Registry}
+		a.style = &seawallStyle{registry: o.Registry, onClose: a.onClose}
 	case verdict.Plain:
 		a.style = plainStyle{plainRetries}
 	case verdict.NoRetry:

@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 // seawallStyle puts package httpx where plain Go has an http.Client and a bare handler.
 type seawallStyle struct {
 	registry *seawall.Registry
+	onClose  func(func(context.Context) error)
 
 	servers  []*httpx.Handler
 	gateway  *gateway.Seawall
@@ -34,7 +36,7 @@ const (
 
 func (s *seawallStyle) inventoryServer(h http.Handler) http.Handler {
 	return s.server("inventory", httpx.AdmissionConfig{Adaptive: bulkhead.AdaptiveConfig{
-		Initial:   20,
+		Initial:   20, // the default of package bulkhead; from the 64 of httpx a storm takes two seconds more to tame
 		Algorithm: bulkhead.AIMD,
 		AIMD:      bulkhead.AIMDConfig{Timeout: tooLong, Window: tooLong},
 		Queue:     bulkhead.Queue{MaxWait: waits},
@@ -62,6 +64,7 @@ func (s *seawallStyle) operate(name string, checks ...health.Check) (*ops.Servic
 
 func (s *seawallStyle) inventoryClient(url string, transport http.RoundTripper) gateway.Inventory {
 	s.gateway = gateway.NewSeawall(url, transport, s.registry)
+	s.onClose(s.gateway.Close)
 	return s.gateway
 }
 
