@@ -190,7 +190,7 @@ func TestRandomOperationsKeepTheBoundsAndNeverMixKeysUp(t *testing.T) {
 	for w := range workers {
 		all.Go(func() {
 			random := rand.New(rand.NewPCG(1, uint64(w)))
-			for range operations / workers / shift {
+			for range (operations + workers*shift - 1) / (workers * shift) { // rounded up
 				done := make(chan struct{})
 				go func() {
 					defer close(done)

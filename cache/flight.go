@@ -31,6 +31,7 @@ type flight[V any] struct {
 
 	// The rest is written before done is closed.
 	entry    *entry[V]             // of a value; nil with an error
+	wall     int64                 // when the load began, by the wall clock
 	base     *entry[V]             // the copy of before, perhaps of the second layer
 	same     bool                  // the source says that base is still right
 	promoted bool                  // the second layer had the entry
@@ -47,6 +48,7 @@ type flights[K comparable, V any] struct {
 	writes  map[K]*write
 	cancels map[*context.CancelCauseFunc]struct{} // of the contexts of all that runs
 	closed  bool
+	ended   bool           // the time of Close is over: what runs is canceled, and what was about to
 	running sync.WaitGroup // it grows under mu, and not when closed
 }
 
@@ -91,6 +93,9 @@ func (c *Cache[K, V]) claim(key K, e *entry[V]) (*flight[V], role, error) {
 	if fs.closed {
 		return nil, began, ErrClosed
 	}
+	if old, ok := fs.byKey[key]; ok {
+		old.revoked.Store(true) // it began before everything was invalidated, and may end after what begins now
+	}
 	f := &flight[V]{began: mono.Now(), done: make(chan struct{})}
 	f.stamp.Store(c.marks.last.Load())
 	fs.byKey[key] = f
@@ -105,6 +110,9 @@ func (c *Cache[K, V]) launch(ctx context.Context, cfg *Config[K, V], run func(co
 	fs := &c.flights
 	fs.mu.Lock()
 	fs.cancels[&stop] = struct{}{}
+	if fs.ended {
+		stop(ErrClosed)
+	}
 	fs.mu.Unlock()
 	go func() {
 		defer fs.running.Done()
@@ -157,6 +165,7 @@ func (c *Cache[K, V]) obtain(ctx context.Context, cfg *Config[K, V], key K, f *f
 	}
 	from := c.born()
 	f.stamp.Store(from.stamp)
+	f.wall = from.wall
 	l := &loading{cache: c, key: key, outer: loadingOf(ctx)}
 	if f.base != nil {
 		l.known = f.base.about.validator
@@ -189,9 +198,15 @@ func (c *Cache[K, V]) made(cfg *Config[K, V], key K, f *flight[V], from born, va
 	return c.newEntry(cfg, key, f.base.value, from, a), nil
 }
 
-// land ends a flight: what it has brought is in the store before the flight is gone, and told to all who wait; then the
-// second layer gets it, for which nobody waits.
+// land ends a flight.
 func (c *Cache[K, V]) land(ctx context.Context, cfg *Config[K, V], key K, f *flight[V]) {
+	c.arrive(ctx, cfg, key, f)
+	c.unload(ctx, cfg, key, f)
+}
+
+// arrive is the first half of landing: what a flight has brought is in the store before the flight is gone, and told to
+// all who wait.
+func (c *Cache[K, V]) arrive(ctx context.Context, cfg *Config[K, V], key K, f *flight[V]) {
 	c.settle(cfg, key, f)
 	fs := &c.flights
 	fs.mu.Lock()
@@ -200,12 +215,19 @@ func (c *Cache[K, V]) land(ctx context.Context, cfg *Config[K, V], key K, f *fli
 	}
 	if c.second != nil {
 		fs.landing[key] = append(fs.landing[key], f)
-		defer c.landedFully(key, f)
 	}
 	fs.mu.Unlock()
 	c.countLoad(f)
 	close(f.done)
 	c.tellFailure(ctx, cfg, f)
+}
+
+// unload is the second half: the second layer gets what a flight has brought. Nobody waits for that.
+func (c *Cache[K, V]) unload(ctx context.Context, cfg *Config[K, V], key K, f *flight[V]) {
+	if c.second == nil {
+		return
+	}
+	defer c.landedFully(key, f)
 	c.toSecond(ctx, cfg, key, f)
 }
 
@@ -232,7 +254,7 @@ func (c *Cache[K, V]) settle(cfg *Config[K, V], key K, f *flight[V]) {
 			c.drop(key, f)
 			return
 		}
-		absent := c.newAbsent(cfg, born{stamp: f.stamp.Load(), wall: time.Now().UnixNano()})
+		absent := c.newAbsent(cfg, born{stamp: f.stamp.Load(), wall: f.wall})
 		c.keep(key, absent, f.revoked.Load)
 	case isFinal(f.err):
 		c.drop(key, f)
@@ -276,8 +298,8 @@ func (c *Cache[K, V]) revoke(key K, writes bool) {
 }
 
 // Close ends the cache: no load begins any more, those under way are waited for, and what could not be sent to others is
-// tried once more. When ctx is done first, the contexts of the loads are canceled, and Close still waits until they have
-// returned; its error is then the cause of ctx. Copies are served on, until they have expired. A second Close does the
+// tried once more. When ctx is done first, nothing more is sent, the contexts of the loads are canceled, and Close still
+// waits until they have returned, and for one call of the layer or the backplane; its error is then the cause of ctx. Copies are served on, until they have expired. A second Close does the
 // same again.
 func (c *Cache[K, V]) Close(ctx context.Context) error {
 	fs := &c.flights
@@ -296,6 +318,7 @@ func (c *Cache[K, V]) Close(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	fs.mu.Lock()
+	fs.ended = true
 	for stop := range fs.cancels {
 		(*stop)(ErrClosed)
 	}

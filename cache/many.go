@@ -15,7 +15,8 @@ import (
 // Config.LoadMany.
 //
 // The values that there are are returned in any case. The error says how many keys have failed, and is that of the first
-// of them; keys that do not exist are no failures. The second layer is asked for one key after the other.
+// of them; keys that do not exist are no failures. The second layer is asked for one key after the other. Hits refresh
+// nothing early.
 func (c *Cache[K, V]) GetMany(ctx context.Context, keys []K, load func(ctx context.Context, keys []K) (map[K]V, error)) (map[K]V, error) {
 	cfg := c.cfg.Load()
 	if load == nil {
@@ -171,7 +172,10 @@ func (c *Cache[K, V]) flyMany(ctx context.Context, cfg *Config[K, V], own []ownF
 			default:
 				o.f.err = ended
 			}
-			c.land(ctx, cfg, o.key, o.f)
+			c.arrive(ctx, cfg, o.key, o.f)
+		}
+		for _, o := range own {
+			c.unload(ctx, cfg, o.key, o.f)
 		}
 	}()
 	var missing []ownFlight[K, V]
@@ -200,6 +204,7 @@ func (c *Cache[K, V]) loadMany(ctx context.Context, cfg *Config[K, V], missing [
 	from := c.born()
 	for _, o := range missing {
 		o.f.stamp.Store(from.stamp)
+		o.f.wall = from.wall
 	}
 	l := &loading{
 		cache: c, outer: loadingOf(ctx), each: map[any]*about{},

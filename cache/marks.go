@@ -127,12 +127,13 @@ func (m *marks) all(d depth, wall int64) {
 }
 
 func (m *marks) allLocked(d depth, wall int64) {
-	n := m.last.Add(1)
+	n := m.last.Load() + 1
 	if d == hard {
 		m.hard.Store(n)
 	} else {
 		m.soft.Store(n)
 	}
+	m.last.Store(n) // after the mark: whoever sees the number, without the lock, must find what it stands for
 	m.wallLocked(d, wall)
 }
 

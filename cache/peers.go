@@ -54,19 +54,23 @@ func (c *Cache[K, V]) attach(cfg *Config[K, V]) {
 	}
 }
 
-// subscribe listens to the others. It reports whether that works now.
+// subscribe listens to the others. It reports whether that works now. Only New calls it, and the goroutine that tries
+// again.
 func (c *Cache[K, V]) subscribe() bool {
 	p := c.peers
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.stop != nil || p.closed {
-		return true
-	}
 	stop, err := p.backplane.Subscribe(p.channel, Subscriber{Receive: c.receive, Gap: c.gap})
 	if err != nil {
 		return false
 	}
-	p.stop = stop
+	p.mu.Lock()
+	late := p.closed
+	if !late {
+		p.stop = stop
+	}
+	p.mu.Unlock()
+	if late { // Close has not seen it
+		stop()
+	}
 	return true
 }
 
@@ -80,9 +84,7 @@ func (p *peers) listening() bool {
 // disconnect stops listening, and tries a last time to send what waits.
 func (c *Cache[K, V]) disconnect(ctx context.Context) {
 	c.recovery.end()
-	if ctx.Err() == nil {
-		c.flush(ctx, c.cfg.Load())
-	}
+	c.flush(ctx, c.cfg.Load(), ctx.Done())
 	if c.peers == nil {
 		return
 	}

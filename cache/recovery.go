@@ -122,6 +122,13 @@ func (r *recovery) sent(p *pending) {
 	}
 }
 
+// owes returns who must still learn of a change. Close may send at the same time as the goroutine that tries again.
+func (r *recovery) owes(p *pending) (layer, message bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return p.layer, p.message
+}
+
 // layerDone notes that the second layer has learned of a change.
 func (r *recovery) layerDone(p *pending) {
 	r.mu.Lock()
@@ -196,23 +203,29 @@ func (c *Cache[K, V]) tryAgain() {
 			c.gap() // nobody knows what there was before
 			listening = true
 		}
-		c.flush(context.Background(), c.cfg.Load())
+		c.flush(context.Background(), c.cfg.Load(), c.recovery.stop)
 		if c.recovery.rest(listening) {
 			return
 		}
 	}
 }
 
-// flush sends what waits, as far as it is taken.
-func (c *Cache[K, V]) flush(ctx context.Context, cfg *Config[K, V]) {
+// flush sends what waits, as far as it is taken, and begins nothing more when done is closed.
+func (c *Cache[K, V]) flush(ctx context.Context, cfg *Config[K, V], done <-chan struct{}) {
 	for _, p := range c.recovery.due() {
-		if p.layer {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		layer, others := c.recovery.owes(p)
+		if layer {
 			if c.changeSecond(ctx, cfg, p.change, true) != nil {
 				continue
 			}
 			c.recovery.layerDone(p)
 		}
-		if p.message && c.peers != nil {
+		if others && c.peers != nil {
 			if c.publish(ctx, cfg, message{kind: p.kind, wall: p.wall, names: []string{p.name}}) != nil {
 				continue
 			}

@@ -97,17 +97,18 @@ func (c *Cache[K, V]) endWrite(key K, w *write) {
 
 // putLocally puts a value that the source has.
 func (c *Cache[K, V]) putLocally(ctx context.Context, cfg *Config[K, V], key K, value V, from born, a about, revoked func() bool) {
-	c.revoke(key, false)
 	e := c.newEntry(cfg, key, c.hand(value), from, a)
 	e.delta = 0 // how long a load takes is not known
 	e.freshUntil(time.Duration(e.fresh.Load()), cfg.EarlyRefresh)
 	if !cfg.shared() {
+		c.revoke(key, false)
 		c.keep(key, e, revoked)
 		return
 	}
 	name := cfg.EncodeKey(key)
 	ch := change{kind: putKey, name: name, wall: e.wall}
 	c.markKey(putKey, name, e.wall)
+	c.revoke(key, false) // after the mark: a load that begins now takes nothing older from the layer
 	if c.second != nil {
 		if data, ttl, err := c.pack(cfg, name, e); err == nil {
 			ch.data, ch.ttl = data, ttl
