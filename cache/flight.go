@@ -299,8 +299,8 @@ func (c *Cache[K, V]) revoke(key K, writes bool) {
 
 // Close ends the cache: no load begins any more, those under way are waited for, and what could not be sent to others is
 // tried once more. When ctx is done first, nothing more is sent, the contexts of the loads are canceled, and Close still
-// waits until they have returned, and for one call of the layer or the backplane; its error is then the cause of ctx. Copies are served on, until they have expired. A second Close does the
-// same again.
+// waits until they have returned, and for one call of the layer or the backplane; its error is then the cause of ctx.
+// Copies are served on, until they have expired. A second Close does the same again.
 func (c *Cache[K, V]) Close(ctx context.Context) error {
 	fs := &c.flights
 	fs.mu.Lock()
