@@ -400,3 +400,43 @@ func TestStoreWithAnAnswerThatCannotBeSentHasFailed(t *testing.T) {
 		}
 	}
 }
+
+// A stream that outlives its lease has gone out already: the answer of the next owner is not appended to it.
+func TestStreamOfALateOwnerIsLeftAsItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runs := 0
+		h := httpx.NewIdempotency("orders", httpx.IdempotencyConfig{
+			Tenant: httpx.OneTenant, Registry: quiet(), Lease: time.Second,
+		}).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if runs++; runs > 1 {
+				_, _ = io.WriteString(w, "second")
+				return
+			}
+			_, _ = io.WriteString(w, "first")
+			w.(http.Flusher).Flush()
+			time.Sleep(10 * time.Second)
+		}))
+		late := make(chan string)
+		go func() { late <- keyed(h, "k").Body.String() }()
+		time.Sleep(5 * time.Second)
+		if got := keyed(h, "k").Body.String(); got != "second" {
+			t.Errorf("the next owner's client gets %q", got)
+		}
+		if got := <-late; got != "first" {
+			t.Errorf("the late owner's client gets %q", got)
+		}
+	})
+}
+
+// A client that leaves while the store is asked says nothing about the store.
+func TestClientThatLeavesIsNoErrorOfTheStore(t *testing.T) {
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	keys := httpx.NewIdempotency("orders", httpx.IdempotencyConfig{Tenant: httpx.OneTenant, Registry: quiet()})
+	r := httptest.NewRequestWithContext(ctx, "POST", "/", nil)
+	r.Header.Set("Idempotency-Key", "k")
+	serveOne(keys.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a handler ran") })), r)
+	if s := keys.Stats(); s.StoreErrors != 0 || keys.Snapshot().State != "ready" {
+		t.Errorf("%+v, %s", s, keys.Snapshot().State)
+	}
+}
