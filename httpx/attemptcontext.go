@@ -12,39 +12,46 @@ import (
 // standard library, with a channel and a timer; that is found by Value, so that package context treats the scope as one
 // of its own: children register with it, without a goroutine, and inherit its cause.
 
+// standard is what the context of an attempt becomes.
+type standard struct {
+	context.Context
+	cancel context.CancelCauseFunc
+	timer  *time.Timer // rings at the limit that ends first; nil before there was one. Guarded by the scope's mutex.
+}
+
 // ended is what the context of an attempt becomes at its end, if nobody has asked for Done.
-var ended = func() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
+var ended = func() *standard {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(nil)
+	return &standard{Context: ctx, cancel: cancel}
 }()
 
 // standard returns what the scope has become, and lets it become that if it is nothing yet.
-func (s *scope) standard() context.Context {
-	if ctx := s.std.Load(); ctx != nil {
-		return *ctx
+func (s *scope) standard() *standard {
+	if std := s.std.Load(); std != nil {
+		return std
 	}
-	ctx, cancel := context.WithCancelCause(s.parent)
+	std := &standard{}
+	std.Context, std.cancel = context.WithCancelCause(s.parent)
 	s.mu.Lock()
-	if !s.std.CompareAndSwap(nil, &ctx) {
+	if !s.std.CompareAndSwap(nil, std) {
 		s.mu.Unlock()
-		cancel(nil)
-		return *s.std.Load()
+		std.cancel(nil)
+		return s.std.Load()
 	}
-	s.cancel = cancel
 	s.rearmLocked()
 	why := s.whyLocked()
 	s.mu.Unlock()
 	if why != nil {
-		cancel(why)
+		std.cancel(why)
 	}
-	return ctx
+	return std
 }
 
 // Deadline returns the total limit or the caller's deadline, whichever is earlier. That of the attempt is none of the
 // whole context.
 func (s *scope) Deadline() (time.Time, bool) {
-	if s.total != nil {
+	if s.bounded {
 		return mono.Time(s.totalEnd), true
 	}
 	return s.parent.Deadline()
@@ -64,8 +71,8 @@ func (s *scope) Done() <-chan struct{} {
 
 // Err returns nil or, from the end of the attempt on, what a canceled context returns.
 func (s *scope) Err() error {
-	if ctx := s.std.Load(); ctx != nil {
-		return (*ctx).Err()
+	if std := s.std.Load(); std != nil {
+		return std.Err()
 	}
 	if s.exceeded() == nil && s.parent.Err() == nil {
 		return nil
@@ -78,8 +85,8 @@ func (s *scope) Value(key any) any {
 	if key == traceKey {
 		return s.trace(s.parent)
 	}
-	if ctx := s.std.Load(); ctx != nil {
-		if v := (*ctx).Value(key); v != nil || ctx != &ended {
+	if std := s.std.Load(); std != nil {
+		if v := std.Value(key); v != nil || std != ended {
 			return v
 		}
 	}

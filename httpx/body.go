@@ -15,10 +15,11 @@ import (
 // transport may go on reading after RoundTrip has returned. Without GetBody the original can be taken back, but only as
 // long as nothing has been read from it, and what was lent before reads nothing any more.
 type requestBody struct {
-	original io.ReadCloser // nil if the request has no body
+	original io.ReadCloser
 	getBody  func() (io.ReadCloser, error)
 	plain    bool    // the original goes out as it is
 	replay   *replay // what was read of an original that can only be streamed; nil if it is not kept
+	first    lease   // of the first attempt
 
 	mu      sync.Mutex // guards the fields below
 	lent    int        // number of times
@@ -39,11 +40,12 @@ var (
 	}{}))
 )
 
-func (b *requestBody) init(req *http.Request, keep int) {
+// newRequestBody returns nil for a request without a body, which is a requestBody as well.
+func newRequestBody(req *http.Request, keep int) *requestBody {
 	if req.Body == nil || req.Body == http.NoBody {
-		return
+		return nil
 	}
-	b.original, b.getBody = req.Body, req.GetBody
+	b := &requestBody{original: req.Body, getBody: req.GetBody}
 	if b.getBody == nil && keep > 0 && req.ContentLength <= int64(keep) {
 		b.replay = newReplay(req.Body, keep)
 	}
@@ -52,11 +54,12 @@ func (b *requestBody) init(req *http.Request, keep int) {
 	if t := reflect.TypeOf(req.Body); b.getBody != nil {
 		b.plain = t == nopCloser || t == nopCloserWriter
 	}
+	return b
 }
 
 // lend returns the body for the next attempt.
 func (b *requestBody) lend(req *http.Request) (io.ReadCloser, error) {
-	if b.original == nil {
+	if b == nil {
 		return req.Body, nil
 	}
 	b.mu.Lock()
@@ -73,7 +76,11 @@ func (b *requestBody) lend(req *http.Request) (io.ReadCloser, error) {
 	case b.plain:
 		return b.original, nil
 	}
-	l := &lease{body: b, number: number, from: b.original}
+	l := &b.first
+	if number > 1 {
+		l = new(lease)
+	}
+	l.body, l.number, l.from = b, number, b.original
 	if b.replay != nil {
 		l.from = &replayed{replay: b.replay}
 	}
@@ -81,7 +88,7 @@ func (b *requestBody) lend(req *http.Request) (io.ReadCloser, error) {
 }
 
 // copies reports whether each attempt gets a body of its own.
-func (b *requestBody) copies() bool { return b.original == nil || b.getBody != nil }
+func (b *requestBody) copies() bool { return b == nil || b.getBody != nil }
 
 // repeatable reports whether another attempt could send the body.
 func (b *requestBody) repeatable() bool { return b.copies() || b.replay != nil && b.replay.whole() }
@@ -105,7 +112,7 @@ func (b *requestBody) takeBack() bool {
 // finish is called when the last attempt has begun and ended, or none has begun. A body that is still out is closed by
 // who has it: a server may answer before it has read all of it.
 func (b *requestBody) finish() {
-	if b.original == nil {
+	if b == nil {
 		return
 	}
 	b.mu.Lock()

@@ -20,13 +20,14 @@ type exchange struct {
 	req   *http.Request // the caller's, never written to
 	host  hostKey
 	trail *trail // what the redirect that led here says; nil if there was none
-	limit callLimits
+	limit *callLimits
+
+	body *requestBody // nil if there is none
+	key  string       // that was made for this call; empty if there is none
 
 	idempotent bool
 	hedged     bool
-	key        string // that was made for this call; empty if there is none
-	most       int32  // attempts; 0 for no bound of our own
-	body       requestBody
+	most       int32 // attempts; 0 for no bound of our own
 
 	started     atomic.Int32
 	running     atomic.Int32
@@ -34,11 +35,11 @@ type exchange struct {
 	first       scope       // of the first attempt, which is the only one of most calls
 }
 
-// callLimits are the limits of one call where they are not those of the client.
+// callLimits are the limits of one call: those of the client, unless its context says otherwise.
 type callLimits struct {
 	attempt    time.Duration
 	attemptErr *timeout.ExceededError
-	total      error // of the limit that the policies' context has; see Transport.call
+	total      *timeout.ExceededError // of the limit that the policies' context has; see Transport.call
 }
 
 var errNoResponse = errors.New("httpx: the base returned neither response nor error")
@@ -131,15 +132,15 @@ func (x *exchange) prepare(ctx context.Context, s *scope) (*http.Request, error)
 	if limited {
 		left = mono.Of(end) - now
 		if callers, ok := s.parent.Deadline(); !ok || end.Before(callers) {
-			s.total, s.limits.total = x.limit.total, mono.Of(end)
+			s.bounded, s.limits.total = true, mono.Of(end)
 		}
 	}
 	s.begin(now)
 
-	req := x.req.WithContext(s)
-	req.Header = x.outgoing(s, left, limited)
-	req.Body = body
-	return req, nil
+	s.req = *x.req.WithContext(s) // which is on the stack
+	s.req.Header = x.outgoing(s, left, limited)
+	s.req.Body = body
+	return &s.req, nil
 }
 
 // fail returns the error of an attempt that has no response, with the verdict on it.
@@ -148,7 +149,7 @@ func (x *exchange) fail(s *scope, err error) error {
 	v := x.verdict(s, why, err)
 	switch {
 	// What the base made of its canceled context is left out: it may match an error of the caller's context.
-	case why != nil && why == s.total: //nolint:errorlint // which one, not of what kind
+	case why == x.limit.total: //nolint:errorlint // which one, not of what kind
 		err = &noResponse{why}
 	case why != nil:
 		err = why
@@ -172,7 +173,7 @@ func (x *exchange) verdict(s *scope, why, err error) seawall.Verdict {
 	switch {
 	case why == seawall.ErrLost: //nolint:errorlint // it is told bare
 		v.Outcome = seawall.Ignored
-	case x.req.Context().Err() != nil, why != nil && why == s.total: //nolint:errorlint // see fail
+	case x.req.Context().Err() != nil, why == x.limit.total: //nolint:errorlint // see fail
 	case x.t.std != nil && s.Err() == nil && !s.asked.Load() && !s.connected.Load() && s.conn == nil && !isDial(err):
 		// Refused by net/http before it turned to the network, for a field or a scheme that it does not send.
 		v.Outcome = seawall.Ignored

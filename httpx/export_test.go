@@ -37,8 +37,8 @@ func ParseRetryAfter(value, date string, now time.Time) time.Duration {
 }
 
 func Key(u *url.URL) (string, error) {
-	k, err := keyOf(u)
-	return k.String(), err
+	o, err := originOf(u)
+	return o.scheme + "://" + o.host, err
 }
 
 func Outgoing(ctx context.Context, h http.Header, left time.Duration, limited bool) http.Header {
@@ -75,12 +75,10 @@ func Wrap(w http.ResponseWriter) (offered http.ResponseWriter, begun func() bool
 }
 
 // RequestBody is the body of one request, as attempts get it.
-type RequestBody struct{ b requestBody }
+type RequestBody struct{ b *requestBody }
 
 func NewRequestBody(req *http.Request) *RequestBody {
-	x := &RequestBody{}
-	x.b.init(req, 0)
-	return x
+	return &RequestBody{newRequestBody(req, 0)}
 }
 
 func (x *RequestBody) Lend(req *http.Request) (io.ReadCloser, error) { return x.b.lend(req) }
@@ -111,9 +109,7 @@ func Hint(h http.Header) time.Duration { return hint(h) }
 
 // NewReplay is the body of a request of which most bytes are kept.
 func NewReplay(req *http.Request, most int) *RequestBody {
-	x := &RequestBody{}
-	x.b.init(req, most)
-	return x
+	return &RequestBody{newRequestBody(req, most)}
 }
 
 func (x *RequestBody) Repeatable() bool { return x.b.repeatable() }

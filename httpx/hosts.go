@@ -6,19 +6,27 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
+	"unique"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/hedge"
+	"github.com/seawall-go/seawall/internal/dice"
 	"github.com/seawall-go/seawall/ratelimit"
 )
 
-// hostKey is what has policies of its own: scheme, host and port.
-type hostKey struct{ scheme, host string }
+// hostKey is what has policies of its own: scheme, host and port. Two keys are compared, and looked up, as one pointer.
+type hostKey struct{ unique.Handle[origin] }
 
-func (k hostKey) String() string { return k.scheme + "://" + k.host }
+type origin struct{ scheme, host string }
+
+func (k hostKey) String() string {
+	o := k.Value()
+	return o.scheme + "://" + o.host
+}
 
 var (
 	errNoURL    = errors.New("httpx: request without a URL")
@@ -29,24 +37,55 @@ var (
 // keyOf returns the key of a URL, in one form for all spellings that mean the same. It allocates nothing for the usual
 // one.
 func keyOf(u *url.URL) (hostKey, error) {
+	o, err := originOf(u)
+	if err != nil {
+		return hostKey{}, err
+	}
+	return hostKey{unique.Make(o)}, nil
+}
+
+func originOf(u *url.URL) (origin, error) {
 	if u == nil {
-		return hostKey{}, errNoURL
+		return origin{}, errNoURL
 	}
-	k := hostKey{strings.ToLower(u.Scheme), strings.ToLower(u.Host)}
-	switch k.scheme {
+	o := origin{strings.ToLower(u.Scheme), strings.ToLower(u.Host)}
+	switch o.scheme {
 	case "":
-		return k, errNoScheme
+		return o, errNoScheme
 	case "http":
-		k.host = strings.TrimSuffix(strings.TrimSuffix(k.host, ":80"), ":")
+		o.host = strings.TrimSuffix(strings.TrimSuffix(o.host, ":80"), ":")
 	case "https":
-		k.host = strings.TrimSuffix(strings.TrimSuffix(k.host, ":443"), ":")
+		o.host = strings.TrimSuffix(strings.TrimSuffix(o.host, ":443"), ":")
 	default:
-		return k, nil // a protocol registered with the base may have no hosts
+		return o, nil // a protocol registered with the base may have no hosts
 	}
-	if k.host == "" {
-		return k, errNoHost
+	if o.host == "" {
+		return o, errNoHost
 	}
-	return k, nil
+	return o, nil
+}
+
+// recentKey remembers the key of one URL, for clients that ask one host most of the time.
+type recentKey struct{ latest atomic.Pointer[spelledKey] }
+
+// spelledKey is a key with the spelling of the URL that it is of.
+type spelledKey struct {
+	origin
+	key hostKey
+}
+
+// of is keyOf. It remembers one in so many of the URLs that are not of the same host: to write down each one would cost
+// clients that ask many hosts more than it is worth.
+func (r *recentKey) of(u *url.URL) (hostKey, error) {
+	latest := r.latest.Load()
+	if latest != nil && u != nil && u.Host == latest.host && u.Scheme == latest.scheme {
+		return latest.key, nil
+	}
+	k, err := keyOf(u)
+	if err == nil && (latest == nil || dice.Uint64()%16 == 0) {
+		r.latest.Store(&spelledKey{origin{u.Scheme, u.Host}, k})
+	}
+	return k, err
 }
 
 // hosts are the policies that each host has of its own.

@@ -28,13 +28,13 @@ func (x *exchange) outgoing(s *scope, left time.Duration, limited bool) http.Hea
 		(!says || !limited && attempt <= 1 && priority == seawall.Critical && x.key == "") {
 		return given
 	}
-	h := maps.Clone(given)
-	if h == nil {
-		h = http.Header{}
+	h := http.Header{}
+	if len(given) > 0 { // a copy of an empty one would cost more
+		h = maps.Clone(given)
+		delete(h, f.Timeout)
+		delete(h, f.Attempt)
+		delete(h, f.Priority)
 	}
-	delete(h, f.Timeout)
-	delete(h, f.Attempt)
-	delete(h, f.Priority)
 	if !says {
 		return h
 	}

@@ -28,11 +28,15 @@ func (x *exchange) send(s *scope, req *http.Request, first bool) (resp *http.Res
 // over sends an attempt through the base, or over a connection of its own: a hedge that is to have one, and what comes
 // after a 421.
 func (x *exchange) over(s *scope, req *http.Request, first bool) (*http.Response, error) {
-	own := x.misdirected.Load() || !first && x.opts.HedgeOtherConn
-	if !own || x.t.std == nil || x.host.scheme != "http" && x.host.scheme != "https" {
+	own := x.t.std != nil && (x.misdirected.Load() || !first && x.opts.HedgeOtherConn)
+	if !own {
 		return x.t.base.RoundTrip(req)
 	}
-	conn, err := x.t.std.NewClientConn(s, x.host.scheme, x.host.address())
+	to := x.host.Value()
+	if to.scheme != "http" && to.scheme != "https" {
+		return x.t.base.RoundTrip(req)
+	}
+	conn, err := x.t.std.NewClientConn(s, to.scheme, to.address())
 	if err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close()
@@ -44,11 +48,11 @@ func (x *exchange) over(s *scope, req *http.Request, first bool) (*http.Response
 }
 
 // address returns host and port.
-func (k hostKey) address() string {
-	host, port, err := net.SplitHostPort(k.host)
+func (o origin) address() string {
+	host, port, err := net.SplitHostPort(o.host)
 	if err != nil {
-		host, port = k.host, "80"
-		if k.scheme == "https" {
+		host, port = o.host, "80"
+		if o.scheme == "https" {
 			port = "443"
 		}
 		if len(host) > 1 && host[0] == '[' {

@@ -4,15 +4,17 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/seawall-go/seawall/timeout"
 )
 
 // trail is what a request that follows a redirect shares with the first one of its call. An http.Client makes such a request
 // anew, with the response that it follows: that is where the next RoundTrip finds it.
 type trail struct {
 	first hostKey
-	total error     // the total limit that goes on; nil if there is none
-	end   time.Time // of that
-	key   string    // that was made for the call
+	total *timeout.ExceededError // the total limit that goes on; nil if there is none
+	end   time.Time              // of that
+	key   string                 // that was made for the call
 }
 
 type trailKey struct{}
@@ -41,8 +43,8 @@ func (x *exchange) leadOn(s *scope) {
 	next := x.trail
 	if next == nil {
 		next = &trail{first: x.host, key: x.key}
-		if s.total != nil {
-			next.total = s.total
+		if s.bounded {
+			next.total = x.limit.total
 			next.end, _ = s.Deadline()
 		}
 	}

@@ -31,22 +31,21 @@ type scope struct {
 	breaker, slot seawall.Permit
 	conn          *http.ClientConn // of its own; nil if it is one of the base's pool
 
+	req    http.Request // that goes out
 	resp   *http.Response
 	body   io.ReadCloser // of the response, as the base gave it
 	failed error         // what the status says, if that is no good
 	left   [1]string     // the value of the field that says how much time is left
 
-	total    error         // the total limit's error; nil if there is none, or the caller's deadline is nearer
-	totalEnd time.Duration // a reading of mono.Now, as all times here
+	totalEnd time.Duration // a reading of mono.Now, as all times here; if bounded
 
+	bounded bool        // there is a total limit, and the caller's deadline is not nearer
 	endless bool        // no limit ends the body, so it is among the open ones
 	begun   bool        // the first byte of the body was read; its reader's own
 	reading atomic.Bool // somebody waits for the body
-	std     atomic.Pointer[context.Context]
+	std     atomic.Pointer[standard]
 
-	mu      sync.Mutex // guards the fields below
-	cancel  context.CancelCauseFunc
-	timer   *time.Timer // made when std is
+	mu      sync.Mutex  // guards the fields below
 	detach  func() bool // from the caller's context; nil if the scope does not watch it
 	limits  limitEnds
 	nearest limitKind // the limit that ends first
@@ -96,7 +95,7 @@ const (
 func (s *scope) begin(now time.Duration) {
 	s.links.since = now
 	s.limits.attempt, s.limits.idle = noEnd, noEnd
-	if s.totalEnd = s.limits.total; s.total == nil {
+	if s.totalEnd = s.limits.total; !s.bounded {
 		s.limits.total = noEnd
 	}
 	if d := s.x.limit.attempt; d != Off {
@@ -130,7 +129,7 @@ func (s *scope) deadlineLocked() time.Duration {
 func (s *scope) whyLocked() error {
 	switch s.why {
 	case totalLimit:
-		return s.total
+		return s.x.limit.total
 	case attemptLimit:
 		return s.x.limit.attemptErr
 	case idleLimit:
@@ -144,43 +143,46 @@ func (s *scope) whyLocked() error {
 	return nil
 }
 
-// rearmLocked lets the timer, if there is one, ring at the limit that ends first now.
+// rearmLocked lets the timer ring at the limit that ends first now, if the scope has become a standard context.
 func (s *scope) rearmLocked() {
 	s.nearestLocked()
+	std := s.std.Load()
 	switch {
-	case s.cancel == nil || s.stage == stageReleased:
+	case std == nil || s.stage == stageReleased:
 	case s.nearest == noLimit:
-		if s.timer != nil {
-			s.timer.Stop()
+		if std.timer != nil {
+			std.timer.Stop()
 		}
-	case s.timer == nil:
-		s.timer = time.AfterFunc(s.deadlineLocked()-mono.Now(), s.ring)
+	case std.timer == nil:
+		std.timer = time.AfterFunc(s.deadlineLocked()-mono.Now(), s.ring)
 	default:
-		s.timer.Reset(s.deadlineLocked() - mono.Now())
+		std.timer.Reset(s.deadlineLocked() - mono.Now())
 	}
 }
 
 // ring is the end of a limit, unless that was moved meanwhile. If the response is there, it ends the attempt as well:
 // nobody may come for the body.
 func (s *scope) ring() {
+	std := s.std.Load()
 	s.mu.Lock()
 	if s.stage == stageReleased || s.nearest == noLimit || s.why != noLimit {
 		s.mu.Unlock()
 		return
 	}
 	if left := s.deadlineLocked() - mono.Now(); left > 0 {
-		s.timer.Reset(left)
+		std.timer.Reset(left)
 		s.mu.Unlock()
 		return
 	}
 	s.why = s.nearest
-	cancel, why := s.cancel, s.whyLocked()
+	why := s.whyLocked()
 	over := s.stage == stageOpen && s.why != discarded // else somebody waits for it
 	s.mu.Unlock()
-	cancel(why)
 	if over {
 		s.abandon(why)
+		return
 	}
+	std.cancel(why)
 }
 
 // abandon ends an attempt whose body nobody may come for any more. It runs on a goroutine of its own, where a panic of a
@@ -190,8 +192,13 @@ func (s *scope) abandon(why error) {
 	if end == nil && s.reading.Load() { // who reads slowly has himself to blame
 		end = &bodyError{why}
 	}
+	end = seawall.Settle(s.parent, end)
 	events.Shield(s.x.opts.Registry.Logger(), "httpx", s.x.opts.name, func() {
-		s.release(seawall.Settle(s.parent, end))
+		defer s.release(end)
+		if std := s.std.Load(); std != nil {
+			defer std.cancel(why) // who reads wakes up when the policies know
+		}
+		s.settle(end)
 	})
 }
 
@@ -201,10 +208,10 @@ func (s *scope) exceeded() error {
 	callerDone := s.parent.Err() != nil
 	s.mu.Lock()
 	late := s.expireLocked(callerDone)
-	cancel, why := s.cancel, s.whyLocked()
+	why := s.whyLocked()
 	s.mu.Unlock()
-	if late && cancel != nil {
-		cancel(why)
+	if std := s.std.Load(); late && std != nil {
+		std.cancel(why)
 	}
 	return why
 }
@@ -220,16 +227,15 @@ func (s *scope) expireLocked(callerDone bool) bool {
 
 // lose ends an attempt whose race is over, unless its response is there: that is then let go of as any other.
 func (s *scope) lose() {
-	s.standard() // so that there is something to cancel
+	std := s.standard() // so that there is something to cancel
 	s.mu.Lock()
 	losing := s.stage == stageWaiting && s.why == noLimit
 	if losing {
 		s.why = lost
 	}
-	cancel := s.cancel
 	s.mu.Unlock()
 	if losing {
-		cancel(seawall.ErrLost)
+		std.cancel(seawall.ErrLost)
 	}
 }
 
@@ -241,7 +247,7 @@ func (s *scope) answer(resp *http.Response, verdict error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// Without a context that anybody looked at, nothing was cut off: a success that is late is one.
-	if s.cancel != nil && s.expireLocked(callerDone) || s.why != noLimit {
+	if s.std.Load() != nil && s.expireLocked(callerDone) || s.why != noLimit {
 		return false
 	}
 	s.stage = stageOpen
@@ -298,7 +304,7 @@ func (s *scope) watch() {
 		return
 	}
 	if s.endless {
-		s.x.opts.open.add(s)
+		s.x.t.open.add(s)
 	}
 	if s.parent.Done() != nil {
 		detach := context.AfterFunc(s.parent, func() { s.abandon(context.Cause(s.parent)) })
@@ -326,18 +332,16 @@ func (s *scope) release(end error) {
 		return
 	}
 	s.stage = stageReleased
-	if s.timer != nil {
-		s.timer.Stop()
+	std, detach := s.std.Load(), s.detach
+	if std != nil && std.timer != nil {
+		std.timer.Stop()
 	}
-	cancel, detach := s.cancel, s.detach
 	s.mu.Unlock()
-	if cancel == nil && !s.std.CompareAndSwap(nil, &ended) { // a base has just asked for it
-		s.mu.Lock()
-		cancel = s.cancel
-		s.mu.Unlock()
+	if std == nil && !s.std.CompareAndSwap(nil, ended) { // a base has just asked for it
+		std = s.std.Load()
 	}
-	if cancel != nil {
-		cancel(nil)
+	if std != nil {
+		std.cancel(nil)
 	}
 	if detach != nil {
 		detach()
@@ -346,7 +350,7 @@ func (s *scope) release(end error) {
 		_ = s.conn.Close() // it was for this attempt alone
 	}
 	if s.endless {
-		s.x.opts.open.remove(s)
+		s.x.t.open.remove(s)
 	}
 	s.settle(end)
 }

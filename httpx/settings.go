@@ -10,11 +10,9 @@ import (
 // settings is a ClientConfig made ready for the path of a request.
 type settings struct {
 	ClientConfig
-	name         string
-	totalLimit   *timeout.ExceededError // what ends an attempt's context at the total limit
-	attemptLimit *timeout.ExceededError // at the attempt limit
-	idleLimit    *timeout.ExceededError // and at that for a body without progress
-	open         *openBodies
+	name      string
+	limits    callLimits
+	idleLimit *timeout.ExceededError // what ends a body without progress
 }
 
 func newSettings(t *Transport, cfg ClientConfig) *settings {
@@ -22,8 +20,8 @@ func newSettings(t *Transport, cfg ClientConfig) *settings {
 		return &timeout.ExceededError{Name: t.name + "." + of, Limit: d}
 	}
 	return &settings{
-		ClientConfig: cfg, name: t.name, open: &t.open,
-		totalLimit: limit("total", cfg.Timeout), attemptLimit: limit("attempt", cfg.AttemptTimeout),
+		ClientConfig: cfg, name: t.name,
+		limits:    callLimits{cfg.AttemptTimeout, limit("attempt", cfg.AttemptTimeout), limit("total", cfg.Timeout)},
 		idleLimit: limit("idle", cfg.IdleTimeout),
 	}
 }

@@ -25,6 +25,7 @@ var storesContext = map[string]string{
 	"httpx.limitRoot":     "what limitContext is derived from, so that it ends with the error that we say",
 	"httpx.liveContext":   "what a limitContext becomes when somebody waits for its end",
 	"httpx.scope":         "the context of an attempt, which lives as long as the response's body",
+	"httpx.standard":      "what a httpx.scope becomes when somebody waits for its end",
 	"timeout.scope":       "the context of a timed call, which arms no timer before somebody waits for its end",
 	"timeout.standard":    "what a timeout.scope becomes then",
 }
