@@ -88,13 +88,16 @@ func TestTheReplyOfAHedgedCallIsExactlyOneAttempts(t *testing.T) {
 // T27: the loser is canceled at the server, gives its slot back, and does not charge the breaker.
 func TestTheLoserOfAHedgedCallIsCanceledAndCountsForNothing(t *testing.T) {
 	var lost atomic.Int64
+	begun := make(chan struct{}, 1)
 	client, stub := pair(t, hedging(), &echo{
 		unary: func(ctx context.Context, n int, _ *echopb.EchoRequest) (*echopb.EchoReply, error) {
 			if !isRepeat(ctx) { // whichever of the two has come first
+				begun <- struct{}{}
 				<-ctx.Done()
 				lost.Add(1)
 				return nil, ctx.Err()
 			}
+			<-begun
 			return &echopb.EchoReply{Number: 2}, nil
 		},
 	})
