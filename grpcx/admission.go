@@ -39,8 +39,9 @@ const (
 	// BeforeDecode admits a call when its header is there, by a tap of grpc-go: one that is refused costs no memory for
 	// its message. The slot is held from then on, also while the request is on its way, but not longer than the server's
 	// Timeout if no handler has begun by then. There is no queue, and no wait for the quota, because a tap holds up all
-	// calls of its connection while it runs. A refusal has the status and its RetryInfo, but no trailers: a tap cannot send any.
-	// The stats handlers of grpc-go do not see what is refused, and grpc-go calls its tap experimental.
+	// calls of its connection while it runs, and TrustPeer, Quota.Key and a Gate of yours with it, which are called there:
+	// none of these may make a call. A refusal has the status and its RetryInfo, but no trailers: a tap cannot send any. The
+	// stats handlers of grpc-go do not see what is refused, and grpc-go calls its tap experimental.
 	BeforeDecode Place = "before_decode"
 )
 

@@ -25,7 +25,7 @@ func TestServerCostsFewAllocations(t *testing.T) {
 	}{
 		"with a limit":  {grpcx.ServerConfig{}, 6},
 		"with a margin": {grpcx.ServerConfig{Timeout: grpcx.Off}, 6},
-		"with neither":  {grpcx.ServerConfig{Timeout: grpcx.Off, DeadlineMargin: grpcx.Off}, 0},
+		"with neither":  {grpcx.ServerConfig{Timeout: grpcx.Off, DeadlineMargin: grpcx.NoMargin}, 0},
 	} {
 		c.cfg.Registry = silent()
 		s := grpcx.NewServer("test", c.cfg)

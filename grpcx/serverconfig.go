@@ -15,6 +15,9 @@ import (
 // Off as a limit of time means that there is none.
 const Off = timeout.Off
 
+// NoMargin as ServerConfig.DeadlineMargin takes nothing off a caller's deadline.
+const NoMargin time.Duration = -1
+
 // ServerConfig sets a [Server]. The zero value is a good one for most services; a zero field is its default. The Registry of
 // its parts is that of the ServerConfig unless they have their own. It is data, but for the functions.
 type ServerConfig struct {
@@ -29,7 +32,7 @@ type ServerConfig struct {
 	Timeout time.Duration `json:"timeout" yaml:"timeout"`
 	// DeadlineMargin is how much earlier than the caller's deadline the handler's context ends, so that the answer arrives
 	// in time, and the caller hears of it from us; calls that the handler makes inherit it. Default 10 ms; at least 1 ms,
-	// or [Off]. It never takes more than a tenth of the time that is left.
+	// or [NoMargin]. It never takes more than a tenth of the time that is left.
 	DeadlineMargin time.Duration `json:"deadline_margin" yaml:"deadline_margin"`
 	// HealthMethods are the full method names that are always let in: a full server that fails its probe gets killed, and
 	// that is the outage. Everything but the recovery from panics is left out for them. nil is the three of
@@ -90,8 +93,8 @@ func (c ServerConfig) Validate() error {
 	if err := validateLimit("ServerConfig.Timeout", c.Timeout); err != nil {
 		return err
 	}
-	if err := validateLimit("ServerConfig.DeadlineMargin", c.DeadlineMargin); err != nil {
-		return err
+	if d := c.DeadlineMargin; d != 0 && d != NoMargin && d < time.Millisecond {
+		return fmt.Errorf("grpcx: ServerConfig.DeadlineMargin is %v, want at least 1ms, or NoMargin", d)
 	}
 	for i, method := range c.HealthMethods {
 		if method == "" || method[0] != '/' {

@@ -29,14 +29,14 @@ func TestServerConfigNamesTheFieldThatIsWrong(t *testing.T) {
 		want string
 	}{
 		{grpcx.ServerConfig{}, ""},
-		{grpcx.ServerConfig{Timeout: grpcx.Off, DeadlineMargin: grpcx.Off}, ""},
+		{grpcx.ServerConfig{Timeout: grpcx.Off, DeadlineMargin: grpcx.NoMargin}, ""},
 		{at(grpcx.BeforeDecode), ""},
 		{tapped(fixed(1, 0)), ""},
 		{admitted(grpcx.AdmissionConfig{Gate: breaker.New("test", breaker.Config{Registry: silent()})}), ""},
 		{at("tap"), `grpcx: ServerConfig.Admission: grpcx: AdmissionConfig.Place is "tap", want "interceptor" or "before_decode"`},
 		{grpcx.ServerConfig{Timeout: -time.Second}, "grpcx: ServerConfig.Timeout is -1s, want at least 1ms, or Off"},
 		{grpcx.ServerConfig{Timeout: 1}, "grpcx: ServerConfig.Timeout is 1ns"},
-		{grpcx.ServerConfig{DeadlineMargin: time.Microsecond}, "grpcx: ServerConfig.DeadlineMargin is 1µs"},
+		{grpcx.ServerConfig{DeadlineMargin: time.Microsecond}, "grpcx: ServerConfig.DeadlineMargin is 1µs, want at least 1ms, or NoMargin"},
 		{grpcx.ServerConfig{HealthMethods: []string{"/a/B", "Check"}}, `grpcx: ServerConfig.HealthMethods[1] is "Check"`},
 		{fixed(-1, 0), "grpcx: ServerConfig.Admission: grpcx: AdmissionConfig.Fixed: bulkhead: Config.Limit is -1"},
 		{

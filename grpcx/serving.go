@@ -91,7 +91,7 @@ func (c *call) pass(ctx context.Context, slot *seawall.Permit) (err error) {
 // keepMargin ends the handler's context before the caller's deadline, unless the limit will come first.
 func (c *call) keepMargin(ctx context.Context, limit time.Duration) context.Context {
 	deadline, ok := ctx.Deadline()
-	if !ok || c.server.cfg.DeadlineMargin == Off {
+	if !ok || c.server.cfg.DeadlineMargin == NoMargin {
 		return ctx
 	}
 	left := time.Until(deadline)
