@@ -190,4 +190,3 @@ func TestGRPCSubjectsCarryTheCalls(t *testing.T) {
 		}
 	}
 }
-
