@@ -59,12 +59,13 @@ func (s *Server) interceptor(do step) Interceptor {
 				return handler(ctx, req)
 			}
 			defer c.leave()
+			ctx = c.beginSpan(ctx)
 			inner, err := c.enter(ctx, s.cfg.Timeout)
 			if err != nil {
-				return nil, err
+				return nil, c.described(inner, err)
 			}
 			resp, err = handler(inner, req)
-			return resp, c.answered(ctx, inner, err)
+			return resp, c.described(inner, c.answered(ctx, inner, err))
 		},
 		Stream: func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 			ctx := stream.Context()
@@ -74,14 +75,15 @@ func (s *Server) interceptor(do step) Interceptor {
 				return handler(srv, stream)
 			}
 			defer c.leave()
+			ctx = c.beginSpan(ctx)
 			inner, err := c.enter(ctx, Off)
 			if err != nil {
-				return err
+				return c.described(inner, err)
 			}
-			if answer := c.timed(); inner != ctx || answer != nil {
+			if answer := c.timed(); inner != stream.Context() || answer != nil {
 				stream = &serverStream{stream, inner, answer}
 			}
-			return c.answered(ctx, inner, handler(srv, stream))
+			return c.described(inner, c.answered(ctx, inner, handler(srv, stream)))
 		},
 	}
 }

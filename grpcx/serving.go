@@ -17,6 +17,7 @@ import (
 	"github.com/seawall-go/seawall/internal/events"
 	"github.com/seawall-go/seawall/internal/hop"
 	"github.com/seawall-go/seawall/retry"
+	"github.com/seawall-go/seawall/telemetry/span"
 	"github.com/seawall-go/seawall/timeout"
 )
 
@@ -31,6 +32,25 @@ type call struct {
 	early  *early             // has the slot instead, if a tap has admitted the call
 	told   error              // what the slot's gate is told in the end
 	cancel context.CancelFunc // ends the handler's context; nil if that is the caller's
+
+	recording bool // the call has a span that is to be described
+}
+
+// beginSpan begins to record what the policies do, if the call has a span that records, as that of otelgrpc. Of several
+// interceptors it is the one that admits.
+func (c *call) beginSpan(ctx context.Context) context.Context {
+	if c.do&admitting != 0 {
+		ctx, c.recording = span.Begin(ctx)
+	}
+	return ctx
+}
+
+// described describes the span, and returns err.
+func (c *call) described(ctx context.Context, err error) error {
+	if c.recording {
+		span.Describe(ctx, err)
+	}
+	return err
 }
 
 // enter takes a call to its handler, and returns the handler's context, or how the call is refused. The limit of time

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/retry"
+	"github.com/seawall-go/seawall/telemetry/span"
 	"github.com/seawall-go/seawall/timeout"
 )
 
@@ -35,15 +36,27 @@ type unaryCall struct {
 func (c *Client) unary(
 	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
 	opts ...grpc.CallOption,
+) error {
+	calls, recording := span.BeginCall(ctx)
+	err := c.call(ctx, calls, method, req, reply, cc, invoker, opts)
+	if recording {
+		span.Describe(calls, err)
+	}
+	return err
+}
+
+// call makes a unary call. calls is the context of the policies, derived from the caller's.
+func (c *Client) call(
+	ctx, calls context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+	opts []grpc.CallOption,
 ) (err error) {
 	t := c.methods.find(where(cc), method)
 	x := &unaryCall{client: c, target: t, req: req, reply: reply, cc: cc, invoker: invoker}
 	x.opts = x.read(opts)
 	total := x.adjust()
 
-	calls := ctx // the context of the policies
 	if x.maxAttempts > 0 {
-		calls = retry.WithMaxAttempts(ctx, x.maxAttempts)
+		calls = retry.WithMaxAttempts(calls, x.maxAttempts)
 	}
 	within, err := total.Enter(calls)
 	if err != nil {

@@ -69,7 +69,7 @@ func NewHandler(name string, cfg ServerConfig, next http.Handler) *Handler {
 		chain = made.wrap(chain)
 	}
 	slices.Reverse(h.quotas)
-	h.serve = h.recovery.wrap(h.exempt(next, h.inbound.wrap(chain)))
+	h.serve = h.recovery.wrap(h.exempt(next, h.inbound.wrap(described(chain))))
 	seawall.Register(cfg.Registry, handlerKind, &h.name, h)
 	return h
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/hedge"
 	"github.com/seawall-go/seawall/retry"
+	"github.com/seawall-go/seawall/telemetry/span"
 	"github.com/seawall-go/seawall/timeout"
 )
 
@@ -92,7 +93,11 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if x.host, err = t.recent.of(req.URL); err != nil {
 		return nil, err
 	}
-	s, err := t.call(x)
+	ctx, recording := span.BeginCall(req.Context())
+	s, err := t.call(ctx, x)
+	if recording {
+		span.Describe(ctx, err)
+	}
 	if s != nil { // also with an error: that is for the policies, and the last response is the caller's
 		return s.resp, nil
 	}
@@ -100,8 +105,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // call runs the attempts of an exchange under the policies that all hosts share.
-func (t *Transport) call(x *exchange) (*scope, error) {
-	ctx := x.req.Context()
+func (t *Transport) call(ctx context.Context, x *exchange) (*scope, error) {
 	says := overridesOf(ctx)
 	if x.trail = trailOf(x.req); x.trail == nil {
 		x.key = x.opts.newKey(x.req)

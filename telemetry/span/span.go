@@ -8,12 +8,16 @@
 //		span.Describe(ctx, err)
 //	}
 //
+// A client of httpx or grpcx describes the span of the program around its call, or that of otelhttp around its transport; a
+// Handler or Server that of otelhttp or otelgrpc. Spans of single attempts, further in, are not described.
+//
 // A call whose span is not recorded costs a look into its context.
 package span
 
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -22,19 +26,57 @@ import (
 	"github.com/seawall-go/seawall"
 )
 
-// Begin returns a context whose calls are recorded, and true, if ctx has a span that records. A Record that is in ctx
-// already is used as it is.
+// Begin returns a context whose call is recorded, and true, if ctx has a span that records. The call has a Record of its own:
+// what that collects is added to one that is in ctx already when [Describe] is called.
 func Begin(ctx context.Context) (context.Context, bool) {
-	if !trace.SpanFromContext(ctx).IsRecording() {
+	s := trace.SpanFromContext(ctx)
+	return begin(ctx, s.IsRecording())
+}
+
+// BeginCall is Begin for a client's call, which may be one of many that a request makes: it leaves the span alone that
+// is about the request which the program serves. So a span is described that is about the call, or a part of the program
+// that makes it. The span has to tell its kind, as the SDK's do; one that does not is described.
+func BeginCall(ctx context.Context) (context.Context, bool) {
+	s := trace.SpanFromContext(ctx)
+	return begin(ctx, s.IsRecording() && !serves(s))
+}
+
+func serves(s trace.Span) bool {
+	of, ok := s.(interface{ SpanKind() trace.SpanKind })
+	return ok && (of.SpanKind() == trace.SpanKindServer || of.SpanKind() == trace.SpanKindConsumer)
+}
+
+type outerKey struct{}
+
+func begin(ctx context.Context, recording bool) (context.Context, bool) {
+	if !recording {
 		return ctx, false
 	}
-	if seawall.RecordOf(ctx) == nil {
-		ctx, _ = seawall.WithRecord(ctx)
+	if outer := seawall.RecordOf(ctx); outer != nil {
+		ctx = context.WithValue(ctx, outerKey{}, outer)
 	}
+	ctx, _ = seawall.WithRecord(ctx)
 	return ctx, true
 }
 
-// Describe sets the attributes of ctx's span from its Record, its facts and the error that the call ended with:
+// addTo adds what one call has collected to what was collected around it.
+func addTo(outer *seawall.Facts, f seawall.Facts) {
+	outer.Retries += f.Retries
+	outer.Hedges += f.Hedges
+	outer.Waited += f.Waited
+	outer.ServerDelay = max(outer.ServerDelay, f.ServerDelay)
+	outer.Replaced = outer.Replaced || f.Replaced
+	outer.Stale = max(outer.Stale, f.Stale)
+	if f.Winner != 0 {
+		outer.Winner = f.Winner
+	}
+	if f.DecidedBy != "" {
+		outer.DecidedBy, outer.Reason = f.DecidedBy, f.Reason
+	}
+}
+
+// Describe sets the attributes of ctx's span from its Record, its facts and the error that the call ended with. ctx is what
+// Begin has returned, or derived from it. It is called once:
 //
 //	seawall.rejected_by         the kind and name of the policy that rejected it, such as: breaker "payments"
 //	seawall.reason              why
@@ -53,10 +95,13 @@ func Describe(ctx context.Context, err error) {
 		return
 	}
 	facts := seawall.RecordOf(ctx).Facts()
+	if outer, ok := ctx.Value(outerKey{}).(*seawall.Record); ok && outer != seawall.RecordOf(ctx) {
+		outer.Note(func(f *seawall.Facts) { addTo(f, facts) })
+	}
 	var all []attribute.KeyValue
 	if rejected, ok := errors.AsType[*seawall.RejectedError](err); ok {
 		all = append(all,
-			attribute.String("seawall.rejected_by", rejected.Kind+" \""+rejected.Name+"\""),
+			attribute.String("seawall.rejected_by", rejectedBy(rejected)),
 			attribute.String("seawall.reason", string(rejected.Reason)))
 		s.SetStatus(codes.Error, "rejected: "+string(rejected.Reason))
 	} else if facts.Reason != "" {
@@ -85,4 +130,15 @@ func Describe(ctx context.Context, err error) {
 		all = append(all, attribute.String("seawall.priority", p.String()))
 	}
 	s.SetAttributes(all...)
+}
+
+// rejectedBy names a policy. The name of a member of a family has a key in it, which may come from anywhere: an exporter
+// refuses all spans that it has for one value that is not UTF-8.
+func rejectedBy(e *seawall.RejectedError) string {
+	const limit = 192 // a name, and a key, of 64 bytes each
+	name := strings.ToValidUTF8(e.Name, "?")
+	if len(name) > limit {
+		name = strings.ToValidUTF8(name[:limit], "")
+	}
+	return e.Kind + ` "` + name + `"`
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -119,11 +120,60 @@ func TestCallWithoutARecordingSpanCostsNothing(t *testing.T) {
 	}
 }
 
-func TestRecordThatIsThereIsUsed(t *testing.T) {
-	ctx, record := seawall.WithRecord(t.Context())
-	ctx, _ = begin(t, ctx)
-	if seawall.RecordOf(ctx) != record {
-		t.Error("the caller's record was hidden")
+// Several calls of one request: each span says what its own call did, and the request's record what all did.
+func TestEachCallHasARecordOfItsOwnAndTheOuterOneHasAll(t *testing.T) {
+	outer, record := seawall.WithRecord(t.Context())
+	again := retry.New("again", retry.Config{Registry: new(seawall.Registry), Backoff: retry.Backoff{Base: time.Millisecond}})
+	for want := range 3 {
+		ctx, s := begin(t, outer)
+		tries := 0
+		err := again.Do(ctx, func(context.Context) error {
+			if tries++; tries <= want {
+				return errDown
+			}
+			return nil
+		})
+		span.Describe(ctx, err)
+		if want == 0 {
+			s.want(t, codes.Unset)
+			continue
+		}
+		s.want(t, codes.Unset, "seawall.retry.count", fmt.Sprint(want))
+	}
+	if n := record.Facts().Retries; n != 3 {
+		t.Errorf("the outer record has %d retries, want 3", n)
+	}
+}
+
+// served is a span that knows its kind, as those of the SDK do.
+type served struct {
+	*recorded
+	kind trace.SpanKind
+}
+
+func (s served) SpanKind() trace.SpanKind { return s.kind }
+
+func TestCallLeavesTheSpanOfTheRequestThatIsServedAlone(t *testing.T) {
+	for kind, want := range map[trace.SpanKind]bool{
+		trace.SpanKindServer: false, trace.SpanKindConsumer: false, trace.SpanKindClient: true, trace.SpanKindInternal: true,
+	} {
+		ctx := trace.ContextWithSpan(t.Context(), served{&recorded{}, kind})
+		inner, recording := span.BeginCall(ctx)
+		if recording != want || (inner == ctx) == want {
+			t.Errorf("%v: %t", kind, recording)
+		}
+		if _, recording := span.Begin(ctx); !recording {
+			t.Errorf("%v: Begin does not record", kind)
+		}
+	}
+}
+
+func TestHostileNameIsCutAndClean(t *testing.T) {
+	ctx, s := begin(t, t.Context())
+	full := bulkhead.New("\xff"+string(make([]byte, 300)), bulkhead.Config{Registry: new(seawall.Registry), Mode: seawall.ForcedOpen})
+	span.Describe(ctx, full.Do(ctx, func(context.Context) error { return nil }))
+	if by := s.attributes["seawall.rejected_by"]; len(by) > 210 || !utf8.ValidString(by) {
+		t.Errorf("%d bytes: %q", len(by), by)
 	}
 }
 
