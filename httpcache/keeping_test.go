@@ -1,10 +1,12 @@
 package httpcache_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -14,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/httpcache"
 )
 
@@ -351,13 +354,43 @@ func TestTimeOnTheWayIsAge(t *testing.T) {
 
 // Two digits of a year stand for the past if they would be far ahead.
 func TestYearOfTwoDigitsIsNotFarAhead(t *testing.T) {
-	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
-	for text, year := range map[string]int{
-		"Sunday, 06-Nov-94 08:49:37 GMT": 1994, "Sunday, 06-Nov-67 08:49:37 GMT": 2067, "Sunday, 06-Nov-77 08:49:37 GMT": 1977,
-		"Friday, 06-Nov-26 08:49:37 GMT": 2026,
+	for _, v := range []struct {
+		now  int
+		text string
+		want int
+	}{
+		{2026, "Sunday, 06-Nov-94 08:49:37 GMT", 1994},
+		{2026, "Friday, 06-Nov-26 08:49:37 GMT", 2026},
+		{2026, "Sunday, 06-Nov-67 08:49:37 GMT", 2067},
+		{2010, "Sunday, 06-Nov-67 08:49:37 GMT", 1967},
+		{2010, "Sunday, 06-Nov-50 08:49:37 GMT", 2050},
 	} {
-		if got, ok := httpcache.ParseDate(text, now); !ok || got.Year() != year {
-			t.Errorf("%s is %v, %v, want %d", text, got, ok, year)
+		got, ok := httpcache.ParseDate(v.text, time.Date(v.now, 5, 1, 0, 0, 0, 0, time.UTC))
+		if !ok || got.Year() != v.want {
+			t.Errorf("in %d %s is %v, %v, want %d", v.now, v.text, got, ok, v.want)
 		}
 	}
+}
+
+// A log line for each failure would be one for each request, while the origin is down.
+func TestFailuresAreLoggedOnceInASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		registry := &seawall.Registry{}
+		registry.SetLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: noTime})))
+		o := &origin{handle: answers("old", "Cache-Control: max-age=1, stale-if-error=60")}
+		c := newCache(t, httpcache.Config{Registry: registry}, o)
+		get(t, c, here)
+		o.handle = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
+		time.Sleep(2 * time.Second)
+		for range 5 {
+			get(t, c, here)
+		}
+		time.Sleep(time.Second)
+		get(t, c, here)
+		const line = "level=WARN msg=seawall.cache.load_failed name=test error_type=status suppressed=%d status=502\n"
+		if got, want := log.String(), fmt.Sprintf(line+line, 0, 4); got != want {
+			t.Errorf("the log is\n%s, want\n%s", got, want)
+		}
+	})
 }
