@@ -404,11 +404,11 @@ func TestStoreWithAnAnswerThatCannotBeSentHasFailed(t *testing.T) {
 // A stream that outlives its lease has gone out already: the answer of the next owner is not appended to it.
 func TestStreamOfALateOwnerIsLeftAsItIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		runs := 0
+		var runs atomic.Int64
 		h := httpx.NewIdempotency("orders", httpx.IdempotencyConfig{
 			Tenant: httpx.OneTenant, Registry: quiet(), Lease: time.Second,
 		}).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			if runs++; runs > 1 {
+			if runs.Add(1) > 1 {
 				_, _ = io.WriteString(w, "second")
 				return
 			}
