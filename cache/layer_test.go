@@ -209,7 +209,8 @@ func TestOpenBreakerOfTheLayerMeansMemoryAloneAndSaysSo(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		want(t, n.Cache, "back", always(1), 1, cache.Loaded)
 		synctest.Wait()
-		if s := n.Stats().L2; s.Open || s.Writes != 1 || n.Snapshot().State != "ok" {
+		// How many of the failed writes recovery has made up for by then depends on the breaker's jittered open time.
+		if s := n.Stats().L2; s.Open || s.Writes < 1 || n.Snapshot().State != "ok" {
 			t.Errorf("back again: %s, %+v", n.Snapshot().State, s)
 		}
 	})
