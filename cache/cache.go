@@ -98,7 +98,8 @@ func newStore[K comparable, V any](cfg *Config[K, V], n *counts) *otter.Cache[K,
 // as an error. runtime.Goexit is an error for all.
 func (c *Cache[K, V]) Get(ctx context.Context, key K, load func(ctx context.Context, key K) (V, error)) (V, error) {
 	e, ok := c.store.GetIfPresent(key)
-	if ok && int64(mono.Now()) < e.sure.Load() && e.seen.Load() == c.marks.last.Load() {
+	// What it has seen comes before the time: who reads the time first may miss what another caller has done in between.
+	if ok && e.seen.Load() == c.marks.last.Load() && int64(mono.Now()) < e.sure.Load() {
 		c.counts.hit()
 		if c.clone == nil {
 			return e.value, nil
@@ -112,7 +113,7 @@ func (c *Cache[K, V]) Get(ctx context.Context, key K, load func(ctx context.Cont
 // Lookup is [Cache.Get] that also tells what the value is: fresh, just loaded, stale or a default, why, and how old.
 func (c *Cache[K, V]) Lookup(ctx context.Context, key K, load func(ctx context.Context, key K) (V, error)) (Result[V], error) {
 	e, ok := c.store.GetIfPresent(key)
-	if now := mono.Now(); ok && int64(now) < e.sure.Load() && e.seen.Load() == c.marks.last.Load() {
+	if now := mono.Now(); ok && e.seen.Load() == c.marks.last.Load() && int64(now) < e.sure.Load() { // as in Get
 		c.counts.hit()
 		return c.fresh(e, now), nil
 	}
