@@ -10,6 +10,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/events"
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
@@ -35,7 +36,7 @@ type Cache[K comparable, V any] struct {
 
 	updating sync.Mutex // serialises Update
 	flights  flights[K, V]
-	failures failures
+	failures events.Throttle // of the log of failed loads
 
 	degraded     atomic.Int64 // reading of mono.Now of the last answer that was not the source's
 	everDegraded atomic.Bool

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -253,40 +252,18 @@ func (c *Cache[K, V]) countLoad(f *flight[V]) {
 	}
 }
 
-// failures keeps the log of failed loads to one line a second.
-type failures struct {
-	mu         sync.Mutex // guards the fields below
-	told       bool
-	at         time.Duration
-	suppressed int
-}
-
-// take reports whether a failure is to be told now, and how many were not since the last one.
-func (fs *failures) take() (suppressed int, tell bool) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	now := mono.Now()
-	if fs.told && now-fs.at < time.Second {
-		fs.suppressed++
-		return 0, false
-	}
-	suppressed = fs.suppressed
-	fs.told, fs.at, fs.suppressed = true, now, 0
-	return suppressed, true
-}
-
 // tellFailure logs a load that failed, as seawall.cache.load_failed at WARN with name, the type of its error, and how
 // many were suppressed.
 func (c *Cache[K, V]) tellFailure(ctx context.Context, cfg *Config[K, V], f *flight[V]) {
 	if f.err == nil || errors.Is(f.err, ErrNotFound) || errors.Is(f.err, ErrNoLoad) {
 		return
 	}
-	suppressed, tell := c.failures.take()
+	suppressed, tell := c.failures.Allow()
 	if !tell {
 		return
 	}
 	events.Shield(cfg.Registry.Logger(), kind, c.name, func() {
 		cfg.Registry.Log(ctx, slog.LevelWarn, "seawall.cache.load_failed",
-			slog.String("name", c.name), slog.String("error_type", fmt.Sprintf("%T", f.err)), slog.Int("suppressed", suppressed))
+			slog.String("name", c.name), slog.String("error_type", fmt.Sprintf("%T", f.err)), slog.Int64("suppressed", suppressed))
 	})
 }

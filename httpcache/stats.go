@@ -5,12 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/seawall-go/seawall"
-	"github.com/seawall-go/seawall/internal/mono"
+	"github.com/seawall-go/seawall/internal/events"
 )
 
 type counts struct {
@@ -19,7 +17,7 @@ type counts struct {
 	joined, rescued, confirmed, stored  atomic.Int64
 	refreshes, refreshesFailed          atomic.Int64
 	tooLarge, invalidations, waiting    atomic.Int64
-	failed                              throttle
+	failed                              events.Throttle
 }
 
 // loaded counts a request to the origin by its outcome.
@@ -115,7 +113,7 @@ func (c *Cache) Snapshot() seawall.Snapshot {
 
 // tellFailed logs that the origin could not be asked while a stale answer stands in: once in a second.
 func (c *Cache) tellFailed(ctx context.Context, err error, status int) {
-	suppressed, ok := c.counts.failed.allow()
+	suppressed, ok := c.counts.failed.Allow()
 	if !ok {
 		return
 	}
@@ -143,26 +141,4 @@ func errorType(err error) string {
 		return "rejected"
 	}
 	return "other"
-}
-
-// throttle lets one event pass in a second, and counts the others.
-type throttle struct {
-	mu         sync.Mutex // guards the fields below
-	used       bool
-	latest     time.Duration // reading of mono.Now; only if used
-	suppressed int64
-}
-
-// allow returns whether an event may pass, and how many were suppressed before it.
-func (t *throttle) allow() (suppressed int64, ok bool) {
-	now := mono.Now()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.used && now-t.latest < time.Second {
-		t.suppressed++
-		return 0, false
-	}
-	suppressed, t.suppressed = t.suppressed, 0
-	t.used, t.latest = true, now
-	return suppressed, true
 }

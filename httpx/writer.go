@@ -5,39 +5,12 @@ import (
 	"context"
 	"io"
 	"maps"
-	"math"
 	"net"
 	"net/http"
-	"os"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/seawall-go/seawall"
 )
-
-// phase is how far a response is. Whoever moves it on first, the handler or the time limit, decides in one atomic step
-// what the client gets: there is never a second status, nor a text of ours behind one of the handler's.
-type phase uint32
-
-const (
-	nothing  phase = iota // was written, so the limit may still answer
-	header                // the status is decided, by the handler
-	body                  // bytes have followed
-	hijacked              // the connection is the handler's
-	answered              // the limit came first: its 503 is the answer
-	aborted               // the limit came in the middle: the answer is cut off
-)
-
-// The state of a writer in one word: the phase, whether the limit is out of force, and how many operations are under
-// way, each of which has the writer below for itself until it ends.
-const (
-	phaseBits uint32 = 7
-	disarmed  uint32 = 8
-	operation uint32 = 16
-)
-
-func phaseOf(state uint32) phase { return phase(state & phaseBits) }
 
 //go:generate go run writerforms_gen.go
 
@@ -67,48 +40,6 @@ type writer struct {
 	untilEnd bool // the gate is not told when the response begins
 
 	timed // the time limit of the request
-}
-
-// phase returns how far the response is.
-func (w *writer) phase() phase { return phaseOf(w.state.Load()) }
-
-// begun reports whether it is too late for an answer of ours.
-func (w *writer) begun() bool { return w.phase() != nothing }
-
-// enter begins an operation of the handler that brings the response to a phase at least. It returns false if the limit
-// has the response; then the handler's context has ended.
-func (w *writer) enter(to phase, status int) bool {
-	for {
-		state := w.state.Load()
-		from := phaseOf(state)
-		if from >= answered {
-			w.settled()
-			return false
-		}
-		next := state + operation
-		if to > from {
-			next += uint32(to - from)
-		}
-		if !w.state.CompareAndSwap(state, next) {
-			continue
-		}
-		if from == nothing && to > nothing {
-			w.commit(status)
-		} else {
-			w.touch()
-		}
-		return true
-	}
-}
-
-// leave ends an operation. If the limit came meanwhile, it has left the rest to us.
-func (w *writer) leave() {
-	w.touch()
-	if state := w.state.Add(^(operation - 1)); phaseOf(state) >= answered && state < operation {
-		w.settling.Lock()
-		defer w.settling.Unlock()
-		w.settle(phaseOf(state))
-	}
 }
 
 // commit begins the response.
@@ -285,90 +216,6 @@ func (w *writer) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 }
 
-// readFrom copies src. As long as nothing is written, the first bytes are waited for here: a source that hangs has not
-// begun the response.
-func (w *writer) readFrom(src io.Reader) (n int64, err error) {
-	if w.phase() >= answered { // src is not read in vain
-		w.settled()
-		return 0, http.ErrHandlerTimeout
-	}
-	if w.own && !w.begun() {
-		first := make([]byte, 512)
-		for n == 0 {
-			read, err := src.Read(first)
-			if read > 0 {
-				written, werr := w.Write(first[:read])
-				n += int64(written)
-				if werr != nil {
-					return n, werr
-				}
-			}
-			if err == io.EOF { // by its contract it comes bare
-				return n, nil
-			}
-			if err != nil {
-				return n, err
-			}
-		}
-	}
-	var m int64
-	switch {
-	case !w.cuts():
-		m, err = w.readPiece(src)
-	case isFile(src):
-		m, err = w.readPieces(src)
-	default: // may make us wait, and a limit does not wait for what is no operation
-		buf := copyBuffers.Get().(*[32 << 10]byte)
-		defer copyBuffers.Put(buf)
-		m, err = io.CopyBuffer(writerOnly{w}, src, buf[:])
-	}
-	return n + m, err
-}
-
-var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
-
-// writerOnly hides what else a writer has from io.Copy.
-type writerOnly struct{ io.Writer }
-
-// isFile reports whether src is a file on disk, or a part of one, which the system copies by itself, and at once.
-func isFile(src io.Reader) bool {
-	if part, ok := src.(*io.LimitedReader); ok {
-		src = part.R
-	}
-	f, ok := src.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode().IsRegular()
-}
-
-// readPieces copies a file in pieces, each of which shows that the response goes on.
-func (w *writer) readPieces(src io.Reader) (n int64, err error) {
-	whole, ok := src.(*io.LimitedReader)
-	if !ok {
-		whole = &io.LimitedReader{R: src, N: math.MaxInt64}
-	}
-	for {
-		size := min(whole.N, pieceSize)
-		piece := &io.LimitedReader{R: whole.R, N: size} // one around another is nothing that the system copies
-		m, err := w.readPiece(piece)
-		n += m
-		whole.N -= size - piece.N
-		if err != nil || m < pieceSize {
-			return n, err
-		}
-	}
-}
-
-func (w *writer) readPiece(src io.Reader) (int64, error) {
-	if !w.enter(body, http.StatusOK) {
-		return 0, http.ErrHandlerTimeout
-	}
-	defer w.leave()
-	return w.below.(io.ReaderFrom).ReadFrom(src)
-}
-
 // push begins no response of this request.
 func (w *writer) push(target string, opts *http.PushOptions) error {
 	return w.below.(http.Pusher).Push(target, opts)
@@ -404,18 +251,4 @@ func share(rw http.ResponseWriter) (*writer, http.ResponseWriter) {
 		return s.shared(), rw
 	}
 	return wrap(rw)
-}
-
-// timed is the time limit of a request. Its fields are set before the handler starts, but for the atomic ones.
-type timed struct {
-	limits *limits // nil if there has been none
-	ctx    limitContext
-	timer  *time.Timer
-	http1  bool
-	// unframed: the response may have no other end than that of the connection.
-	unframed bool
-	began    time.Duration // reading of mono.Now
-	latest   atomic.Int64  // reading of mono.Now at the end of the latest operation; only with an idle limit
-	// settling is held by who does what the limit has decided, so that the handler's end can wait for it.
-	settling sync.Mutex
 }

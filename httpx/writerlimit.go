@@ -9,11 +9,27 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/mono"
 )
+
+// timed is the time limit of a request. Its fields are set before the handler starts, but for the atomic ones.
+type timed struct {
+	limits *limits // nil if there has been none
+	ctx    limitContext
+	timer  *time.Timer
+	http1  bool
+	// unframed: the response may have no other end than that of the connection.
+	unframed bool
+	began    time.Duration // reading of mono.Now
+	latest   atomic.Int64  // reading of mono.Now at the end of the latest operation; only with an idle limit
+	// settling is held by who does what the limit has decided, so that the handler's end can wait for it.
+	settling sync.Mutex
+}
 
 // limits are the time limits of one configuration; 0 is none.
 type limits struct {

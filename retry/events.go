@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/seawall-go/seawall"
@@ -24,7 +23,7 @@ type Event struct {
 func (r *Retry) refused(ctx context.Context, p *repetition, err error) {
 	switch p.end {
 	case exhausted:
-		if suppressed, ok := r.exhausted.allow(); ok {
+		if suppressed, ok := r.exhausted.Allow(); ok {
 			p.settings.Registry.Log(ctx, slog.LevelWarn, "seawall.retry.exhausted",
 				slog.String("name", r.name), slog.Int("attempts", p.attempts),
 				slog.String("error_type", errorType(err, p.verdict)), slog.Int64("suppressed", suppressed))
@@ -65,26 +64,4 @@ func errorType(err error, v seawall.Verdict) string {
 		return "overload"
 	}
 	return "other"
-}
-
-// throttle lets one event pass in a second, and counts the others.
-type throttle struct {
-	mu         sync.Mutex // guards the fields below
-	used       bool
-	latest     time.Duration // reading of mono.Now; only if used
-	suppressed int64
-}
-
-// allow returns whether an event may pass, and how many were suppressed before it.
-func (t *throttle) allow() (suppressed int64, ok bool) {
-	now := mono.Now()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.used && now-t.latest < time.Second {
-		t.suppressed++
-		return 0, false
-	}
-	suppressed, t.suppressed = t.suppressed, 0
-	t.used, t.latest = true, now
-	return suppressed, true
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/events"
 )
 
 const kind = "retry"
@@ -22,7 +23,7 @@ type Retry struct {
 	starved  atomic.Bool // the budget was found empty, and since then not half full
 
 	mu        sync.Mutex // serialises Update
-	exhausted throttle
+	exhausted events.Throttle
 
 	_      [64]byte // what every call writes, off the line of what every call reads
 	counts counts

@@ -1,0 +1,33 @@
+package events_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seawall-go/seawall/internal/events"
+)
+
+func TestThrottleLetsOnePassInASecondAndCountsTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var throttle events.Throttle
+		for i, c := range []struct {
+			wait       time.Duration
+			suppressed int64
+			ok         bool
+		}{
+			{0, 0, true},
+			{0, 0, false},
+			{999 * time.Millisecond, 0, false},
+			{time.Millisecond, 2, true},
+			{time.Hour, 0, true},
+			{time.Second - 1, 0, false},
+			{1, 1, true},
+		} {
+			time.Sleep(c.wait)
+			if suppressed, ok := throttle.Allow(); suppressed != c.suppressed || ok != c.ok {
+				t.Errorf("event %d: %d, %t, want %d, %t", i, suppressed, ok, c.suppressed, c.ok)
+			}
+		}
+	})
+}
