@@ -23,7 +23,7 @@ var (
 // Cache is an HTTP cache by RFC 9111, an http.RoundTripper. It is private by default; see [Config.Shared]. Make it with
 // [New], and share it: it is safe for concurrent use.
 //
-// A hit costs no request, some two to three microseconds and 14 small allocations, most of them for the fields, which are
+// A hit costs no request, about a microsecond and 14 small allocations, most of them for the fields, which are
 // the caller's own. A miss costs a goroutine until the answer's body has come in, and a copy of the request.
 type Cache struct {
 	name   string

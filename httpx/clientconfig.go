@@ -81,7 +81,7 @@ type ClientConfig struct {
 // AttemptSpan says where the limit of an attempt ends.
 type AttemptSpan uint8
 
-// The values of [ClientConfig.AttemptTimeout].
+// The values of [ClientConfig.AttemptSpan].
 const (
 	SpanHeaders   AttemptSpan = iota // at the response headers
 	SpanFirstByte                    // at the first byte of the body, or at its end

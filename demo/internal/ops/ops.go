@@ -36,10 +36,10 @@ func New(name string, registry *seawall.Registry, checks ...health.Check) (*Serv
 	s.provider = metric.NewMeterProvider(metric.WithReader(exporter))
 	s.metrics = promhttp.HandlerFor(collected, promhttp.HandlerOpts{})
 	if s.exported, err = telemetry.Register(s.provider, telemetry.Config{Registry: registry}); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.provider.Shutdown(context.Background()))
 	}
 	if err := s.health.Add(checks...); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.exported.Unregister(), s.provider.Shutdown(context.Background()))
 	}
 	s.health.Start()
 	s.page = debugpage.New(debugpage.Config{Registry: registry, Health: s.health})
