@@ -27,10 +27,16 @@ var (
 	// of a context and one whose Timeout method says true.
 	ErrUnknownOutcome = errors.New("cache: outcome of the write is unknown")
 
-	errLoadTimeout  = errors.New("cache: load took longer than LoadTimeout")
+	errLoadTimeout  = timedOut("cache: load took longer than LoadTimeout")
 	errNothingKnown = errors.New("cache: NotModified without a copy")
 	errNoSuchLoad   = errors.New("cache: the load of many keys ended without a result")
 )
+
+// timedOut is the cause of a load that one of our limits has ended.
+type timedOut string
+
+func (e timedOut) Error() string { return string(e) }
+func (timedOut) Timeout() bool   { return true }
 
 // NotModified is what a load returns instead of a value if the copy of which [ValidatorOf] told it is still right. The
 // copy lives on as if it had been loaded now.

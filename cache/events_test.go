@@ -28,7 +28,7 @@ func TestFailedLoadsAreLoggedOnceASecond(t *testing.T) {
 		wantErr(t, c, "a", failing(errDown), errDown)
 		synctest.Wait()
 		got := out.String()
-		if strings.Count(got, "level=WARN msg=seawall.cache.load_failed name=test error_type=*errors.errorString") != 2 ||
+		if strings.Count(got, "level=WARN msg=seawall.cache.load_failed name=test error_type=other") != 2 ||
 			!strings.Contains(got, "suppressed=4") || strings.Contains(got, errDown.Error()) {
 			t.Errorf("logged:\n%s", got)
 		}
@@ -61,3 +61,36 @@ func TestTagThatIsExpiredEndsThePauseAfterAFailure(t *testing.T) {
 		want(t, c, "a", tagged(&v), 2, cache.Loaded)
 	})
 }
+
+// An error's type is out of a closed list, whatever a source returns or does.
+func TestLoggedTypeOfAFailureIsOutOfTheClosedList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for want, load := range map[string]func(context.Context, string) (int, error){
+			"panic": func(context.Context, string) (int, error) { panic("ouch") },
+			"timeout": func(ctx context.Context, _ string) (int, error) {
+				<-ctx.Done()
+				return 0, context.Cause(ctx) // our limit's, as net/http returns it
+			},
+			"overload": failing(slowDown{}),
+		} {
+			var out bytes.Buffer
+			r := new(seawall.Registry)
+			r.SetLogger(slog.New(slog.NewTextHandler(&out, nil)))
+			c := newCache(t, config{Registry: r, LoadTimeout: time.Second})
+			func() {
+				defer func() { _ = recover() }()
+				_, _ = c.Get(t.Context(), "a", load)
+			}()
+			synctest.Wait()
+			if got := out.String(); !strings.Contains(got, "error_type="+want+" ") {
+				t.Errorf("want %s, logged:\n%s", want, got)
+			}
+		}
+	})
+}
+
+// slowDown is the error of a source that asks for less.
+type slowDown struct{}
+
+func (slowDown) Error() string            { return "user ada asks too much" }
+func (slowDown) Verdict() seawall.Verdict { return seawall.Verdict{Outcome: seawall.Overload} }

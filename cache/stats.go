@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/internal/errtype"
 	"github.com/seawall-go/seawall/internal/events"
 	"github.com/seawall-go/seawall/internal/mono"
 )
@@ -252,8 +252,8 @@ func (c *Cache[K, V]) countLoad(f *flight[V]) {
 	}
 }
 
-// tellFailure logs a load that failed, as seawall.cache.load_failed at WARN with name, the type of its error, and how
-// many were suppressed.
+// tellFailure logs a load that failed, as seawall.cache.load_failed at WARN with name, the type of its error out of the closed list,
+// and how many were suppressed.
 func (c *Cache[K, V]) tellFailure(ctx context.Context, cfg *Config[K, V], f *flight[V]) {
 	if f.err == nil || errors.Is(f.err, ErrNotFound) || errors.Is(f.err, ErrNoLoad) {
 		return
@@ -263,7 +263,7 @@ func (c *Cache[K, V]) tellFailure(ctx context.Context, cfg *Config[K, V], f *fli
 		return
 	}
 	events.Shield(cfg.Registry.Logger(), kind, c.name, func() {
-		cfg.Registry.Log(ctx, slog.LevelWarn, "seawall.cache.load_failed",
-			slog.String("name", c.name), slog.String("error_type", fmt.Sprintf("%T", f.err)), slog.Int64("suppressed", suppressed))
+		cfg.Registry.Log(ctx, slog.LevelWarn, "seawall.cache.load_failed", slog.String("name", c.name),
+			slog.String("error_type", errtype.Of(f.err, seawall.Classify(f.err).Outcome)), slog.Int64("suppressed", suppressed))
 	})
 }

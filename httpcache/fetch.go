@@ -62,10 +62,16 @@ const grace = 50 * time.Millisecond
 
 var (
 	errLeft    = errors.New("httpcache: nobody waits for the answer")
-	errTooLong = errors.New("httpcache: Config.RefreshTimeout has passed")
+	errTooLong = timedOut("httpcache: Config.RefreshTimeout has passed")
 	errClosed  = errors.New("httpcache: the cache was closed")
 	errAborted = errors.New("httpcache: the transport left by a panic or runtime.Goexit")
 )
+
+// timedOut is the cause of a request that one of our limits has ended.
+type timedOut string
+
+func (e timedOut) Error() string { return string(e) }
+func (timedOut) Timeout() bool   { return true }
 
 // newFetch makes a fetch for a request, which it leaves as it is. Its context has the values of the caller's, and tells its
 // deadline; it ends when the fetch does.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/errtype"
 	"github.com/seawall-go/seawall/internal/events"
 )
 
@@ -118,27 +119,10 @@ func (c *Cache) tellFailed(ctx context.Context, err error, status int) {
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("name", c.name), slog.String("error_type", errorType(err)), slog.Int64("suppressed", suppressed),
+		slog.String("name", c.name), slog.String("error_type", errtype.Of(err, seawall.Classify(err).Outcome)), slog.Int64("suppressed", suppressed),
 	}
 	if err == nil {
 		attrs = append(attrs, slog.Int("status", status))
 	}
 	c.cfg.Registry.Log(ctx, slog.LevelWarn, "seawall.cache.load_failed", attrs...)
-}
-
-// errorType sorts an error for the log, where its text must not go.
-func errorType(err error) string {
-	type timeouter interface {
-		error
-		Timeout() bool
-	}
-	switch t, ok := errors.AsType[timeouter](err); {
-	case err == nil:
-		return "status"
-	case ok && t.Timeout() || errors.Is(err, errTooLong):
-		return "timeout"
-	case errors.Is(err, seawall.ErrRejected):
-		return "rejected"
-	}
-	return "other"
 }

@@ -189,7 +189,7 @@ func TestStoreThatIsLostIsToldOnceAndWithoutItsSecrets(t *testing.T) {
 		keyed(handler, fmt.Sprint("secret-", i))
 	}
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-	if len(lines) != 2 || !strings.Contains(lines[0], "level=WARN msg=seawall.idempotency.store_lost name=orders") ||
+	if len(lines) != 2 || !strings.Contains(lines[0], "level=WARN msg=seawall.idempotency.store_lost name=orders error_type=other") ||
 		!strings.Contains(lines[1], "level=INFO msg=seawall.idempotency.store_restored name=orders") ||
 		strings.Contains(log.String(), "secret") {
 		t.Errorf("logged:\n%s", log.String())

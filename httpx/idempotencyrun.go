@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/errtype"
 	"github.com/seawall-go/seawall/internal/hop"
 	"github.com/seawall-go/seawall/timeout"
 )
@@ -202,7 +204,7 @@ func (k *Idempotency) judge(ctx context.Context, err error) {
 	if err != nil {
 		// Its type only: the text of a driver's error may hold what is nobody's business.
 		k.registry.Log(ctx, slog.LevelWarn, "seawall.idempotency.store_lost",
-			slog.String("name", k.name), slog.String("error_type", fmt.Sprintf("%T", err)))
+			slog.String("name", k.name), slog.String("error_type", errtype.Of(err, seawall.Classify(err).Outcome)))
 		return
 	}
 	k.registry.Log(ctx, slog.LevelInfo, "seawall.idempotency.store_restored", slog.String("name", k.name))

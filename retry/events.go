@@ -2,11 +2,11 @@ package retry
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/errtype"
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
@@ -26,7 +26,7 @@ func (r *Retry) refused(ctx context.Context, p *repetition, err error) {
 		if suppressed, ok := r.exhausted.Allow(); ok {
 			p.settings.Registry.Log(ctx, slog.LevelWarn, "seawall.retry.exhausted",
 				slog.String("name", r.name), slog.Int("attempts", p.attempts),
-				slog.String("error_type", errorType(err, p.verdict)), slog.Int64("suppressed", suppressed))
+				slog.String("error_type", errtype.Of(err, p.verdict.Outcome)), slog.Int64("suppressed", suppressed))
 		}
 	case budgetDenied:
 		r.counts.deniedAt.Store(int64(mono.Now())) // before starved: Keep reads them the other way round
@@ -46,22 +46,4 @@ func (r *Retry) restored(ctx context.Context, b *seawall.Budget) {
 		registry := r.settings.Load().Registry
 		registry.Log(ctx, slog.LevelInfo, "seawall.retry.budget_restored", slog.String("name", r.name))
 	}
-}
-
-// errorType sorts an error for the log, where its text must not go: "rejected", "timeout", "overload" or "other".
-func errorType(err error, v seawall.Verdict) string {
-	type timeouter interface {
-		error
-		Timeout() bool
-	}
-	if t, ok := errors.AsType[timeouter](err); ok && t.Timeout() {
-		return "timeout"
-	}
-	switch {
-	case errors.Is(err, seawall.ErrRejected):
-		return "rejected"
-	case v.Outcome == seawall.Overload:
-		return "overload"
-	}
-	return "other"
 }

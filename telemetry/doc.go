@@ -24,6 +24,13 @@
 //
 // Durations of requests are not measured again: otelhttp and otelgrpc do that.
 //
+// # Types of errors
+//
+// The text of an error goes into no metric and no attribute: where events say of what type an error is, as error_type, it
+// is one of a closed list: panic, timeout, rejected, canceled, overload, network, status (an answer that says an error,
+// such as HTTP 503) and other. One that is several is the first of them. The names and attributes of all events are in
+// docs/events.txt.
+//
 // # Bounds
 //
 // At most [Config.MaxNames] names are exported for each kind, and of a family the members that its snapshot has, at most
