@@ -30,7 +30,8 @@ type Snapshot struct {
 	Mode   Mode
 	State  string // such as "half_open"; empty if the kind has no states
 	Values []Value
-	// Members are those of a keyed family that have most to say, at most 32: the ones that must be kept first, then any.
+	// Members are those of a keyed family that have most to say, at most 32: first the ones that are open or in a mode set by
+	// hand, then the busiest.
 	Members []Snapshot
 }
 

@@ -27,6 +27,7 @@ type Group[K comparable] struct {
 	name    string
 	cfg     atomic.Pointer[GroupConfig[K]] // with its defaults; written under mu
 	members *keyed.Map[K, *member[K]]
+	shown   keyed.Places[K, *Breaker]
 
 	mu      sync.Mutex // guards the fields below, and member.gone; taken below the lock of members, above a member's own
 	retired Totals     // of members that were forgotten

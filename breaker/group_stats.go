@@ -20,7 +20,7 @@ func (s GroupStats) Keys() int { return s.Closed + s.Open + s.HalfOpen + s.Rampi
 // Stats returns the states and the sums. It asks each member.
 func (g *Group[K]) Stats() GroupStats {
 	s := g.stats()
-	for b := range g.each {
+	for _, b := range g.All() {
 		b.deliver()
 	}
 	return s
@@ -53,8 +53,9 @@ func (g *Group[K]) stats() (s GroupStats) {
 // maxMembers is how many keys are in a snapshot.
 const maxMembers = 32
 
-// Snapshot returns the Stats in the form of the registry, with up to 32 of the members: first those that must be kept, of
-// which the open ones are some, then any. Without labels it has the sums only.
+// Snapshot returns the Stats in the form of the registry, with up to 32 of the members: first those that are not closed or
+// whose mode was set by hand, then the busiest. One that is shown stays until it has had no call for a minute. Without labels
+// it has the sums only.
 func (g *Group[K]) Snapshot() seawall.Snapshot {
 	s, cfg := g.Stats(), g.cfg.Load()
 	value := func(name string, n int) seawall.Value { return seawall.Value{Name: name, V: float64(n)} }
@@ -71,17 +72,17 @@ func (g *Group[K]) Snapshot() seawall.Snapshot {
 	if cfg.Label == nil {
 		return snapshot
 	}
-	for _, b := range keyed.Foremost(g.each, maxMembers, (*Breaker).Keep) {
+	for _, b := range g.shown.Choose(g.All(), maxMembers, (*Breaker).claim) {
 		snapshot.Members = append(snapshot.Members, b.Snapshot())
 	}
 	return snapshot
 }
 
-// each is [Group.All] without the keys.
-func (g *Group[K]) each(yield func(*Breaker) bool) {
-	for _, b := range g.All() {
-		if !yield(b) {
-			return
-		}
+// claim says what makes a member worth showing.
+func (b *Breaker) claim() keyed.Claim {
+	s, e := b.stats(), b.era.Load()
+	return keyed.Claim{
+		First: s.State != Closed || e.settings.Mode != b.mode,
+		Calls: s.Calls.Successes + s.Calls.Failures + s.Overloads + s.Ignored + s.Late + s.Rejected.Total(),
 	}
 }

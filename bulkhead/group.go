@@ -27,6 +27,7 @@ type Group[K comparable] struct {
 	name    string
 	cfg     atomic.Pointer[GroupConfig[K]] // with its defaults; written under mu
 	members *keyed.Map[K, *member[K]]
+	shown   keyed.Places[K, *Bulkhead]
 
 	mu      sync.Mutex // guards retired, and what is retired of each member; taken below the lock of members
 	retired Stats      // the counts of members that may have been forgotten

@@ -54,8 +54,8 @@ func (s *Stats) count(now, before Stats) {
 // maxMembers is how many keys are in a snapshot.
 const maxMembers = 32
 
-// Snapshot returns the mode, the sums of [Group.Stats], and if there are labels up to 32 members, those first that must
-// be kept, such as those with slots in use.
+// Snapshot returns the mode, the sums of [Group.Stats], and if there are labels up to 32 members: first those whose mode
+// was set by hand, then the busiest. One that is shown stays until it has had no call for a minute.
 func (g *Group[K]) Snapshot() seawall.Snapshot {
 	s, cfg := g.Stats(), g.cfg.Load()
 	snapshot := seawall.Snapshot{
@@ -65,17 +65,14 @@ func (g *Group[K]) Snapshot() seawall.Snapshot {
 	if cfg.Label == nil {
 		return snapshot
 	}
-	for _, b := range keyed.Foremost(g.each, maxMembers, (*Bulkhead).Keep) {
+	for _, b := range g.shown.Choose(g.All(), maxMembers, (*Bulkhead).claim) {
 		snapshot.Members = append(snapshot.Members, b.Snapshot())
 	}
 	return snapshot
 }
 
-// each is [Group.All] without the keys.
-func (g *Group[K]) each(yield func(*Bulkhead) bool) {
-	for _, b := range g.All() {
-		if !yield(b) {
-			return
-		}
-	}
+// claim says what makes a member worth showing.
+func (b *Bulkhead) claim() keyed.Claim {
+	s, mode := b.Stats(), b.settings.Load()
+	return keyed.Claim{First: mode.Mode != mode.made, Calls: s.Admitted + s.Canceled + s.Rejected.Total()}
 }

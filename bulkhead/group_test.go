@@ -242,18 +242,25 @@ func TestGroupSnapshotHasTheSumsAndTheForemostMembers(t *testing.T) {
 		_ = g.For(key%3).Do(t.Context(), succeed)
 		_ = g.For(100+key).Do(t.Context(), succeed)
 	}
+	_ = g.For(0).Do(t.Context(), succeed)
 	permit := acquire(t, g.For(77))
 	defer permit.Done(nil)
 	s := g.Snapshot()
-	if len(s.Members) != 32 || !strings.HasPrefix(s.Members[0].Name, "tenants[tenant-77") {
-		t.Errorf("%d members, the first is %q, want 32 and the one with a slot in use", len(s.Members), s.Members[0].Name)
+	if len(s.Members) != 32 || !strings.HasPrefix(s.Members[0].Name, "tenants[tenant-0") {
+		t.Errorf("%d members, the first is %q, want 32 and the busiest", len(s.Members), s.Members[0].Name)
+	}
+	if err := g.For(120).SetMode(seawall.ForcedClosed); err != nil {
+		t.Fatal(err)
+	}
+	if s := g.Snapshot(); !strings.HasPrefix(s.Members[0].Name, "tenants[tenant-120") || !strings.HasPrefix(s.Members[1].Name, "tenants[tenant-0") {
+		t.Errorf("%q and %q are first, want the one whose mode was set by hand, and the busiest", s.Members[0].Name, s.Members[1].Name)
 	}
 	for _, m := range s.Members {
 		if n := len(m.Name); n > len("tenants[]")+64 || !strings.HasSuffix(m.Name, "]") || m.Kind != "bulkhead" {
 			t.Errorf("a member is %s %q, of %d bytes", m.Kind, m.Name, n)
 		}
 	}
-	want := map[string]float64{"members": 54, "limit": 1, "active": 1, "calls.admitted": 101}
+	want := map[string]float64{"members": 54, "limit": 1, "active": 1, "calls.admitted": 102}
 	for _, v := range s.Values {
 		if n, ok := want[v.Name]; ok && n != v.V {
 			t.Errorf("%s is %v, want %v", v.Name, v.V, n)

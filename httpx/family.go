@@ -1,9 +1,11 @@
 package httpx
 
 import (
+	"maps"
 	"sync"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/foremost"
 	"github.com/seawall-go/seawall/internal/keyed"
 )
 
@@ -18,6 +20,7 @@ type kept interface {
 type family[V kept] struct {
 	kind, name string
 	members    *keyed.Map[hostKey, V]
+	shown      keyed.Places[hostKey, seawall.Snapshot]
 
 	mu      sync.Mutex         // guards retired
 	retired map[string]float64 // the counts of what was forgotten
@@ -54,13 +57,9 @@ func (f *family[V]) For(k hostKey) V { return f.members.Get(k) }
 // mostMembers is how many members a snapshot has, as those of groups.
 const mostMembers = 32
 
-// Snapshot returns the sums, and the members that have most to say.
+// Snapshot returns the sums, and up to 32 members as a group does.
 func (f *family[V]) Snapshot() seawall.Snapshot {
 	s := seawall.Snapshot{Kind: f.kind, Name: f.name}
-	var all []V
-	for _, v := range f.members.All() {
-		all = append(all, v)
-	}
 	sums := map[string]int{}
 	add := func(name string, v float64) {
 		i, ok := sums[name]
@@ -71,27 +70,23 @@ func (f *family[V]) Snapshot() seawall.Snapshot {
 		}
 		s.Values[i].V += v
 	}
+	all := map[hostKey]seawall.Snapshot{}
+	for key, v := range f.members.All() { // which may tell events, so not below
+		all[key] = v.Snapshot()
+	}
 	add("members", float64(len(all)))
-	for _, v := range all {
-		for _, value := range v.Snapshot().Values {
+	for _, of := range all {
+		for _, value := range of.Values {
 			if sums, gauge := gauges[value.Name]; sums || !gauge {
 				add(value.Name, value.V)
 			}
 		}
 	}
+	s.Members = f.shown.Choose(maps.All(all), mostMembers, foremost.Claim)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for name, v := range f.retired {
 		add(name, v)
-	}
-	for _, v := range keyed.Foremost(func(yield func(V) bool) {
-		for _, v := range all {
-			if !yield(v) {
-				return
-			}
-		}
-	}, mostMembers, V.Keep) {
-		s.Members = append(s.Members, v.Snapshot())
 	}
 	return s
 }

@@ -2,9 +2,11 @@ package policyfile
 
 import (
 	"iter"
+	"maps"
 	"slices"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/foremost"
 	"github.com/seawall-go/seawall/internal/keyed"
 )
 
@@ -14,6 +16,8 @@ type view struct {
 	id   id
 	kind string
 	name string // as the registry has it
+
+	shown keyed.Places[string, seawall.Snapshot]
 }
 
 // show enters the policies of a chain into the registry, and lets go of those that are gone.
@@ -46,25 +50,18 @@ var noSums = map[string][]string{
 	"timeout":   {"limit"},
 }
 
-// Snapshot returns the sums over the keys, of what adds up, and up to 32 of them, those that must be kept first. Keys that
-// have been forgotten are no longer in the sums.
+// Snapshot returns the sums over the keys, of what adds up, and up to 32 of them: first those that are not closed or are
+// forced, then the busiest. Keys that have been forgotten are no longer in the sums.
 func (v *view) Snapshot() seawall.Snapshot {
 	s := seawall.Snapshot{Kind: v.kind, Name: v.name, Mode: v.mode()}
-	keys := 0
-	for m := range v.members() {
-		keys++
-		s.Values = sum(s.Values, m.Snapshot().Values, noSums[v.kind])
+	all := map[string]seawall.Snapshot{}
+	for key, m := range v.members() { // which may tell events, so not below
+		all[key] = m.Snapshot()
+		s.Values = sum(s.Values, all[key].Values, noSums[v.kind])
 	}
-	s.Values = append(s.Values, seawall.Value{Name: "keys", V: float64(keys)})
-	for _, m := range keyed.Foremost(v.members(), mostMembers, mustKeep) {
-		s.Members = append(s.Members, m.Snapshot())
-	}
+	s.Values = append(s.Values, seawall.Value{Name: "keys", V: float64(len(all))})
+	s.Members = v.shown.Choose(maps.All(all), mostMembers, foremost.Claim)
 	return s
-}
-
-func mustKeep(m seawall.Member) bool {
-	k, ok := m.(seawall.Keeper)
-	return ok && k.Keep()
 }
 
 // mode is the one in the file.
@@ -78,11 +75,11 @@ func (v *view) mode() (mode seawall.Mode) {
 }
 
 // members returns the policy of each key.
-func (v *view) members() iter.Seq[seawall.Member] {
-	return func(yield func(seawall.Member) bool) {
-		for _, c := range v.of.state.Load().members.All() {
+func (v *view) members() iter.Seq2[string, seawall.Member] {
+	return func(yield func(string, seawall.Member) bool) {
+		for key, c := range v.of.state.Load().members.All() {
 			if found, ok := c.current.Load().roster[v.id]; ok {
-				if m, ok := found.built.policy().(seawall.Member); ok && !yield(m) {
+				if m, ok := found.built.policy().(seawall.Member); ok && !yield(key, m) {
 					return
 				}
 			}

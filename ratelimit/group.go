@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/keyed"
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
@@ -32,6 +33,7 @@ type Group[K comparable] struct {
 	settings atomic.Pointer[groupSettings[K]] // written under mu
 	refusals refusals
 	index    *index[K]
+	shown    keyed.Places[K, *entry[K]]
 
 	strangers struct { // calls of keys that are not remembered, and are not let in to be
 		allowed, limited, forced, shadowRejected atomic.Int64

@@ -1,11 +1,8 @@
 package ratelimit
 
 import (
-	"slices"
-
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/keyed"
-	"github.com/seawall-go/seawall/internal/mono"
 )
 
 // GroupStats is what a group is doing and has done since it was made.
@@ -43,8 +40,8 @@ func (g *Group[K]) Stats() GroupStats {
 // maxMembers is how many keys are in a snapshot.
 const maxMembers = 32
 
-// Snapshot returns the mode, the sums of [Group.Stats], and if there is a Label up to 32 keys, those first that cannot be
-// forgotten now.
+// Snapshot returns the mode, the sums of [Group.Stats], and if there is a Label up to 32 keys, the busiest first. One that
+// is shown stays until it has had no call for a minute.
 func (g *Group[K]) Snapshot() seawall.Snapshot {
 	stats, s := g.Stats(), g.settings.Load()
 	values := []seawall.Value{
@@ -72,7 +69,15 @@ func (g *Group[K]) Snapshot() seawall.Snapshot {
 func (g *Group[K]) foremost() []*entry[K] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	now := mono.Now()
-	inUse := func(e *entry[K]) bool { return e.limiter.idleAt(now) > now }
-	return keyed.Foremost(slices.Values(g.entries), maxMembers, inUse)
+	byKey := func(yield func(K, *entry[K]) bool) {
+		for _, e := range g.entries {
+			if !yield(e.key, e) {
+				return
+			}
+		}
+	}
+	return g.shown.Choose(byKey, maxMembers, func(e *entry[K]) keyed.Claim {
+		s := e.limiter.Stats()
+		return keyed.Claim{Calls: s.Allowed + s.Delayed + s.Canceled + s.Rejected.Total()}
+	})
 }

@@ -223,13 +223,6 @@ func (l *Limiter) forget(now time.Duration) time.Duration {
 	return idleAt
 }
 
-// idleAt is idleAtLocked for a group.
-func (l *Limiter) idleAt(now time.Duration) time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.idleAtLocked(now)
-}
-
 // idleAtLocked returns from when on nobody waits and the bucket is full, if no call comes.
 func (l *Limiter) idleAtLocked(now time.Duration) time.Duration {
 	wanted := float64(l.settings.Load().Burst) + float64(l.queue.tokens)
