@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"strings"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	otelcodes "go.opentelemetry.io/otel/codes"
@@ -13,9 +16,11 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/grpcx"
 )
 
@@ -66,6 +71,74 @@ func TestSpanOfACallSaysWhatTheClientDid(t *testing.T) {
 			t.Errorf("%v after %d tries", err, tries)
 		}
 		s.want(t, otelcodes.Unset, want)
+	}
+}
+
+// openStream is an opened stream that answers nothing.
+type openStream struct {
+	grpc.ClientStream
+	ctx context.Context
+	end error
+}
+
+func (s openStream) Context() context.Context { return s.ctx }
+func (s openStream) Trailer() metadata.MD     { return nil }
+func (s openStream) SendMsg(any) error        { return nil }
+func (s openStream) RecvMsg(any) error        { return s.end }
+
+// A stream's span says the same as that of a call, when the stream ends.
+func TestSpanOfAStreamSaysWhatTheClientDid(t *testing.T) {
+	client := grpcx.NewClient("stock", grpcx.ClientConfig{Registry: new(seawall.Registry)})
+	begin := func(kind trace.SpanKind, streamer grpc.Streamer) (*recordedSpan, grpc.ClientStream, error) {
+		s := &recordedSpan{kind: kind}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		t.Cleanup(cancel)
+		ctx = seawall.WithAttempt(seawall.WithPriority(trace.ContextWithSpan(ctx, s), seawall.Sheddable), 3)
+		stream, err := client.StreamInterceptor()(ctx, &grpc.StreamDesc{ServerStreams: true}, nil, "/shop.Stock/Watch", streamer,
+			grpcx.CallIdempotent())
+		return s, stream, err
+	}
+	for kind, want := range map[trace.SpanKind]map[attribute.Key]string{
+		trace.SpanKindInternal: {"seawall.retry.count": "1", "seawall.priority": "sheddable", "seawall.attempt": "3"},
+		trace.SpanKindServer:   nil,
+	} {
+		tries := 0
+		s, stream, err := begin(kind, func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+			if tries++; tries == 1 {
+				return nil, status.Error(codes.Unavailable, "away")
+			}
+			return openStream{ctx: ctx, end: io.EOF}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.attributes != nil {
+			t.Errorf("the stream runs, and the span has %v", s.attributes)
+		}
+		if err := stream.RecvMsg(nil); !errors.Is(err, io.EOF) {
+			t.Errorf("the stream ends with %v", err)
+		}
+		if left := s.attributes["seawall.deadline.remaining"]; (left != "") != (want != nil) {
+			t.Errorf("the time left is %q", left)
+		}
+		s.want(t, otelcodes.Unset, want)
+	}
+
+	refusing := grpcx.NewClient("stock", grpcx.ClientConfig{
+		Registry: new(seawall.Registry), Breaker: breaker.Config{Mode: seawall.ForcedOpen},
+	})
+	s := &recordedSpan{}
+	_, err := refusing.StreamInterceptor()(trace.ContextWithSpan(t.Context(), s), &grpc.StreamDesc{ServerStreams: true}, nil, "/shop.Stock/Watch",
+		func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+			t.Error("it is opened")
+			return nil, io.EOF
+		})
+	if err == nil {
+		t.Error("it is not refused")
+	}
+	if by := s.attributes["seawall.rejected_by"]; !strings.HasPrefix(by, `breaker "stock`) || s.attributes["seawall.reason"] != "forced" ||
+		s.status != otelcodes.Error {
+		t.Errorf("the span has %v and status %v", s.attributes, s.status)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/retry"
+	"github.com/seawall-go/seawall/telemetry/span"
 )
 
 // clientStream is one call of a streaming method, with its attempts. At any time there is one attempt. Another takes its
@@ -28,9 +29,11 @@ type clientStream struct {
 	opening opening
 	open    func(context.Context, ...grpc.CallOption) (grpc.ClientStream, error)
 
+	recording bool // the caller's span is to be described
+
 	attempt  atomic.Pointer[streamAttempt]
 	answered atomic.Bool
-	over     sync.Once // the caller's functions have been told
+	over     sync.Once // the span has been described, and the caller's functions told
 
 	tries   int
 	repeats repeats
@@ -63,9 +66,10 @@ func (c *Client) stream(
 	opts ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
 	t := c.methods.find(where(cc), method)
+	ctx, recording := span.BeginCall(ctx)
 	s := &clientStream{
 		client: c, target: t, desc: desc, limits: t.limits,
-		opening: opening{Context: ctx},
+		opening: opening{Context: ctx}, recording: recording,
 	}
 	rest := s.read(opts)
 	if s.results != nil {
@@ -334,10 +338,13 @@ func (s *clientStream) finish(err error) error {
 	return err
 }
 
-// tell calls the caller's functions, once.
+// tell describes the caller's span, and calls the caller's functions, once.
 func (s *clientStream) tell(err error) {
 	s.keep(nil)
 	s.over.Do(func() {
+		if s.recording {
+			span.Describe(s.opening.Context, err)
+		}
 		if s.results != nil {
 			for _, f := range s.results.finished {
 				f(err)

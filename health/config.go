@@ -2,6 +2,7 @@ package health
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seawall-go/seawall"
@@ -31,8 +32,14 @@ type Config struct {
 	StartDeadline time.Duration `json:"start_deadline" yaml:"start_deadline"`
 	// SaturatedAfter is how long a bulkhead is full before that is a warning. Default 10 s; 10 ms to 1 h.
 	SaturatedAfter time.Duration `json:"saturated_after" yaml:"saturated_after"`
-	// MaxHold is the longest time that an instance waits, at random, before a shared check with FailReadiness makes it not
-	// ready, so that not all instances leave together. Default 30 s; up to 1 h, or [NoHold].
+	// FailWhenFull names bulkheads that make the instance not ready when they stay full, where other instances could do
+	// better after all: each has work of its own, say. Where all have the same work a busy hour fills them all, they leave
+	// one after the other, and those that are left have more to do; so it takes three times SaturatedAfter, and then up to
+	// MaxHold, and the log says so at Start. A bulkhead that is in no mode but [seawall.Enforce] fails nothing. Of a family
+	// it is one member, such as tenants[acme]. Default none: a full bulkhead is a warning.
+	FailWhenFull []string `json:"fail_when_full" yaml:"fail_when_full"`
+	// MaxHold is the longest time that an instance waits, at random, before a shared check with FailReadiness, or a full
+	// bulkhead of FailWhenFull, makes it not ready, so that not all instances leave together. Default 30 s; up to 1 h, or [NoHold].
 	MaxHold time.Duration `json:"max_hold" yaml:"max_hold"`
 	// IgnoreGates leaves the gates of the registry out.
 	IgnoreGates bool `json:"ignore_gates" yaml:"ignore_gates"`
@@ -62,6 +69,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.StartDeadline, time.Minute)
 	setDefault(&c.SaturatedAfter, 10*time.Second)
 	setDefault(&c.MaxHold, 30*time.Second)
+	c.FailWhenFull = slices.Clone(c.FailWhenFull)
 	return c
 }
 
@@ -78,6 +86,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxHold != NoHold && (c.MaxHold < 0 || c.MaxHold > time.Hour) {
 		return fmt.Errorf("health: Config.MaxHold is %v, want up to 1h, or NoHold", c.MaxHold)
+	}
+	if slices.Contains(c.FailWhenFull, "") {
+		return fmt.Errorf("health: Config.FailWhenFull is %q, want the names of bulkheads", c.FailWhenFull)
 	}
 	if err := within("Config.StartDeadline", c.StartDeadline, 10*time.Millisecond, 24*time.Hour); err != nil {
 		return err

@@ -24,7 +24,8 @@
 //	shared   warn: 200, unless FailReadiness      warn: 200
 //
 // The gates of the registry are read as well: an open breaker, a bulkhead that stays full, a cache that serves stale
-// answers are warnings. None of them makes an instance not ready: when all are full, all are useful.
+// answers are warnings. None of them makes an instance not ready, unless [Config.FailWhenFull] names it: when all are full,
+// all are useful.
 //
 // # The three questions
 //

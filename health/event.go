@@ -111,12 +111,12 @@ func panicEvent(name, check, text string, stack []byte) happening {
 	}, nil}
 }
 
-func riskEvent(name, check string, fall int) happening {
+func riskEvent(name, check string, fall int, risk string) happening {
 	return happening{slog.LevelWarn, "seawall.health.fail_readiness", []slog.Attr{
 		slog.String("name", name),
 		slog.String("check", check),
 		slog.Int("fall", fall),
-		slog.String("risk", "when it fails, every instance that shares it takes itself out of service"),
+		slog.String("risk", risk),
 	}, nil}
 }
 

@@ -3,6 +3,7 @@ package health
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // gate is what one member of the registry has to say about the health of the program.
 type gate struct {
 	kind, name string
-	status     Status // Pass or Warn
+	status     Status // Fail only of a bulkhead in Config.FailWhenFull
 	note       string
 }
 
@@ -24,7 +25,8 @@ func (h *Health) watchGatesLocked() {
 		switch e.Event {
 		case "seawall.breaker.state_changed", "seawall.gate.mode_changed", "seawall.degrade.level_changed",
 			"seawall.fault.started", "seawall.fault.stopped",
-			"seawall.ratelimit.shared_lost", "seawall.ratelimit.shared_restored":
+			"seawall.ratelimit.shared_lost", "seawall.ratelimit.shared_restored",
+			"seawall.idempotency.store_lost", "seawall.idempotency.store_restored":
 			select {
 			case h.wake <- struct{}{}:
 			default: // it is awake already
@@ -35,6 +37,9 @@ func (h *Health) watchGatesLocked() {
 	h.endGates = cancel
 	h.loops.Go(func() { h.readGates(ctx, 0) })
 }
+
+// fullFall is how many times longer than for a warning a bulkhead has to be full before that takes the instance out.
+const fullFall = 3
 
 // wakePause is between two readings for which changes are the cause, so that a gate that comes and goes does not have all
 // gates read without end.
@@ -49,7 +54,7 @@ func (h *Health) readGates(ctx context.Context, first time.Duration) {
 			h.loops.Go(func() { h.readGates(ctx, h.cfg.Interval) })
 		}
 	}()
-	reading := gateReading{saturatedAfter: h.cfg.SaturatedAfter}
+	reading := gateReading{cfg: &h.cfg}
 	round := time.NewTimer(first)
 	defer round.Stop()
 	wake, rest := h.wake, (<-chan time.Time)(nil)
@@ -107,9 +112,15 @@ func statuses(gates []gate) map[string]Status {
 
 // gateReading is what has to be remembered from one look at the registry to the next.
 type gateReading struct {
-	saturatedAfter  time.Duration
-	full            map[string]time.Time // since when a bulkhead is full
-	before, counted map[string]float64   // degraded answers up to the round before this one, and up to this one
+	cfg             *Config
+	full            map[string]saturation // bulkheads that are full
+	before, counted map[string]float64    // degraded answers up to the round before this one, and up to this one
+}
+
+// saturation is how long a bulkhead has been full, and how long this instance then holds out if that counts.
+type saturation struct {
+	since time.Time
+	hold  time.Duration
 }
 
 // round begins a round. Degraded answers are those since the round before: a reading in between, which a change has caused,
@@ -118,20 +129,20 @@ func (r *gateReading) round() { r.before, r.counted = r.counted, nil }
 
 // read returns the gates that have something to say.
 func (r *gateReading) read(snapshots []seawall.Snapshot, now time.Time) (gates []gate) {
-	full, served := map[string]time.Time{}, map[string]float64{}
-	var read func(seawall.Snapshot)
-	read = func(s seawall.Snapshot) {
+	full, served := map[string]saturation{}, map[string]float64{}
+	var read func(s seawall.Snapshot, shown seawall.Mode)
+	read = func(s seawall.Snapshot, shown seawall.Mode) {
 		for _, member := range s.Members {
-			read(member)
+			read(member, s.Mode)
 		}
 		g := gate{kind: s.Kind, name: s.Name}
 		key := g.String()
 		var notes []string
 		warn := func(format string, args ...any) {
-			g.status = Warn
+			g.status = max(g.status, Warn)
 			notes = append(notes, fmt.Sprintf(format, args...))
 		}
-		if s.Mode != seawall.Enforce {
+		if s.Mode != shown { // a member of a family in a mode says nothing new
 			notes = append(notes, "mode "+s.Mode.String())
 		}
 		if s.Mode == seawall.ForcedOpen {
@@ -141,13 +152,20 @@ func (r *gateReading) read(snapshots []seawall.Snapshot, now time.Time) (gates [
 		case s.Kind == "breaker" && len(s.Members) == 0:
 			r.breaker(s, warn)
 		case isFull(s):
-			since, known := r.full[key]
+			counts := s.Mode == seawall.Enforce && slices.Contains(r.cfg.FailWhenFull, s.Name)
+			is, known := r.full[key]
 			if !known {
-				since = now
+				is.since = now
+				if counts {
+					is.hold = holdOf(*r.cfg)
+				}
 			}
-			full[key] = since
-			if now.Sub(since) >= r.saturatedAfter {
-				warn("full for %v", now.Sub(since).Round(time.Second))
+			full[key] = is
+			if is := now.Sub(is.since); is >= r.cfg.SaturatedAfter {
+				warn("full for %v", is.Round(time.Second))
+			}
+			if counts && now.Sub(is.since) >= fullFall*r.cfg.SaturatedAfter+is.hold {
+				g.status = Fail
 			}
 		}
 		if valueOf(s, "local_fallback") > 0 {
@@ -171,7 +189,7 @@ func (r *gateReading) read(snapshots []seawall.Snapshot, now time.Time) (gates [
 		}
 	}
 	for _, s := range snapshots {
-		read(s)
+		read(s, seawall.Enforce)
 	}
 	r.full = full
 	if r.counted == nil {

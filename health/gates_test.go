@@ -65,6 +65,102 @@ func TestGateThatHasRecoveredIsTold(t *testing.T) {
 	})
 }
 
+// A full bulkhead takes an instance out only where somebody has asked for that, later than it warns, and not all instances
+// at once.
+func TestFullBulkheadFailsReadinessOnlyWhereThatIsAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, health.Config{FailWhenFull: []string{"stock"}, MaxHold: 20 * time.Second})
+		if got := b.logged(); !strings.Contains(got, `seawall.health.fail_readiness name=test check="bulkhead stock" fall=6 risk=`) {
+			t.Errorf("the risk is not named:\n%s", got)
+		}
+		stock := bulkhead.New("stock", bulkhead.Config{Limit: 1, Registry: b.registry})
+		other := bulkhead.New("other", bulkhead.Config{Limit: 1, Registry: b.registry})
+		fill := func(of *bulkhead.Bulkhead) *seawall.Permit {
+			permit, err := of.Acquire(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return &permit
+		}
+		defer fill(other).Done(nil)
+		full := fill(stock)
+		b.after(29 * time.Second)
+		if r := b.report("/readyz"); r.Status != "warn" || len(r.Gates) != 2 {
+			t.Errorf("full for 29 s: %+v", r)
+		}
+		b.after(26 * time.Second) // three times SaturatedAfter, MaxHold and a round
+		b.answers("/readyz", 503)
+		for _, g := range b.report("/readyz").Gates {
+			if want := map[string]string{"stock": "fail", "other": "warn"}[g.Name]; g.Status != want {
+				t.Errorf("%s: %s, want %s", g.Name, g.Status, want)
+			}
+		}
+		full.Done(nil)
+		b.after(5 * time.Second)
+		b.answers("/readyz", 200)
+
+		if err := stock.SetMode(seawall.Shadow); err != nil { // it turns nobody away
+			t.Fatal(err)
+		}
+		defer fill(stock).Done(nil)
+		b.after(2 * time.Minute)
+		b.answers("/readyz", 200)
+	})
+}
+
+func TestInstancesThatAreFullLeaveOneAfterTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all []*bench
+		for range 20 {
+			b := start(t, health.Config{FailWhenFull: []string{"stock"}, Interval: time.Second})
+			stock := bulkhead.New("stock", bulkhead.Config{Limit: 1, Registry: b.registry})
+			permit, err := stock.Acquire(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer permit.Done(nil)
+			all = append(all, b)
+		}
+		left := map[time.Duration]int{}
+		for at := range 62 {
+			time.Sleep(time.Second)
+			synctest.Wait()
+			for _, b := range all {
+				if b.Status() == health.Fail {
+					left[time.Duration(at+1)*time.Second]++
+				}
+			}
+		}
+		if left[29*time.Second] != 0 || left[45*time.Second] == 0 || left[45*time.Second] == 20 || left[62*time.Second] != 20 {
+			t.Errorf("the instances that have left, by time: %v", left)
+		}
+	})
+}
+
+// A family in a mode is one line, and not one for each key as well.
+func TestModeOfAFamilyIsShownOnceAndThatOfAKeyAsWell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, health.Config{})
+		tenants := bulkhead.NewGroup("tenants", bulkhead.GroupConfig[string]{
+			Registry: b.registry, Label: func(k string) string { return k }, Bulkhead: bulkhead.Config{Mode: seawall.Shadow},
+		})
+		for _, key := range []string{"a", "b", "c"} {
+			_ = tenants.For(key)
+		}
+		if err := tenants.For("b").SetMode(seawall.ForcedOpen); err != nil {
+			t.Fatal(err)
+		}
+		b.after(5 * time.Second)
+		shown := map[string]string{}
+		for _, g := range b.report("/readyz").Gates {
+			shown[g.Name] = g.Note
+		}
+		if len(shown) != 2 || shown["tenants"] != "mode shadow" || shown["tenants[b]"] != "mode forced_open" {
+			t.Errorf("shown are %v", shown)
+		}
+	})
+}
+
 func TestForcedModesAreAlwaysShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, health.Config{})

@@ -92,7 +92,7 @@ func (h *Health) Add(checks ...Check) error {
 		added := newCheck(h, c.withDefaults(h.cfg))
 		h.checks = append(h.checks, added)
 		if c.FailReadiness {
-			h.log(riskEvent(h.name, c.Name, added.Fall))
+			h.log(riskEvent(h.name, c.Name, added.Fall, "when it fails, every instance that shares it takes itself out of service"))
 		}
 		if h.started {
 			added.startLocked()
@@ -174,6 +174,10 @@ func (h *Health) Start() {
 		c.startLocked()
 	}
 	if !h.cfg.IgnoreGates {
+		for _, name := range h.cfg.FailWhenFull {
+			h.log(riskEvent(h.name, "bulkhead "+name, int(fullFall*h.cfg.SaturatedAfter/h.cfg.Interval),
+				"when all instances are full, which a busy hour is enough for, they take themselves out of service one after the other"))
+		}
 		h.watchGatesLocked()
 	}
 	h.timers = append(h.timers, time.AfterFunc(h.cfg.StartDeadline, h.startIsLate))

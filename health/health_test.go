@@ -615,16 +615,17 @@ func TestBadChecksAreRefusedWholly(t *testing.T) {
 
 func TestConfigOutOfRangeIsRefused(t *testing.T) {
 	for want, cfg := range map[string]health.Config{
-		"Interval is 1ns":       {Interval: 1},
-		"Jitter is 0.7":         {Jitter: 0.7},
-		"Timeout is -1ns":       {Timeout: -1},
-		"Fall is 5000":          {Fall: 5000},
-		"Rise is -1":            {Rise: -1},
-		"StaleAfter is -1":      {StaleAfter: -1},
-		"StaleAfter is 1,":      {StaleAfter: 1},
-		"StartDeadline is 1ns":  {StartDeadline: 1},
-		"SaturatedAfter is 1ns": {SaturatedAfter: 1},
-		"MaxHold is 2h":         {MaxHold: 2 * time.Hour},
+		"Interval is 1ns":          {Interval: 1},
+		"Jitter is 0.7":            {Jitter: 0.7},
+		"Timeout is -1ns":          {Timeout: -1},
+		"Fall is 5000":             {Fall: 5000},
+		"Rise is -1":               {Rise: -1},
+		"StaleAfter is -1":         {StaleAfter: -1},
+		"StaleAfter is 1,":         {StaleAfter: 1},
+		"StartDeadline is 1ns":     {StartDeadline: 1},
+		"SaturatedAfter is 1ns":    {SaturatedAfter: 1},
+		`FailWhenFull is ["a" ""]`: {FailWhenFull: []string{"a", ""}},
+		"MaxHold is 2h":            {MaxHold: 2 * time.Hour},
 	} {
 		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", want, err)

@@ -9,7 +9,8 @@
 //	}
 //
 // A client of httpx or grpcx describes the span of the program around its call, or that of otelhttp around its transport; a
-// Handler or Server that of otelhttp or otelgrpc. Spans of single attempts, further in, are not described.
+// Handler or Server that of otelhttp or otelgrpc. Spans of single attempts, further in, are not described. That of a stream is
+// described when the stream ends: a span that has ended before says nothing of it.
 //
 // A call whose span is not recorded costs a look into its context.
 package span
