@@ -36,7 +36,7 @@ type Transport struct {
 	total   *timeout.Timeout
 	retry   *retry.Retry
 	calls   *seawall.Pipeline // total limit and retry
-	untimed *seawall.Pipeline // for requests that have another total limit than the client's
+	untimed *seawall.Pipeline // for requests with another total limit than the client's, or with none
 	hosts   hosts
 	recent  recentKey
 	open    openBodies
@@ -145,6 +145,8 @@ func (t *Transport) call(ctx context.Context, x *exchange) (*scope, error) {
 			ctx, cancel = context.WithTimeoutCause(ctx, says.timeout, total)
 			defer cancel()
 		}
+	case x.opts.Timeout == Off:
+		chain = untimed
 	}
 	return seawall.CallOperation(ctx, chain, x)
 }
