@@ -3,6 +3,7 @@ package httpx
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seawall-go/seawall/internal/mono"
@@ -15,48 +16,62 @@ type OpenBody struct {
 	Since  time.Time // when the attempt began
 }
 
-// openBodies are those that no limit of ours ends: a list of scopes, so that coming and going costs a few words.
+// openBodies are those that no limit of ours ends. Most bodies are read at once, so coming and going is one atomic
+// operation each, at a place that seldom two ask for; whoever finds it taken goes into a map.
 type openBodies struct {
-	mu    sync.Mutex // guards the fields below, and the links of scopes
-	first *scope
+	places [64]openPlace
+
+	mu     sync.Mutex // guards others
+	others map[*scope]struct{}
 }
 
-// links are a scope's place among the open bodies.
-type links struct {
-	next, previous *scope
-	since          time.Duration // reading of mono.Now when the attempt began
+// openPlace holds an open body, or nil.
+type openPlace = atomic.Pointer[scope]
+
+// placeOf returns where a scope goes that began at a time: another place for each, wherever the clock stands.
+func (o *openBodies) placeOf(since time.Duration) *openPlace {
+	// The multiplication brings the last bits of the clock to the top: Knuth, The Art of Computer Programming, 6.4.
+	return &o.places[uint64(since)*0x9e3779b97f4a7c15>>58]
 }
 
 func (o *openBodies) add(s *scope) {
+	if place := o.placeOf(s.since); place.CompareAndSwap(nil, s) {
+		s.place = place
+		return
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if s.links.next = o.first; o.first != nil {
-		o.first.links.previous = s
+	if o.others == nil {
+		o.others = map[*scope]struct{}{}
 	}
-	o.first = s
+	o.others[s] = struct{}{}
 }
 
 func (o *openBodies) remove(s *scope) {
+	if s.place != nil {
+		s.place.Store(nil)
+		return
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if s.links.next != nil {
-		s.links.next.links.previous = s.links.previous
-	}
-	if s.links.previous != nil {
-		s.links.previous.links.next = s.links.next
-	} else {
-		o.first = s.links.next
-	}
-	s.links.next, s.links.previous = nil, nil
+	delete(o.others, s)
 }
 
-// list returns the bodies, the oldest first.
+// list returns the bodies, the oldest first. One that comes or goes meanwhile may be in it or not.
 func (o *openBodies) list() (list []OpenBody) {
+	note := func(s *scope) {
+		since := time.Now().Add(s.since - mono.Now())
+		list = append(list, OpenBody{method(s.x.req), s.x.host.String(), since})
+	}
+	for i := range o.places {
+		if s := o.places[i].Load(); s != nil {
+			note(s)
+		}
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for s := o.first; s != nil; s = s.links.next {
-		since := time.Now().Add(s.links.since - mono.Now())
-		list = append(list, OpenBody{method(s.x.req), s.x.host.String(), since})
+	for s := range o.others {
+		note(s)
 	}
 	slices.SortFunc(list, func(a, b OpenBody) int { return a.Since.Compare(b.Since) })
 	return list

@@ -26,7 +26,8 @@ type scope struct {
 	sending
 	x      *exchange
 	parent context.Context // the caller's
-	links  links           // among the open bodies
+	since  time.Duration   // when it began: a reading of mono.Now, as all times here
+	place  *openPlace      // among the open bodies; nil if it has none
 
 	breaker, slot seawall.Permit
 	conn          *http.ClientConn // of its own; nil if it is one of the base's pool
@@ -37,7 +38,7 @@ type scope struct {
 	failed error         // what the status says, if that is no good
 	left   [1]string     // the value of the field that says how much time is left
 
-	totalEnd time.Duration // a reading of mono.Now, as all times here; if bounded
+	totalEnd time.Duration // if bounded
 
 	bounded bool        // there is a total limit, and the caller's deadline is not nearer
 	endless bool        // no limit ends the body, so it is among the open ones
@@ -93,7 +94,7 @@ const (
 // begin starts an attempt at now, with the limits that it has until its headers are there. Nobody else knows of the scope
 // yet.
 func (s *scope) begin(now time.Duration) {
-	s.links.since = now
+	s.since = now
 	s.limits.attempt, s.limits.idle = noEnd, noEnd
 	if s.totalEnd = s.limits.total; !s.bounded {
 		s.limits.total = noEnd

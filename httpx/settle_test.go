@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -196,6 +197,46 @@ func TestBodiesWithoutALimitAreListedByAge(t *testing.T) {
 			t.Errorf("%+v", open)
 		}
 	})
+}
+
+// Bodies that come at the same instant, and more of them than there are places, are all listed and all forgotten.
+func TestManyOpenBodiesAreEachListedOnce(t *testing.T) {
+	const bodies = 500
+	each := func(t *testing.T) {
+		cfg := quick()
+		cfg.Timeout, cfg.Bulkhead.Limit = httpx.Off, bodies
+		tr := httpx.NewTransport("test", cfg, roundTripper(func(*http.Request) (*http.Response, error) {
+			return response(200, "x"), nil
+		}))
+		var wg sync.WaitGroup
+		var all [bodies]*http.Response
+		for i := range all {
+			wg.Go(func() {
+				resp, err := tr.RoundTrip(newRequest(t, "GET", ""))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				all[i] = resp
+				if i%2 == 0 {
+					resp.Body.Close()
+				}
+			})
+		}
+		wg.Wait()
+		if n := len(tr.OpenBodies()); n != bodies/2 {
+			t.Errorf("%d open bodies, want %d", n, bodies/2)
+		}
+		for _, resp := range all {
+			wg.Go(func() { resp.Body.Close() })
+		}
+		wg.Wait()
+		if n := len(tr.OpenBodies()); n != 0 {
+			t.Errorf("%d open bodies when all are closed", n)
+		}
+	}
+	t.Run("at one instant", func(t *testing.T) { synctest.Test(t, each) })
+	t.Run("one after the other", each)
 }
 
 // T23, T58: what the limit of an attempt covers, and the one without progress.
