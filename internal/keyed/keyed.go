@@ -7,6 +7,8 @@ import (
 	"iter"
 	"sync"
 	"sync/atomic"
+
+	"github.com/seawall-go/seawall/internal/dice"
 )
 
 // Map holds one V for each key in use. It is bounded: over its limit it forgets what has not been used for the longest
@@ -21,6 +23,9 @@ type Map[K comparable, V any] struct {
 	keep  func(V) bool
 	told  func(V)  // of what is forgotten; may be nil
 	index sync.Map // from K to *entry[K, V]
+
+	// recent is one of the entries that were used of late. Most programs use one key most of the time.
+	recent atomic.Pointer[entry[K, V]]
 
 	mu   sync.Mutex // guards the fields below, and that index holds what the lists hold
 	free list[K, V] // what may be forgotten, the next to be looked at last
@@ -51,8 +56,13 @@ func (m *Map[K, V]) OnForget(f func(V)) { m.told = f }
 // not used between them while more than limit other keys were. If make panics, the panic is the caller's, and the next
 // Get tries again.
 //
-// For a key that is there Get costs one lookup in a sync.Map and allocates nothing.
+// For a key that is there Get costs one lookup in a sync.Map, or a comparison if it is the recent one, and allocates
+// nothing.
 func (m *Map[K, V]) Get(k K) V {
+	if e := m.recent.Load(); e != nil && e.k == k && e.made.Load() {
+		e.use()
+		return e.v
+	}
 	for {
 		e := m.entryOf(k)
 		if e.made.Load() {
@@ -88,8 +98,9 @@ func (m *Map[K, V]) All() iter.Seq2[K, V] {
 func (m *Map[K, V]) entryOf(k K) *entry[K, V] {
 	if found, ok := m.index.Load(k); ok {
 		e := found.(*entry[K, V])
-		if !e.used.Load() { // a write would move the cache line between the processors on each call
-			e.used.Store(true)
+		e.use()
+		if dice.Uint64()%16 == 0 { // to write down each one would cost those who use many keys more than it is worth
+			m.recent.Store(e)
 		}
 		return e
 	}
@@ -138,6 +149,7 @@ func (m *Map[K, V]) makeRoomLocked() {
 				m.told(e.v)
 			}
 			m.index.CompareAndDelete(e.k, e)
+			e.made.Store(false) // for those who still know it as the recent one
 		}
 	}
 }
@@ -149,13 +161,15 @@ func (m *Map[K, V]) protected(e *entry[K, V]) bool {
 
 // fill makes the value of e, or takes e out if that panics or exits the goroutine.
 func (m *Map[K, V]) fill(e *entry[K, V]) {
+	made := false // e.made may be false again by then
 	defer func() {
-		if !e.made.Load() {
+		if !made {
 			m.drop(e)
 		}
 	}()
 	e.v = m.make(e.k)
 	e.made.Store(true)
+	made = true
 }
 
 func (m *Map[K, V]) drop(e *entry[K, V]) {
@@ -173,10 +187,17 @@ func (m *Map[K, V]) drop(e *entry[K, V]) {
 type entry[K comparable, V any] struct {
 	k    K
 	once sync.Once
-	made atomic.Bool // orders v: it is written before, and read after
+	made atomic.Bool // orders v: it is written before, and read after; false again when the entry is forgotten
 	v    V
 	used atomic.Bool // since it was last looked at
 
 	prev, next *entry[K, V] // in its list; guarded by the Map's lock, like kept
 	kept       bool
+}
+
+// use notes that the entry was used.
+func (e *entry[K, V]) use() {
+	if !e.used.Load() { // a write would move the cache line between the processors on each call
+		e.used.Store(true)
+	}
 }

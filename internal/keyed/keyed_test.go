@@ -282,6 +282,22 @@ func TestMapTellsOfEachValueThatItForgetsWhileItIsStillThere(t *testing.T) {
 	}
 }
 
+// What a Map knows as used of late is not what it returns when that was forgotten.
+func TestMapDoesNotReturnARecentOneThatWasForgotten(t *testing.T) {
+	m := newThings(1)
+	for round := range 100 {
+		old := m.Get(1)
+		for range 20 { // one of these makes it the recent one
+			m.Get(1)
+		}
+		m.Get(2)
+		m.Get(3) // which leaves no room for the others, whatever chance they had
+		if m.Get(1) == old {
+			t.Fatalf("round %d: what was forgotten came back", round)
+		}
+	}
+}
+
 func TestMapListsItsEntriesAndMayBeCalledMeanwhile(t *testing.T) {
 	m := newThings(10)
 	for k := range 5 {
