@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 	"github.com/seawall-go/seawall/grpcx"
 )
 
-// grpcLimit is the deadline of each call: our attempt limit, failsafe-go's timeout, and that of the bare calls.
+// grpcLimit is the deadline of each call, which the server is told as grpc-timeout, and failsafe-go's timeout.
 const grpcLimit = 10 * time.Second
 
 // streamMessages is how many messages a stream has.
@@ -46,12 +47,14 @@ func (testService) StreamingOutputCall(
 	return nil
 }
 
-// grpcSubjects are what is around the same calls over the same network.
+// grpcSubjects are what is around the same calls over the same network, with the same deadline. Seawall's attempt limit is
+// one. failsafe-go's timeout is not: the server does not hear of it, and neither side has a deadline to keep, so the caller
+// gives one as in the bare calls. Untold is the same without it, which is less than what the others do.
 var grpcSubjects = []struct {
 	name   string
 	client func() []grpc.DialOption
 	server func() []grpc.ServerOption
-	limits bool // the call's deadline is its own affair
+	limits bool // the caller leaves the deadline to the client
 	stream bool
 }{
 	{"bare", nil, nil, false, true},
@@ -59,14 +62,16 @@ var grpcSubjects = []struct {
 	{"seawallboth", seawallClient, func() []grpc.ServerOption {
 		return grpcx.ServerOptions("bench", grpcx.ServerConfig{Registry: registry()})
 	}, true, false},
-	{"failsafe", failsafeClient, nil, true, false}, // it has nothing for streams
+	{"failsafe", failsafeClient, nil, false, false}, // it has nothing for streams
+	{"failsafeuntold", failsafeClient, nil, true, false},
 }
 
 func seawallClient() []grpc.DialOption {
 	return grpcx.DialOptions("bench", grpcx.ClientConfig{AttemptTimeout: grpcLimit, Registry: registry()})
 }
 
-// failsafeClient has the same four policies, in the same order.
+// failsafeClient has the same policies in the same order, but for the total limit around them: retry, breaker, bulkhead,
+// attempt limit.
 func failsafeClient() []grpc.DialOption {
 	type response = *grpc_testing.SimpleResponse
 	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(failsafegrpc.NewUnaryClientInterceptor[response](
@@ -111,7 +116,7 @@ func orNone[T any](options func() []T) []T {
 	return options()
 }
 
-// BenchmarkGRPCUnary is one unary call over a connection in memory. The bare one has the same deadline.
+// BenchmarkGRPCUnary is one unary call over a connection in memory.
 func BenchmarkGRPCUnary(b *testing.B) {
 	for _, s := range grpcSubjects {
 		b.Run(s.name, func(b *testing.B) {
@@ -177,12 +182,23 @@ func streamCall(
 	return err
 }
 
-// Each subject does what the benchmarks measure.
+// Each subject does what the benchmarks measure, and the server hears of each deadline but the untold one.
 func TestGRPCSubjectsCarryTheCalls(t *testing.T) {
 	for _, s := range grpcSubjects {
-		client := overBufconn(t, orNone(s.client), orNone(s.server))
+		var told atomic.Bool
+		watch := grpc.ChainUnaryInterceptor(func(
+			ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
+		) (any, error) {
+			_, limited := ctx.Deadline()
+			told.Store(limited)
+			return handler(ctx, req)
+		})
+		client := overBufconn(t, orNone(s.client), append([]grpc.ServerOption{watch}, orNone(s.server)...))
 		if err := unaryCall(t.Context(), client, &grpc_testing.SimpleRequest{}, s.limits); err != nil {
 			t.Errorf("%s: %v", s.name, err)
+		}
+		if want := s.name != "failsafeuntold"; told.Load() != want {
+			t.Errorf("%s: the server has been told a deadline: %v, want %v", s.name, told.Load(), want)
 		}
 		req := &grpc_testing.StreamingOutputCallRequest{ResponseParameters: []*grpc_testing.ResponseParameters{{}, {}}}
 		if err := streamCall(t.Context(), client, req, s.limits); err != nil {
