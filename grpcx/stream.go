@@ -76,7 +76,7 @@ func (c *Client) stream(
 		rest = s.results.pass(rest)
 	}
 	s.open = func(ctx context.Context, more ...grpc.CallOption) (grpc.ClientStream, error) {
-		return streamer(outgoing(ctx), desc, cc, method, append(slices.Clip(rest), more...)...)
+		return streamer(outgoing(ctx, seawall.Attempt(ctx)), desc, cc, method, append(slices.Clip(rest), more...)...)
 	}
 	s.adjust()
 	if ctx.Err() != nil {

@@ -139,13 +139,13 @@ func (x *unaryCall) try(parent, within, entrance context.Context, a *answer, opt
 // invoke makes an attempt.
 func (x *unaryCall) invoke(parent, within context.Context, a *answer, options []grpc.CallOption) error {
 	a.begin()
-	ctx := parent
-	if n := seawall.Attempt(within); n != seawall.Attempt(parent) {
+	ctx, n := parent, seawall.Attempt(within)
+	if n > 1 && n != seawall.Attempt(parent) {
 		ctx = seawall.WithAttempt(parent, n)
 	}
 	ctx, cancel, limit := x.limit(ctx, within)
 	defer cancel()
-	err := x.invoker(outgoing(ctx), x.target.method, x.req, a.reply, x.cc, options...)
+	err := x.invoker(outgoing(ctx, n), x.target.method, x.req, a.reply, x.cc, options...)
 	if err == nil {
 		return nil
 	}
