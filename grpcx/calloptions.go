@@ -50,8 +50,8 @@ func limitOf(d time.Duration) time.Duration {
 // settings is what holds for one call.
 type settings struct {
 	timeout, attempt time.Duration // 0 if those of the method hold
+	maxAttempts      int           // 0 if that of the retry holds
 	idempotent       bool
-	maxAttempts      int  // 0 if that of the retry holds
 	waits            bool // for a connection to be ready
 	results          *results
 }

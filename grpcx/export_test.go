@@ -1,6 +1,7 @@
 package grpcx
 
 import (
+	"context"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -52,4 +53,10 @@ func ReadPushback(trailer metadata.MD, st *status.Status) (hinted bool, after ti
 func (c *Client) Method(name string) (group string, idempotent bool) {
 	t := c.methods.find("", name)
 	return t.key.Value().name, t.idempotent
+}
+
+// Fresh is the context of the policies of a call, and what makes it one that is not fresh.
+func Fresh(within, caller context.Context) (ctx context.Context, age func()) {
+	f := &fresh{within: within, caller: caller}
+	return f, func() { f.aged.Store(true) }
 }

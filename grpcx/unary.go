@@ -27,8 +27,11 @@ type unaryCall struct {
 	opts    []grpc.CallOption
 	hedged  bool // attempts may run beside each other
 
-	answer  answer             // of attempts that run one after the other
-	options []grpc.CallOption  // for them, made by the first
+	fresh fresh
+
+	// Of attempts that run one after the other:
+	answer  answer
+	options []grpc.CallOption  // made by the first
 	few     [4]grpc.CallOption // what options begins with
 }
 
@@ -63,11 +66,16 @@ func (c *Client) call(
 		return x.finish(ctx, err)
 	}
 	err = seawall.ErrAborted // until the policies return
-	defer func() { err = x.finish(ctx, total.Leave(calls, within, err)) }()
+	x.fresh.within, x.fresh.caller = within, ctx
+	defer func() {
+		x.fresh.aged.Store(true)
+		err = x.finish(ctx, total.Leave(calls, within, err))
+	}()
 	if x.hedged {
 		return x.race(within)
 	}
-	return c.plain.Do(within, func(within context.Context) error { return x.next(ctx, within) })
+	_, err = seawall.CallOperation(&x.fresh, c.plain, x)
+	return err
 }
 
 // where is the target of a connection, which a test of an interceptor may not have.
@@ -99,8 +107,8 @@ func (x *unaryCall) adjust() *timeout.Timeout {
 	return total
 }
 
-// next makes an attempt that is alone.
-func (x *unaryCall) next(ctx, within context.Context) error {
+// Call makes an attempt that is alone; see [seawall.Operation].
+func (x *unaryCall) Call(within context.Context) (struct{}, error) {
 	a := &x.answer
 	if x.options == nil {
 		x.options = x.withResults(x.few[:0], a)
@@ -108,8 +116,15 @@ func (x *unaryCall) next(ctx, within context.Context) error {
 	} else {
 		reset(x.reply)
 	}
-	return x.try(ctx, within, within, a, x.options)
+	err := x.try(x.fresh.caller, within, within, a, x.options)
+	if err != nil {
+		x.fresh.aged.Store(true) // it has taken its time
+	}
+	return struct{}{}, err
 }
+
+// Discard has nothing to do: what attempts bring is in the call.
+func (x *unaryCall) Discard(struct{}) {}
 
 // withResults appends to options those of the caller, and where the attempt leaves what it brings.
 func (x *unaryCall) withResults(options []grpc.CallOption, a *answer) []grpc.CallOption {
