@@ -9,9 +9,11 @@ import (
 	"net"
 	"time"
 
+	"github.com/seawall-go/seawall/demo/internal/load"
 	"github.com/seawall-go/seawall/demo/internal/measure"
 	"github.com/seawall-go/seawall/demo/internal/report"
 	"github.com/seawall-go/seawall/demo/internal/runner"
+	"github.com/seawall-go/seawall/demo/internal/verdict"
 )
 
 // Main is the program: args are what follows its name. It returns the exit code; see the report package. The end of ctx
@@ -92,6 +94,7 @@ func (p program) run(ctx context.Context, o options) int {
 func (p program) play(
 	ctx context.Context, o options, screen *screen, folder *report.Folder, r *report.Report,
 ) (last *runner.Played, err error) {
+	var twins verdict.Twins
 	for i, s := range o.scenes {
 		if last != nil {
 			p.warn(last.Close(ctx))
@@ -111,6 +114,11 @@ func (p program) play(
 		r.Scenes = append(r.Scenes, played.Report)
 		for arm, answers := range played.Answers {
 			folder.History.Add(s.Name, o.arms[arm].Name, s.SLO, answers)
+		}
+		if o.twins != "" {
+			twins.Add(s.SLO, [2][]load.Answer(played.Answers), played.Report.Interrupted)
+			f := twins.Finding()
+			r.Twins = &f
 		}
 		screen.result(played.Report)
 		if ctx.Err() != nil {

@@ -319,7 +319,7 @@ func TestEqualArmsAreComparedWithEachOther(t *testing.T) {
 		t.Errorf("exit code %d", r.code)
 	}
 	wants(t, "the terminal", r.stdout, "seawall-a", "seawall-b", "holds     A/A  two equal arms differ by at most 1 point",
-		"seawall-a PASS 10/10   seawall-b PASS 10/10   retrystorm A/A holds", "-aa seawall\n")
+		"seawall-a PASS 10/10   seawall-b PASS 10/10   A/A holds", "-aa seawall\n")
 	// One of them is slower: that must be seen.
 	slow := armtest.Bugs{Answer: func(o runner.Options, a load.Answer) load.Answer {
 		if o.Index == 1 {
@@ -331,8 +331,8 @@ func TestEqualArmsAreComparedWithEachOther(t *testing.T) {
 	if r.code != report.ExitBroken {
 		t.Errorf("exit code %d", r.code)
 	}
-	wants(t, "the terminal", r.stdout, "VIOLATED  A/A", "brownout A/A violated",
-		"replay: go run ./demo -scenario brownout -seed 1 -for 5s -aa plain")
+	wants(t, "the terminal", r.stdout, "VIOLATED  A/A", "A/A violated",
+		"replay     go run ./demo -scenario brownout -seed 1 -for 5s -aa plain")
 }
 
 func TestPlainIsReportedAndNotJudged(t *testing.T) {

@@ -144,12 +144,6 @@ func (s *screen) result(r report.Scene) {
 	for _, a := range r.Arms {
 		s.findings(r, a)
 	}
-	if r.Twins != nil {
-		s.finding("A/A", *r.Twins)
-		if r.Twins.State == verdict.Violated {
-			s.printf("  %-*s  replay: %s\n", s.width, "", r.Replay)
-		}
-	}
 	for _, o := range r.Objections {
 		s.printf("  %s  %s\n", s.red("INVALID"), o.What) // the cure comes with the verdict
 	}
@@ -211,6 +205,10 @@ func (s *screen) verdict(r report.Report, folder *report.Folder) {
 		line = s.green(line)
 	} else {
 		line = s.red(line)
+	}
+	if r.Twins != nil {
+		s.printf("\n")
+		s.finding("A/A", *r.Twins)
 	}
 	s.printf("\nverdict    %s\n", line)
 	for _, o := range r.Objections() {

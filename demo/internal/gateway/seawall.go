@@ -42,11 +42,12 @@ func NewSeawall(base string, transport http.RoundTripper, registry *seawall.Regi
 	s.transport = httpx.NewTransport("inventory", httpx.ClientConfig{
 		Timeout: time.Second,
 		Retry:   retry.Config{Backoff: retry.Backoff{Base: 20 * time.Millisecond, Max: 200 * time.Millisecond}},
-		// A copy may be 15 s old, and a fault of 12 s leaves three seconds for the way back to fresh ones. There is no ramp:
-		// the inventory takes in what it can serve, whoever comes back.
+		// A copy may be 15 s old, and a fault of 12 s leaves three seconds for the way back to fresh ones: so it asks again
+		// every second, also if it is told to come back later. There is no ramp: the inventory takes in what it can serve,
+		// whoever comes back.
 		Breaker: breaker.Config{
 			Window:  breaker.Window{Time: time.Second},
-			OpenFor: 500 * time.Millisecond, OpenGrowth: 2, MaxOpenFor: time.Second,
+			OpenFor: 500 * time.Millisecond, OpenGrowth: 2, MaxOpenFor: time.Second, MaxRetryAfter: time.Second,
 			Ramp: breaker.Ramp{Start: breaker.NoRamp},
 		},
 		Bulkhead:  bulkhead.Config{Limit: 64, Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}},

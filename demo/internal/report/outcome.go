@@ -46,9 +46,9 @@ func (r Report) judged() []verdict.Finding {
 				all = append(all, a.Findings...)
 			}
 		}
-		if s.Twins != nil {
-			all = append(all, *s.Twins)
-		}
+	}
+	if r.Twins != nil {
+		all = append(all, *r.Twins)
 	}
 	return all
 }
@@ -83,10 +83,8 @@ func (r Report) Line() string {
 	for _, name := range r.armNames() {
 		parts = append(parts, r.armLine(name))
 	}
-	for _, s := range r.Scenes {
-		if s.Twins != nil {
-			parts = append(parts, s.Scene.Name+" A/A "+string(s.Twins.State))
-		}
+	if r.Twins != nil {
+		parts = append(parts, "A/A "+string(r.Twins.State))
 	}
 	worst := r.worst()
 	if r.Valid() {

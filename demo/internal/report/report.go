@@ -9,7 +9,7 @@ import (
 )
 
 // Version is the version of the form of report.json. It changes when a field changes its meaning.
-const Version = 1
+const Version = 2
 
 // Report is a run: some scenes, one after the other, each with new arms.
 type Report struct {
@@ -23,6 +23,8 @@ type Report struct {
 	// Outcome is what Conclude makes of the scenes.
 	Outcome Outcome `json:"outcome"`
 	Scenes  []Scene `json:"scenes"`
+	// Twins compares the arms of a run with two equal ones, over all scenes.
+	Twins *verdict.Finding `json:"twins,omitempty"`
 }
 
 // Outcome is what a run amounts to, for readers of report.json.
@@ -50,8 +52,6 @@ type Scene struct {
 	Machine     measure.Machine     `json:"machine"`
 	Objections  []measure.Objection `json:"objections,omitempty"`
 	Arms        []Arm               `json:"arms"`
-	// Twins compares the arms of a run with two equal ones.
-	Twins *verdict.Finding `json:"twins,omitempty"`
 }
 
 // Arm is what one arm did in a scene.

@@ -197,7 +197,7 @@ func TestPageOfAnInvalidOrEmptyRunSaysSo(t *testing.T) {
 	r = sample(t)
 	r.Scenes[0].Interrupted, r.Scenes[0].Played = true, 20*time.Second
 	twins := verdict.Finding{ID: "A/A", Claim: "equal", State: verdict.Unjudged}
-	r.Scenes[0].Twins = &twins
+	r.Twins = &twins
 	page, err = r.HTML()
 	cut, unjudged := strings.Contains(string(page), "Interrupted after 20s"), strings.Contains(string(page), "not judged")
 	if err != nil || !cut || !unjudged {
@@ -214,7 +214,7 @@ func TestExitCodes(t *testing.T) {
 	interrupt := func(r *report.Report) { r.Scenes[0].Interrupted = true }
 	nobody := func(r *report.Report) { r.Scenes[0].Arms = r.Scenes[0].Arms[1:] }
 	twins := func(state verdict.State) func(*report.Report) {
-		return func(r *report.Report) { r.Scenes[0].Twins = &verdict.Finding{ID: "A/A", State: state} }
+		return func(r *report.Report) { r.Twins = &verdict.Finding{ID: "A/A", State: state} }
 	}
 	type changes []func(*report.Report)
 	for _, row := range []struct {
@@ -236,8 +236,8 @@ func TestExitCodes(t *testing.T) {
 		{"interrupted, and a seat sold twice", changes{interrupt, violate(0, 1, verdict.Violated)}, 1, "FAIL"},
 		{"a scene is missing", changes{func(r *report.Report) { r.Wanted = append(r.Wanted, "next") }}, 3, "run INVALID"},
 		{"nothing is judged", changes{nobody}, 0, "plain 1 violated"},
-		{"two equal arms", changes{twins(verdict.Holds)}, 0, "retrystorm A/A holds"},
-		{"two arms that should be equal", changes{twins(verdict.Violated)}, 1, "retrystorm A/A violated"},
+		{"two equal arms", changes{twins(verdict.Holds)}, 0, "A/A holds"},
+		{"two arms that should be equal", changes{twins(verdict.Violated)}, 1, "A/A violated"},
 		{"invalid, and they differ", changes{twins(verdict.Violated), invalid}, 3, "run INVALID"},
 	} {
 		r := sample(t)

@@ -48,10 +48,8 @@ func (st *stage) judge(ctx context.Context) *Played {
 	p := &Played{stage: st, Report: report.Scene{
 		Scene: st.scene, Played: st.played, Interrupted: st.interrupted, Machine: st.machine,
 	}}
-	var evidence []verdict.Evidence
 	for _, a := range st.arms {
 		e := st.evidence(ctx, a)
-		evidence = append(evidence, e)
 		p.Answers = append(p.Answers, e.Answers)
 		p.Report.Arms = append(p.Report.Arms, st.summary(a, e))
 		p.Report.Machine.Late.Part += measure.Late(e.Answers).Part
@@ -62,10 +60,6 @@ func (st *stage) judge(ctx context.Context) *Played {
 		}
 	}
 	p.Report.Objections = p.Report.Machine.Objections()
-	if len(st.arms) == 2 && st.arms[0].Kind == st.arms[1].Kind {
-		twins := verdict.Twins(evidence[0], evidence[1])
-		p.Report.Twins = &twins
-	}
 	return p
 }
 

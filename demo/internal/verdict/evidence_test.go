@@ -586,13 +586,51 @@ func TestTwinsMayDifferByAPointAndATenth(t *testing.T) {
 		{"more than a tenth slower", arm(900, 89*ms), arm(900, 100*ms), verdict.Violated},
 		{"a millisecond is nothing", arm(900, ms), arm(900, 2*ms), verdict.Holds},
 	} {
-		if f := verdict.Twins(row.a, row.b); f.State != row.want {
+		if f := twins(row.a, row.b); f.State != row.want {
 			t.Errorf("%s: %+v", row.what, f)
 		}
 	}
 	cut := arm(900, 100*ms)
 	cut.Interrupted = true
-	if f := verdict.Twins(arm(100, ms), cut); f.State != verdict.Unjudged {
+	if f := twins(arm(100, ms), cut); f.State != verdict.Unjudged {
 		t.Errorf("%+v", f)
+	}
+}
+
+// twins compares two arms over one scene.
+func twins(a, b verdict.Evidence) verdict.Finding {
+	var all verdict.Twins
+	all.Add(a.Scene.SLO, [2][]load.Answer{a.Answers, b.Answers}, a.Interrupted || b.Interrupted)
+	return all.Finding()
+}
+
+// A scene in which one arm is worse must not hide behind others, and is weighed by its arrivals.
+func TestTwinsAreComparedOverAllScenes(t *testing.T) {
+	arm := func(good, whole int) []load.Answer {
+		all := make([]load.Answer, whole)
+		for n := range all {
+			all[n] = hold(uint64(n+1), "x", time.Duration(n)*40*ms, 1)
+			all[n].Done = all[n].At + 100*ms
+			if n >= good {
+				all[n].Err = "down"
+			}
+		}
+		return all
+	}
+	for _, row := range []struct {
+		what string
+		b    int // good ones of 1000 in the first scene
+		want verdict.State
+	}{
+		{"2 points of a half", 980, verdict.Holds},
+		{"more than that", 979, verdict.Violated},
+	} {
+		var all verdict.Twins
+		slo := storm(t).SLO
+		all.Add(slo, [2][]load.Answer{arm(1000, 1000), arm(row.b, 1000)}, false)
+		all.Add(slo, [2][]load.Answer{arm(1000, 1000), arm(1000, 1000)}, false)
+		if f := all.Finding(); f.State != row.want {
+			t.Errorf("%s: %+v", row.what, f)
+		}
 	}
 }

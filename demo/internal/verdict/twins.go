@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seawall-go/seawall/demo/internal/load"
 	"github.com/seawall-go/seawall/demo/internal/measure"
 	"github.com/seawall-go/seawall/demo/internal/span"
 )
@@ -16,26 +17,47 @@ const (
 	twinFloor = time.Millisecond
 )
 
-// Twins compares two arms of one kind, which got the same arrivals and the same faults: over the scene their goodput
-// differs by at most 1 point, and each percentile up to p99 by at most 10 %, or 1 ms. Else the frame itself favours one
-// of them, or the machine was not quiet.
-func Twins(a, b Evidence) Finding {
+// Twins compares two arms of one kind, which got the same arrivals and the same faults: over the scenes of a run their
+// goodput differs by at most 1 point, and each percentile up to p99 by at most 10 %, or 1 ms. Else the frame itself favours
+// one of them, or the machine was not quiet. One scene may not say enough: half of the answers of a brownout are copies that
+// cost nothing, so its median is one of either kind by luck. The zero value has seen no scene.
+type Twins struct {
+	good [2]measure.Share
+	took [2][]time.Duration
+	cut  bool
+}
+
+// Add adds what the two arms answered in a scene. After one that was interrupted nothing can be said.
+func (t *Twins) Add(slo measure.SLO, arms [2][]load.Answer, interrupted bool) {
+	t.cut = t.cut || interrupted
+	for i, answers := range arms {
+		for _, a := range answers {
+			t.good[i].Whole++
+			if slo.Grade(a) == measure.Good {
+				t.good[i].Part++
+			}
+			t.took[i] = append(t.took[i], a.Latency())
+		}
+	}
+}
+
+// Finding is what the scenes so far amount to.
+func (t *Twins) Finding() Finding {
 	f := Finding{
 		ID: "A/A", Claim: "two equal arms differ by at most 1 point of goodput and 10 % of each percentile up to p99",
 	}
-	ga := measure.Goodput(a.Scene.SLO, a.Answers, 0, a.Scene.Length)
-	gb := measure.Goodput(b.Scene.SLO, b.Answers, 0, b.Scene.Length)
-	la, lb := measure.Latencies(a.Answers, 0, a.Scene.Length), measure.Latencies(b.Answers, 0, b.Scene.Length)
-	f.Measured = fmt.Sprintf("good %s and %s, p50 %s and %s, p99 %s and %s", ga, gb,
+	a, b := t.good[0], t.good[1]
+	la, lb := measure.LatencyOf(t.took[0]), measure.LatencyOf(t.took[1])
+	f.Measured = fmt.Sprintf("good %s and %s, p50 %s and %s, p99 %s and %s", a, b,
 		span.Short(la.P50), span.Short(lb.P50), span.Short(la.P99), span.Short(lb.P99))
 	f.State = Holds
 	// In integers: 0.9 and 0.89 are more than 0.01 apart in floating point.
-	points := int64(ga.Part)*int64(gb.Whole) - int64(gb.Part)*int64(ga.Whole)
-	if 100*max(points, -points) > twinPoints*int64(ga.Whole)*int64(gb.Whole) ||
+	points := int64(a.Part)*int64(b.Whole) - int64(b.Part)*int64(a.Whole)
+	if 100*max(points, -points) > twinPoints*int64(a.Whole)*int64(b.Whole) ||
 		apart(la.P50, lb.P50) || apart(la.P90, lb.P90) || apart(la.P99, lb.P99) {
 		f.State, f.Witness = Violated, f.Measured
 	}
-	if a.Interrupted || b.Interrupted {
+	if t.cut {
 		f.State, f.Witness = Unjudged, ""
 	}
 	return f
