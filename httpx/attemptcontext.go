@@ -19,16 +19,26 @@ type standard struct {
 	timer  *time.Timer // rings at the limit that ends first; nil before there was one. Guarded by the scope's mutex.
 }
 
-// ended is what the context of an attempt becomes at its end, if nobody has asked for Done.
+// ended is what the context of an attempt is after its end, if nobody has asked for Done before.
 var ended = func() *standard {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(nil)
 	return &standard{Context: ctx, cancel: cancel}
 }()
 
-// standard returns what the scope has become, and lets it become that if it is nothing yet.
+// become returns what the scope has become, or nil.
+func (s *scope) become() *standard {
+	if std := s.std.Load(); std != nil || s.state()&released == 0 {
+		return std
+	}
+	return ended
+}
+
+// standard returns what the scope has become, and lets it become that if it is nothing yet. The end of the attempt may
+// come meanwhile: release first sets the state and then looks for what is to be canceled, and here it is the other way
+// round, so that one of the two finds the other.
 func (s *scope) standard() *standard {
-	if std := s.std.Load(); std != nil {
+	if std := s.become(); std != nil {
 		return std
 	}
 	std := &standard{}
@@ -39,11 +49,10 @@ func (s *scope) standard() *standard {
 		std.cancel(nil)
 		return s.std.Load()
 	}
-	s.rearmLocked()
-	why := s.whyLocked()
+	s.armLocked(std)
 	s.mu.Unlock()
-	if why != nil {
-		std.cancel(why)
+	if !s.state().live() {
+		std.cancel(s.why())
 	}
 	return std
 }
@@ -59,19 +68,15 @@ func (s *scope) Deadline() (time.Time, bool) {
 
 // Done makes the scope a standard context.
 func (s *scope) Done() <-chan struct{} {
-	if s.std.Load() == nil {
-		s.mu.Lock()
-		if s.stage == stageOpen {
-			s.reading.Store(true) // only the body is left to ask, while it is read
-		}
-		s.mu.Unlock()
+	if s.std.Load() == nil && s.state()&(opened|released) == opened {
+		s.set(reading) // only the body is left to ask, while it is read
 	}
 	return s.standard().Done()
 }
 
 // Err returns nil or, from the end of the attempt on, what a canceled context returns.
 func (s *scope) Err() error {
-	if std := s.std.Load(); std != nil {
+	if std := s.become(); std != nil {
 		return std.Err()
 	}
 	if s.exceeded() == nil && s.parent.Err() == nil {
@@ -83,9 +88,9 @@ func (s *scope) Err() error {
 // Value finds the caller's values, the trace of the attempt, and for package context what the scope has become.
 func (s *scope) Value(key any) any {
 	if key == traceKey {
-		return s.trace(s.parent)
+		return s.trace()
 	}
-	if std := s.std.Load(); std != nil {
+	if std := s.become(); std != nil {
 		if v := std.Value(key); v != nil || std != ended {
 			return v
 		}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/mono"
-	"github.com/seawall-go/seawall/timeout"
 )
 
 // exchange is one call of RoundTrip: a request, and its attempts.
@@ -20,26 +19,16 @@ type exchange struct {
 	req   *http.Request // the caller's, never written to
 	host  hostKey
 	trail *trail // what the redirect that led here says; nil if there was none
-	limit *callLimits
-
-	body *requestBody // nil if there is none
-	key  string       // that was made for this call; empty if there is none
+	terms *terms
+	body  *requestBody // nil if there is none
 
 	idempotent bool
 	hedged     bool
-	most       int32 // attempts; 0 for no bound of our own
 
 	started     atomic.Int32
 	running     atomic.Int32
 	misdirected atomic.Bool // by a 421: from then on attempts have connections of their own
 	first       scope       // of the first attempt, which is the only one of most calls
-}
-
-// callLimits are the limits of one call: those of the client, unless its context says otherwise.
-type callLimits struct {
-	attempt    time.Duration
-	attemptErr *timeout.ExceededError
-	total      *timeout.ExceededError // of the limit that the policies' context has; see Transport.call
 }
 
 var errNoResponse = errors.New("httpx: the base returned neither response nor error")
@@ -50,7 +39,7 @@ var errNoResponse = errors.New("httpx: the base returned neither response nor er
 // ctx is the policies' own. It says when the total limit ends, which attempt this is, and whether it has lost a race.
 func (x *exchange) Call(ctx context.Context) (*scope, error) {
 	number := x.started.Add(1)
-	if x.most > 0 && number > x.most {
+	if most := x.terms.most; most > 0 && number > most {
 		return nil, seawall.Reject("httpx", x.opts.name, seawall.ReasonBudget, seawall.ErrRejected, 0)
 	}
 	s := &x.first
@@ -132,10 +121,10 @@ func (x *exchange) prepare(ctx context.Context, s *scope) (*http.Request, error)
 	if limited {
 		left = mono.Of(end) - now
 		if callers, ok := s.parent.Deadline(); !ok || end.Before(callers) {
-			s.bounded, s.limits.total = true, mono.Of(end)
+			s.bounded, s.totalEnd = true, mono.Of(end)
 		}
 	}
-	s.begin(now)
+	s.since = now
 
 	s.req = *x.req.WithContext(s) // which is on the stack
 	s.req.Header = x.outgoing(s, left, limited)
@@ -149,7 +138,7 @@ func (x *exchange) fail(s *scope, err error) error {
 	v := x.verdict(s, why, err)
 	switch {
 	// What the base made of its canceled context is left out: it may match an error of the caller's context.
-	case why == x.limit.total: //nolint:errorlint // which one, not of what kind
+	case why == x.terms.total: //nolint:errorlint // which one, not of what kind
 		err = &noResponse{why}
 	case why != nil:
 		err = why
@@ -173,8 +162,8 @@ func (x *exchange) verdict(s *scope, why, err error) seawall.Verdict {
 	switch {
 	case why == seawall.ErrLost: //nolint:errorlint // it is told bare
 		v.Outcome = seawall.Ignored
-	case x.req.Context().Err() != nil, why == x.limit.total: //nolint:errorlint // see fail
-	case x.t.std != nil && s.Err() == nil && !s.asked.Load() && !s.connected.Load() && s.conn == nil && !isDial(err):
+	case x.req.Context().Err() != nil, why == x.terms.total: //nolint:errorlint // see fail
+	case x.t.std != nil && s.Err() == nil && s.unasked() && s.conn == nil && !isDial(err):
 		// Refused by net/http before it turned to the network, for a field or a scheme that it does not send.
 		v.Outcome = seawall.Ignored
 	case why == nil && hopeless(err):

@@ -45,6 +45,7 @@ func Outgoing(ctx context.Context, h http.Header, left time.Duration, limited bo
 	t := &Transport{}
 	req := (&http.Request{Header: h}).WithContext(ctx)
 	x := &exchange{t: t, opts: newSettings(t, ClientConfig{}.withDefaults()), req: req}
+	x.terms = &x.opts.terms
 	return x.outgoing(&scope{parent: ctx}, left, limited)
 }
 

@@ -25,7 +25,7 @@ func (x *exchange) outgoing(s *scope, left time.Duration, limited bool) http.Hea
 	says := !x.trail.leaves(x.host)
 	attempt, priority := seawall.Attempt(s.parent), seawall.PriorityOf(s.parent)
 	if given != nil && given[f.Timeout] == nil && given[f.Attempt] == nil && given[f.Priority] == nil &&
-		(!says || !limited && attempt <= 1 && priority == seawall.Critical && x.key == "") {
+		(!says || !limited && attempt <= 1 && priority == seawall.Critical && x.terms.key == "") {
 		return given
 	}
 	h := http.Header{}
@@ -53,8 +53,8 @@ func (x *exchange) outgoing(s *scope, left time.Duration, limited bool) http.Hea
 	if priority != seawall.Critical {
 		say(f.Priority, priority.String())
 	}
-	if x.key != "" {
-		say(f.IdempotencyKey, x.key)
+	if x.terms.key != "" {
+		say(f.IdempotencyKey, x.terms.key)
 	}
 	return h
 }

@@ -42,9 +42,9 @@ func (x *exchange) leadOn(s *scope) {
 	}
 	next := x.trail
 	if next == nil {
-		next = &trail{first: x.host, key: x.key}
+		next = &trail{first: x.host, key: x.terms.key}
 		if s.bounded {
-			next.total = x.limit.total
+			next.total = x.terms.total
 			next.end, _ = s.Deadline()
 		}
 	}

@@ -22,7 +22,7 @@ func (x *exchange) mayRepeat(says overrides) bool {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
 		return true
 	}
-	return says.idempotent || x.key != "" || x.opts.hasKey(x.req)
+	return says.idempotent || x.terms.key != "" || x.opts.hasKey(x.req)
 }
 
 // statusError is a response that is no good, in the eyes of the policies. The caller gets the response, not the error,
@@ -49,7 +49,7 @@ func (x *exchange) judge(ctx context.Context, resp *http.Response) error {
 		return nil
 	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests:
 		v.Outcome = seawall.Overload
-	case code == http.StatusConflict && x.started.Load() > 1 && (x.key != "" || x.opts.hasKey(x.req)):
+	case code == http.StatusConflict && x.started.Load() > 1 && (x.terms.key != "" || x.opts.hasKey(x.req)):
 		v.Outcome = seawall.Overload // the first of the attempts is still at work
 	case code == http.StatusMisdirectedRequest && x.body.repeatable() && x.misdirected.CompareAndSwap(false, true):
 		return x.status(resp, seawall.Verdict{Outcome: seawall.Success, Repeat: seawall.RepeatAlways})

@@ -25,19 +25,19 @@ func (b *responseBody) Read(p []byte) (int, error) {
 	s := (*scope)(b)
 	// Who asks is there only if something else than this reader may end the body.
 	if s.watched() {
-		s.reading.Store(true)
+		s.set(reading)
 	}
 	n, err := s.body.Read(p)
-	if s.watched() {
-		s.reading.Store(false)
+	if (err == nil || err == io.EOF) && s.watched() { //nolint:errorlint // the end is never wrapped
+		s.unset(reading)
 	}
 	if err == nil {
-		if s.x.opts.IdleTimeout != Off || !s.begun && s.x.opts.AttemptSpan == SpanFirstByte {
+		if s.x.opts.IdleTimeout != Off || s.x.opts.AttemptSpan == SpanFirstByte {
 			s.progress(n)
 		}
 		return n, nil
 	}
-	if err == io.EOF { //nolint:errorlint // the end is never wrapped
+	if err == io.EOF { //nolint:errorlint // see above
 		s.release(s.failed)
 		return n, err
 	}
@@ -53,27 +53,19 @@ func (b *responseBody) Read(p []byte) (int, error) {
 }
 
 // watched reports whether there is a timer, or a caller, that may end the body.
-func (s *scope) watched() bool { return s.detach != nil || s.std.Load() != nil }
+func (s *scope) watched() bool { return s.watching || s.std.Load() != nil }
 
 // progress moves the limits that go by it.
 func (s *scope) progress(n int) {
 	if n == 0 {
 		return
 	}
-	first := !s.begun
-	s.begun = true
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stage != stageOpen || s.nearest == discarded {
-		return
+	if s.x.opts.IdleTimeout != Off {
+		s.moving.Store(int64(mono.Now() + s.x.opts.IdleTimeout)) // the timer finds it when it rings
 	}
-	if s.limits.idle != noEnd {
-		s.limits.idle = mono.Now() + s.x.opts.IdleTimeout
-		s.nearestLocked() // the timer finds it when it rings
-	}
-	if first && s.x.opts.AttemptSpan == SpanFirstByte {
-		s.limits.attempt = noEnd
-		s.rearmLocked()
+	if s.x.opts.AttemptSpan == SpanFirstByte && s.state()&begun == 0 {
+		s.set(begun)
+		s.rearm()
 	}
 }
 

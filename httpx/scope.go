@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -23,11 +22,9 @@ import (
 // on the caller's context and not on the one that the policies hand in, which ends when RoundTrip returns. The timer
 // stands in for it, with whichever limit ends first.
 type scope struct {
-	sending
 	x      *exchange
 	parent context.Context // the caller's
 	since  time.Duration   // when it began: a reading of mono.Now, as all times here
-	place  *openPlace      // among the open bodies; nil if it has none
 
 	breaker, slot seawall.Permit
 	conn          *http.ClientConn // of its own; nil if it is one of the base's pool
@@ -36,48 +33,22 @@ type scope struct {
 	resp   *http.Response
 	body   io.ReadCloser // of the response, as the base gave it
 	failed error         // what the status says, if that is no good
+	place  *openPlace    // among the open bodies; nil if it has none
 	left   [1]string     // the value of the field that says how much time is left
 
 	totalEnd time.Duration // if bounded
+	moving   atomic.Int64  // the end of the limit that moves: the idle one, or that of draining
+	word     atomic.Uint32 // a state
+	bounded  bool          // there is a total limit, and the caller's deadline is not nearer
+	endless  bool          // no limit ends the body, so it is among the open ones
+	watching bool          // the caller's context
 
-	bounded bool        // there is a total limit, and the caller's deadline is not nearer
-	endless bool        // no limit ends the body, so it is among the open ones
-	begun   bool        // the first byte of the body was read; its reader's own
-	reading atomic.Bool // somebody waits for the body
+	sending atomic.Pointer[sending] // nil until the base asks for a trace
 	std     atomic.Pointer[standard]
 
-	mu      sync.Mutex  // guards the fields below
-	detach  func() bool // from the caller's context; nil if the scope does not watch it
-	limits  limitEnds
-	nearest limitKind // the limit that ends first
-	why     limitKind // what of ours has ended the attempt
-	stage   stage
+	mu     sync.Mutex  // guards detach, and the timer of std
+	detach func() bool // from the caller's context
 }
-
-// limitEnds are the ends of the limits that count now, each noEnd if there is none.
-type limitEnds struct{ total, attempt, idle time.Duration }
-
-const noEnd time.Duration = math.MaxInt64
-
-// limitKind says which limit ends an attempt, or what else of ours.
-type limitKind uint8
-
-const (
-	noLimit limitKind = iota
-	totalLimit
-	attemptLimit
-	idleLimit
-	discarded // the time that a response has which is not returned
-	lost      // a race
-)
-
-type stage uint8
-
-const (
-	stageWaiting stage = iota // for the headers
-	stageOpen                 // they are there
-	stageReleased
-)
 
 var _ context.Context = (*scope)(nil)
 
@@ -91,106 +62,11 @@ const (
 	drainTime  = 50 * time.Millisecond
 )
 
-// begin starts an attempt at now, with the limits that it has until its headers are there. Nobody else knows of the scope
-// yet.
-func (s *scope) begin(now time.Duration) {
-	s.since = now
-	s.limits.attempt, s.limits.idle = noEnd, noEnd
-	if s.totalEnd = s.limits.total; !s.bounded {
-		s.limits.total = noEnd
-	}
-	if d := s.x.limit.attempt; d != Off {
-		s.limits.attempt = now + d
-	}
-	s.nearestLocked()
-}
-
-// nearestLocked chooses the limit that ends first. The total one wins a tie: nothing comes after it.
-func (s *scope) nearestLocked() {
-	l := &s.limits
-	switch first := min(l.total, l.attempt, l.idle); {
-	case first == noEnd:
-		s.nearest = noLimit
-	case s.nearest == discarded:
-	case first == l.total:
-		s.nearest = totalLimit
-	case first == l.attempt:
-		s.nearest = attemptLimit
-	default:
-		s.nearest = idleLimit
-	}
-}
-
-// deadlineLocked returns when the nearest limit ends.
-func (s *scope) deadlineLocked() time.Duration {
-	return min(s.limits.total, s.limits.attempt, s.limits.idle)
-}
-
-// whyLocked returns what of ours has ended the attempt, as an error, or nil.
-func (s *scope) whyLocked() error {
-	switch s.why {
-	case totalLimit:
-		return s.x.limit.total
-	case attemptLimit:
-		return s.x.limit.attemptErr
-	case idleLimit:
-		return s.x.opts.idleLimit
-	case discarded:
-		return errDiscarded
-	case lost:
-		return seawall.ErrLost
-	case noLimit:
-	}
-	return nil
-}
-
-// rearmLocked lets the timer ring at the limit that ends first now, if the scope has become a standard context.
-func (s *scope) rearmLocked() {
-	s.nearestLocked()
-	std := s.std.Load()
-	switch {
-	case std == nil || s.stage == stageReleased:
-	case s.nearest == noLimit:
-		if std.timer != nil {
-			std.timer.Stop()
-		}
-	case std.timer == nil:
-		std.timer = time.AfterFunc(s.deadlineLocked()-mono.Now(), s.ring)
-	default:
-		std.timer.Reset(s.deadlineLocked() - mono.Now())
-	}
-}
-
-// ring is the end of a limit, unless that was moved meanwhile. If the response is there, it ends the attempt as well:
-// nobody may come for the body.
-func (s *scope) ring() {
-	std := s.std.Load()
-	s.mu.Lock()
-	if s.stage == stageReleased || s.nearest == noLimit || s.why != noLimit {
-		s.mu.Unlock()
-		return
-	}
-	if left := s.deadlineLocked() - mono.Now(); left > 0 {
-		std.timer.Reset(left)
-		s.mu.Unlock()
-		return
-	}
-	s.why = s.nearest
-	why := s.whyLocked()
-	over := s.stage == stageOpen && s.why != discarded // else somebody waits for it
-	s.mu.Unlock()
-	if over {
-		s.abandon(why)
-		return
-	}
-	std.cancel(why)
-}
-
 // abandon ends an attempt whose body nobody may come for any more. It runs on a goroutine of its own, where a panic of a
 // function of the user's would have no caller.
 func (s *scope) abandon(why error) {
 	end := s.failed
-	if end == nil && s.reading.Load() { // who reads slowly has himself to blame
+	if end == nil && s.state()&reading != 0 { // who reads slowly has himself to blame
 		end = &bodyError{why}
 	}
 	end = seawall.Settle(s.parent, end)
@@ -203,39 +79,10 @@ func (s *scope) abandon(why error) {
 	})
 }
 
-// exceeded returns what of ours ended the attempt, or nil. It goes by the clock as well: what hands a deadline to a
-// connection can be faster than the timer.
-func (s *scope) exceeded() error {
-	callerDone := s.parent.Err() != nil
-	s.mu.Lock()
-	late := s.expireLocked(callerDone)
-	why := s.whyLocked()
-	s.mu.Unlock()
-	if std := s.std.Load(); late && std != nil {
-		std.cancel(why)
-	}
-	return why
-}
-
-// expireLocked reports whether it has just found that a limit is over.
-func (s *scope) expireLocked(callerDone bool) bool {
-	if s.why != noLimit || s.nearest == noLimit || callerDone || s.stage == stageReleased || mono.Now() < s.deadlineLocked() {
-		return false
-	}
-	s.why = s.nearest
-	return true
-}
-
 // lose ends an attempt whose race is over, unless its response is there: that is then let go of as any other.
 func (s *scope) lose() {
 	std := s.standard() // so that there is something to cancel
-	s.mu.Lock()
-	losing := s.stage == stageWaiting && s.why == noLimit
-	if losing {
-		s.why = lost
-	}
-	s.mu.Unlock()
-	if losing {
+	if s.turn(0, endedBy*state(lost)) {
 		std.cancel(seawall.ErrLost)
 	}
 }
@@ -244,33 +91,31 @@ func (s *scope) lose() {
 // limit has just passed, or the race was lost, which has canceled the body.
 func (s *scope) answer(resp *http.Response, verdict error) bool {
 	s.resp, s.body, s.failed = resp, resp.Body, verdict
-	callerDone := s.std.Load() != nil && s.parent.Err() != nil
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	// Without a context that anybody looked at, nothing was cut off: a success that is late is one.
-	if s.std.Load() != nil && s.expireLocked(callerDone) || s.why != noLimit {
+	if s.std.Load() != nil && s.parent.Err() == nil {
+		s.expire()
+	}
+	next := opened
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		next |= upgraded
+	}
+	if s.x.opts.IdleTimeout != Off {
+		s.moving.Store(int64(mono.Now() + s.x.opts.IdleTimeout))
+	}
+	if s.x.opts.Settle == AtEnd && resp.Body != http.NoBody { // before anybody else can tell of the end
+		s.breaker.Answered()
+		s.slot.Answered()
+	}
+	limit, _ := s.limit(next)
+	s.endless = limit == noLimit && next&upgraded == 0 && resp.Body != http.NoBody
+	if !s.turn(0, next) {
 		return false
 	}
-	s.stage = stageOpen
-	switch {
-	case resp.Body == http.NoBody: // what follows is the end
-	case resp.StatusCode == http.StatusSwitchingProtocols:
-		s.limits = limitEnds{noEnd, noEnd, noEnd}
-		s.rearmLocked()
-	default:
-		if s.x.opts.AttemptSpan == SpanHeaders {
-			s.limits.attempt = noEnd
-		}
-		if s.x.opts.IdleTimeout != Off {
-			s.limits.idle = mono.Now() + s.x.opts.IdleTimeout
-		}
-		s.rearmLocked()
-		s.endless = s.nearest == noLimit
-	}
+	s.rearm()
 	return true
 }
 
-// attend tells the policies what the headers tell them, and puts the body that the caller gets into the response. If
+// attend tells the policies of what ends with the headers, and puts the body that the caller gets into the response. If
 // there is none, the attempt ends here.
 func (s *scope) attend() {
 	switch {
@@ -282,10 +127,6 @@ func (s *scope) attend() {
 	case s.failed != nil || s.resp.StatusCode == http.StatusSwitchingProtocols:
 		// Whatever the body does, it is not going to be good; and a connection that lives for hours holds no probe.
 		s.breaker.Done(s.failed)
-		s.slot.Answered()
-	default:
-		s.breaker.Answered()
-		s.slot.Answered()
 	}
 	if s.resp.StatusCode == http.StatusSwitchingProtocols {
 		s.resp.Body = s.upgraded()
@@ -308,12 +149,12 @@ func (s *scope) watch() {
 		s.x.t.open.add(s)
 	}
 	if s.parent.Done() != nil {
+		s.watching = true
 		detach := context.AfterFunc(s.parent, func() { s.abandon(context.Cause(s.parent)) })
 		s.mu.Lock()
 		s.detach = detach
-		over := s.stage == stageReleased
 		s.mu.Unlock()
-		if over {
+		if s.state()&released != 0 {
 			detach()
 		}
 	}
@@ -327,25 +168,11 @@ func (s *scope) settle(end error) {
 
 // release ends the attempt; end is what the policies are told.
 func (s *scope) release(end error) {
-	s.mu.Lock()
-	if s.stage == stageReleased {
-		s.mu.Unlock()
+	if s.set(released)&released != 0 {
 		return
 	}
-	s.stage = stageReleased
-	std, detach := s.std.Load(), s.detach
-	if std != nil && std.timer != nil {
-		std.timer.Stop()
-	}
-	s.mu.Unlock()
-	if std == nil && !s.std.CompareAndSwap(nil, ended) { // a base has just asked for it
-		std = s.std.Load()
-	}
-	if std != nil {
-		std.cancel(nil)
-	}
-	if detach != nil {
-		detach()
+	if std := s.std.Load(); std != nil || s.watching {
+		s.letGo(std)
 	}
 	if s.conn != nil {
 		_ = s.conn.Close() // it was for this attempt alone
@@ -354,6 +181,22 @@ func (s *scope) release(end error) {
 		s.x.t.open.remove(s)
 	}
 	s.settle(end)
+}
+
+// letGo cancels what the scope has become, if anything, and lets go of the caller's context.
+func (s *scope) letGo(std *standard) {
+	s.mu.Lock()
+	detach := s.detach
+	if std != nil && std.timer != nil {
+		std.timer.Stop()
+	}
+	s.mu.Unlock()
+	if std != nil {
+		std.cancel(nil)
+	}
+	if detach != nil {
+		detach()
+	}
 }
 
 // discard lets go of a response that is not returned: it reads what little there is to read, so that the connection can
@@ -372,12 +215,12 @@ func (s *scope) discard() {
 
 // startDraining puts the bound of time in the place of all limits. It returns false if one of them has passed.
 func (s *scope) startDraining() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stage == stageReleased || s.why != noLimit {
-		return false
+	s.moving.Store(int64(mono.Now() + drainTime))
+	for st := s.state(); st.live(); st = s.state() {
+		if s.turn(st, st|draining) {
+			s.rearm()
+			return true
+		}
 	}
-	s.limits, s.nearest = limitEnds{mono.Now() + drainTime, noEnd, noEnd}, discarded
-	s.rearmLocked()
-	return true
+	return false
 }

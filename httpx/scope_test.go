@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -151,6 +154,57 @@ func TestEveryEndOfTheBodyReleasesTheScope(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who is still at work for an attempt may ask for the end of its context at the very moment at which that ends.
+func TestAContextThatIsAskedAtItsEndHasEnded(t *testing.T) {
+	rounds := 3000
+	if testing.Short() {
+		rounds = 500
+	}
+	cfg := quick()
+	cfg.AttemptTimeout, cfg.AttemptSpan = 5*time.Millisecond, httpx.SpanEnd
+	var wg sync.WaitGroup
+	tr := httpx.NewTransport("test", cfg, roundTripper(func(r *http.Request) (*http.Response, error) {
+		for _, end := range []func(context.Context){
+			func(ctx context.Context) { <-ctx.Done() },
+			func(ctx context.Context) {
+				child, cancel := context.WithCancel(ctx)
+				defer cancel()
+				<-child.Done()
+			},
+			func(ctx context.Context) {
+				for ctx.Err() == nil {
+					runtime.Gosched()
+				}
+				if context.Cause(ctx) == nil {
+					t.Error("a context has ended without a cause")
+				}
+			},
+		} {
+			wg.Go(func() {
+				if pause := rand.IntN(4); pause > 0 {
+					time.Sleep(time.Duration(pause) * time.Microsecond)
+				}
+				end(r.Context())
+			})
+		}
+		return response(200, "x"), nil
+	}))
+	for n := range rounds {
+		resp, err := tr.RoundTrip(newRequest(t, "GET", ""))
+		switch {
+		case err != nil: // the limit is short for a busy machine
+		case n%100 == 0: // nobody comes for it
+		case n%2 == 0:
+			_, _ = io.Copy(io.Discard, resp.Body)
+			fallthrough
+		default:
+			resp.Body.Close()
+		}
+	}
+	wg.Wait()
+	waitFor(t, "the slots to come back", func() bool { return inUse(tr) == 0 })
 }
 
 func TestEmptyBodiesStayWhatTheyAre(t *testing.T) {

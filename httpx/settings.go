@@ -11,7 +11,7 @@ import (
 type settings struct {
 	ClientConfig
 	name      string
-	limits    callLimits
+	terms     terms
 	idleLimit *timeout.ExceededError // what ends a body without progress
 }
 
@@ -21,7 +21,10 @@ func newSettings(t *Transport, cfg ClientConfig) *settings {
 	}
 	return &settings{
 		ClientConfig: cfg, name: t.name,
-		limits:    callLimits{cfg.AttemptTimeout, limit("attempt", cfg.AttemptTimeout), limit("total", cfg.Timeout)},
+		terms: terms{
+			attempt: cfg.AttemptTimeout, attemptErr: limit("attempt", cfg.AttemptTimeout),
+			total: limit("total", cfg.Timeout),
+		},
 		idleLimit: limit("idle", cfg.IdleTimeout),
 	}
 }

@@ -10,28 +10,36 @@ import (
 type sending struct {
 	asked, connected atomic.Bool // for a connection; got one
 
-	hooks atomic.Pointer[httptrace.ClientTrace] // made when a base asks for them
+	hooks httptrace.ClientTrace // by which it knows
 }
 
 // unsent reports whether it is certain that nothing of the request was sent. A connection is obtained by the goroutine
 // that runs RoundTrip, so there is nothing left to race with when that has returned. Whether a header was written on a
 // connection would not be as certain: net/http writes in another goroutine, also after it has given up waiting.
-func (s *sending) unsent() bool { return s.asked.Load() && !s.connected.Load() }
+func (s *scope) unsent() bool {
+	of := s.sending.Load()
+	return of != nil && of.asked.Load() && !of.connected.Load()
+}
+
+// unasked reports whether the base has not turned to the network at all, if it is one that would tell.
+func (s *scope) unasked() bool {
+	of := s.sending.Load()
+	return of == nil || !of.asked.Load() && !of.connected.Load()
+}
 
 // trace returns the hooks, with those of the caller's context behind them.
-func (s *sending) trace(caller context.Context) *httptrace.ClientTrace {
-	if hooks := s.hooks.Load(); hooks != nil {
-		return hooks
+func (s *scope) trace() *httptrace.ClientTrace {
+	if of := s.sending.Load(); of != nil {
+		return &of.hooks
 	}
-	hooks := &httptrace.ClientTrace{
-		GetConn: func(string) { s.asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { s.connected.Store(true) },
+	of := &sending{}
+	of.hooks.GetConn = func(string) { of.asked.Store(true) }
+	of.hooks.GotConn = func(httptrace.GotConnInfo) { of.connected.Store(true) }
+	if httptrace.ContextClientTrace(s.parent) != nil {
+		httptrace.WithClientTrace(s.parent, &of.hooks) // puts the caller's hooks behind ours
 	}
-	if httptrace.ContextClientTrace(caller) != nil {
-		httptrace.WithClientTrace(caller, hooks) // puts the caller's hooks behind ours
-	}
-	s.hooks.CompareAndSwap(nil, hooks)
-	return s.hooks.Load()
+	s.sending.CompareAndSwap(nil, of)
+	return &s.sending.Load().hooks
 }
 
 // traceKey is the key under which package httptrace asks a context for a trace. With it the context of an attempt can

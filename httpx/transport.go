@@ -107,18 +107,23 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // call runs the attempts of an exchange under the policies that all hosts share.
 func (t *Transport) call(ctx context.Context, x *exchange) (*scope, error) {
 	says := overridesOf(ctx)
+	x.terms = &x.opts.terms
+	key := ""
 	if x.trail = trailOf(x.req); x.trail == nil {
-		x.key = x.opts.newKey(x.req)
+		key = x.opts.newKey(x.req)
 	} else if x.req.Method == http.MethodPost || x.req.Method == http.MethodPatch {
-		x.key = x.trail.key
+		key = x.trail.key
+	}
+	if key != "" {
+		x.own().key = key
 	}
 	x.idempotent = x.mayRepeat(says)
-	x.limit = &x.opts.limits
 	if d := says.attemptTimeout; d != 0 {
-		x.limit = &callLimits{d, &timeout.ExceededError{Name: t.name + ".attempt", Limit: d}, x.limit.total}
+		of := x.own()
+		of.attempt, of.attemptErr = d, &timeout.ExceededError{Name: t.name + ".attempt", Limit: d}
 	}
 	if says.attempts > 0 {
-		x.most = int32(min(says.attempts, 1<<30))
+		x.own().most = int32(min(says.attempts, 1<<30))
 		ctx = retry.WithMaxAttempts(ctx, says.attempts)
 	}
 	chain, untimed := t.calls, t.untimed
@@ -131,7 +136,7 @@ func (t *Transport) call(ctx context.Context, x *exchange) (*scope, error) {
 	case x.trail != nil:
 		chain = untimed
 		if x.trail.total != nil {
-			x.limit = &callLimits{x.limit.attempt, x.limit.attemptErr, x.trail.total}
+			x.own().total = x.trail.total
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithDeadlineCause(ctx, x.trail.end, x.trail.total)
 			defer cancel()
@@ -140,7 +145,7 @@ func (t *Transport) call(ctx context.Context, x *exchange) (*scope, error) {
 		chain = untimed
 		if says.timeout != Off {
 			total := &timeout.ExceededError{Name: t.name + ".total", Limit: says.timeout}
-			x.limit = &callLimits{x.limit.attempt, x.limit.attemptErr, total}
+			x.own().total = total
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeoutCause(ctx, says.timeout, total)
 			defer cancel()
@@ -153,7 +158,7 @@ func (t *Transport) call(ctx context.Context, x *exchange) (*scope, error) {
 
 // mayRace reports whether attempts of a request may run side by side: each has a body of its own, and two do not hurt.
 func (x *exchange) mayRace() bool {
-	return x.idempotent && x.most != 1 && x.body.copies() && seawall.IsIdempotent(x.req.Context())
+	return x.idempotent && x.terms.most != 1 && x.body.copies() && seawall.IsIdempotent(x.req.Context())
 }
 
 // CloseIdleConnections closes the idle connections of the base, if it can do that.

@@ -1,0 +1,158 @@
+package httpx
+
+import (
+	"math"
+	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/mono"
+	"github.com/seawall-go/seawall/timeout"
+)
+
+// terms are those of one call: the client's, unless its context says otherwise.
+type terms struct {
+	attempt    time.Duration
+	attemptErr *timeout.ExceededError
+	total      *timeout.ExceededError // of the limit that the policies' context has; see Transport.call
+	most       int32                  // attempts; 0 for no bound of our own
+	key        string                 // that was made for the call; empty if there is none
+}
+
+// own returns the terms of an exchange, to be changed.
+func (x *exchange) own() *terms {
+	if x.terms == &x.opts.terms {
+		of := x.opts.terms
+		x.terms = &of
+	}
+	return x.terms
+}
+
+const noEnd time.Duration = math.MaxInt64
+
+// limit returns the limit that ends first in a state, and when. The total one wins a tie: nothing comes after it.
+func (s *scope) limit(st state) (kind limitKind, end time.Duration) {
+	switch {
+	case st&draining != 0:
+		return discarded, time.Duration(s.moving.Load())
+	case st&upgraded != 0:
+		return noLimit, noEnd
+	}
+	kind, end = noLimit, noEnd
+	if s.bounded {
+		kind, end = totalLimit, s.totalEnd
+	}
+	if d := s.x.terms.attempt; d != Off && s.x.opts.AttemptSpan.covers(st) && s.since+d < end {
+		kind, end = attemptLimit, s.since+d
+	}
+	if s.x.opts.IdleTimeout != Off && st&opened != 0 {
+		if idle := time.Duration(s.moving.Load()); idle < end {
+			kind, end = idleLimit, idle
+		}
+	}
+	return kind, end
+}
+
+// covers reports whether the limit of the attempt counts in a state.
+func (span AttemptSpan) covers(st state) bool {
+	switch span {
+	case SpanFirstByte:
+		return st&begun == 0
+	case SpanEnd:
+		return true
+	case SpanHeaders:
+	}
+	return st&opened == 0
+}
+
+// expire ends the attempt if a limit has passed. It returns which one, if it has just done so; else how long the one that
+// ends first has still to go, or 0 if none counts.
+func (s *scope) expire() (by limitKind, left time.Duration) {
+	for {
+		st := s.state()
+		kind, end := s.limit(st)
+		if kind == noLimit || !st.live() {
+			return noLimit, 0
+		}
+		if left = end - mono.Now(); left > 0 {
+			return noLimit, left
+		}
+		if s.turn(st, st|endedBy*state(kind)) {
+			return kind, 0
+		}
+	}
+}
+
+// why returns what of ours has ended the attempt, as an error, or nil.
+func (s *scope) why() error {
+	switch s.state().by() {
+	case totalLimit:
+		return s.x.terms.total
+	case attemptLimit:
+		return s.x.terms.attemptErr
+	case idleLimit:
+		return s.x.opts.idleLimit
+	case discarded:
+		return errDiscarded
+	case lost:
+		return seawall.ErrLost
+	case noLimit:
+	}
+	return nil
+}
+
+// exceeded is why, by the clock as well: what hands a deadline to a connection can be faster than the timer.
+func (s *scope) exceeded() error {
+	late := noLimit
+	if s.parent.Err() == nil {
+		late, _ = s.expire()
+	}
+	why := s.why()
+	if std := s.std.Load(); late != noLimit && std != nil {
+		std.cancel(why)
+	}
+	return why
+}
+
+// rearm lets the timer ring at the limit that ends first now, if the scope has become a standard context.
+func (s *scope) rearm() {
+	if std := s.std.Load(); std != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.armLocked(std)
+	}
+}
+
+func (s *scope) armLocked(std *standard) {
+	st := s.state()
+	kind, end := s.limit(st)
+	switch {
+	case st&released != 0:
+	case kind == noLimit:
+		if std.timer != nil {
+			std.timer.Stop()
+		}
+	case std.timer == nil:
+		std.timer = time.AfterFunc(end-mono.Now(), s.ring)
+	default:
+		std.timer.Reset(end - mono.Now())
+	}
+}
+
+// ring is the end of a limit, unless that was moved meanwhile, whoever has found it first. If the response is there, it
+// ends the attempt as well: nobody may come for the body.
+func (s *scope) ring() {
+	std := s.std.Load()
+	s.mu.Lock()
+	if _, left := s.expire(); left > 0 {
+		std.timer.Reset(left)
+	}
+	s.mu.Unlock()
+	st, why := s.state(), s.why()
+	switch by := st.by(); {
+	case by == noLimit || st&released != 0:
+	case by == discarded || by == lost || st&opened == 0: // somebody waits for it
+		std.cancel(why)
+	default:
+		s.abandon(why)
+	}
+}
