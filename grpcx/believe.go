@@ -19,10 +19,10 @@ const (
 
 // believe returns the context of a call with what a trusted peer says about it. What is said twice, or not in its
 // grammar, is not said.
-func (s *Server) believe(ctx context.Context) context.Context {
+func (s *serverSettings) believe(ctx context.Context) context.Context {
 	attempts := metadata.ValueFromIncomingContext(ctx, fieldAttempts)
 	priorities := metadata.ValueFromIncomingContext(ctx, fieldPriority)
-	if attempts == nil && priorities == nil || !s.cfg.TrustPeer(ctx) {
+	if attempts == nil && priorities == nil || !s.TrustPeer(ctx) {
 		return ctx
 	}
 	if len(attempts) == 1 {

@@ -1,11 +1,10 @@
 package grpcx
 
 import (
-	"cmp"
 	"fmt"
 	"iter"
+	"sync"
 	"sync/atomic"
-	"time"
 
 	"google.golang.org/grpc"
 
@@ -23,7 +22,8 @@ const clientKind = "client"
 //
 //	conn, err := grpc.NewClient(target, append(grpcx.DialOptions("catalog", cfg), creds)...)
 //
-// It is NewClient(name, cfg).DialOptions(). The name is a constant of the program, for people, metrics and logs.
+// It is NewClient(name, cfg).DialOptions(), for programs that neither change the configuration while they run, by
+// [Client.Update], nor look at the policies. The name is a constant of the program, for people, metrics and logs.
 // DialOptions panics if cfg is not valid; see [ClientConfig.Validate].
 func DialOptions(name string, cfg ClientConfig) []grpc.DialOption {
 	return NewClient(name, cfg).DialOptions()
@@ -37,12 +37,14 @@ func DialOptions(name string, cfg ClientConfig) []grpc.DialOption {
 // more than the same call with a deadline.
 type Client struct {
 	name    string
-	cfg     ClientConfig
-	methods *methodTable
-	total   *timeout.Timeout // of the methods without one of their own
+	methods atomic.Pointer[methodTable] // written under mu
+	total   *timeout.Timeout            // of the methods without one of their own
 	retry   *retry.Retry
 	plain   *seawall.Pipeline // the retry alone
 	gates   gates
+
+	mu    sync.Mutex        // held by an Update; guards the field below
+	owned map[string]*owned // by pattern
 
 	alone atomic.Bool // grpc-go's own retry is off, by our DialOptions
 }
@@ -53,70 +55,14 @@ func NewClient(name string, cfg ClientConfig) *Client {
 	if err := cfg.Validate(); err != nil {
 		panic(err.Error())
 	}
-	c := &Client{cfg: cfg.withDefaults()}
-	c.retry = retry.New(name, c.cfg.Retry)
+	cfg = cfg.withDefaults()
+	c := &Client{retry: retry.New(name, cfg.Retry), owned: map[string]*owned{}}
 	c.name = c.retry.Name()
-	c.total = c.newTotal("", c.cfg.Timeout)
+	c.total = c.newTotal("", cfg.Timeout, cfg.Registry)
 	c.plain = seawall.Chain(c.retry)
-	c.gates = newGates(c.name, c.cfg)
-	c.methods = newMethodTable(c.cfg.Methods, c.newRules)
+	c.gates = newGates(c.name, &cfg)
+	c.methods.Store(c.newMethodTable(&cfg))
 	return c
-}
-
-// newHedge makes the hedge of the methods of a pattern. It is paid for by the budget of the retries, unless its
-// configuration says by what.
-func (c *Client) newHedge(pattern string, cfg hedge.Config) *hedge.Hedge {
-	if cfg.Funding == hedge.FromBudget && cfg.Budget == nil && cfg.BudgetConfig == (seawall.BudgetConfig{}) {
-		if cfg.Budget = c.retry.Budget(); cfg.Budget == nil {
-			cfg.Funding = hedge.NoBudget // as the retries
-		}
-	}
-	if cfg.Registry == nil {
-		cfg.Registry = c.cfg.Registry
-	}
-	return hedge.New(c.nameOf(pattern), cfg)
-}
-
-// nameOf is the name of what the methods of a pattern have of their own.
-func (c *Client) nameOf(pattern string) string {
-	if pattern == "" {
-		return c.name
-	}
-	return c.name + " " + pattern
-}
-
-// newTotal makes the total limit of the methods of a pattern.
-func (c *Client) newTotal(pattern string, limit time.Duration) *timeout.Timeout {
-	return timeout.New(c.nameOf(pattern)+".total", timeout.Config{Limit: limit, Registry: c.cfg.Registry})
-}
-
-// newRules makes the rules of a pattern, or of the methods without one.
-func (c *Client) newRules(pattern string, m MethodConfig) *rules {
-	r := &rules{
-		idempotency: cmp.Or(m.Idempotency, FromProto), group: m.Group, total: c.total,
-		attemptTimeout: cmp.Or(m.AttemptTimeout, c.cfg.AttemptTimeout),
-		retryCodes:     m.RetryCodes,
-	}
-	if r.retryCodes == nil {
-		r.retryCodes = c.cfg.RetryCodes
-	}
-	if m.Timeout != 0 && m.Timeout != c.cfg.Timeout {
-		r.total = c.newTotal(pattern, m.Timeout)
-	}
-	if cfg := cmp.Or(m.Hedge, c.cfg.Hedge); cfg != nil && cfg.MaxAttempts != 1 {
-		r.hedge = c.newHedge(pattern, *cfg)
-		r.hedged = seawall.Chain(c.retry, r.hedge)
-	}
-	r.limits = limits{attempt: c.attemptLimit(r.attemptTimeout), total: exceeded(r.total)}
-	return r
-}
-
-func exceeded(total *timeout.Timeout) error {
-	return &timeout.ExceededError{Name: total.Name(), Limit: total.Config().Limit}
-}
-
-func (c *Client) attemptLimit(d time.Duration) error {
-	return &timeout.ExceededError{Name: c.name + ".attempt", Limit: d}
 }
 
 // DialOptions returns the options that put the Client around the calls of a connection. They chain its interceptors behind
@@ -147,7 +93,7 @@ func (c *Client) String() string { return fmt.Sprintf("%s %q", clientKind, c.nam
 
 // Config returns the configuration with its defaults filled in, but for those of the policies, which have a Config of
 // their own.
-func (c *Client) Config() ClientConfig { return c.cfg.withDefaults() }
+func (c *Client) Config() ClientConfig { return c.methods.Load().cfg.withDefaults() }
 
 // Retry returns the policy that repeats calls, with its budget and counts.
 func (c *Client) Retry() *retry.Retry { return c.retry }
@@ -156,7 +102,7 @@ func (c *Client) Retry() *retry.Retry { return c.retry }
 // being that of the rest.
 func (c *Client) Hedges() iter.Seq2[string, *hedge.Hedge] {
 	return func(yield func(string, *hedge.Hedge) bool) {
-		for pattern, r := range c.methods.rules() {
+		for pattern, r := range c.methods.Load().rules() {
 			if r.hedge != nil && !yield(pattern, r.hedge) {
 				return
 			}

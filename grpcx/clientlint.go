@@ -26,7 +26,8 @@ func (c *Client) Lint(conns ...*grpc.ClientConn) []seawall.Finding {
 	found := c.chain().Lint()
 	services := map[string]bool{}
 	methods := map[string]bool{}
-	for _, t := range c.methods.all() {
+	table := c.methods.Load()
+	for _, t := range table.all() {
 		if methods[t.method] {
 			continue
 		}
@@ -37,7 +38,7 @@ func (c *Client) Lint(conns ...*grpc.ClientConn) []seawall.Finding {
 			continue
 		}
 		services[service] = true
-		if !c.marked(service) {
+		if !table.marked(service) {
 			found = append(found, seawall.Finding{
 				Rule: "nothing_idempotent", Policies: []string{c.String()},
 				Problem: "no method of " + service + " may be carried out twice, so none is repeated after it was sent",
@@ -50,15 +51,16 @@ func (c *Client) Lint(conns ...*grpc.ClientConn) []seawall.Finding {
 
 // chain is the policies of an attempt in their order, both limits of time included.
 func (c *Client) chain() *seawall.Pipeline {
-	quiet := c.cfg.Registry.Detached()
-	gate, slots := c.cfg.Breaker, c.cfg.Bulkhead
+	table := c.methods.Load()
+	quiet := table.cfg.Registry.Detached()
+	gate, slots := table.cfg.Breaker, table.cfg.Bulkhead
 	gate.Registry, slots.Registry = quiet, quiet
 	repeats := c.plain
-	if r := c.methods.others; r.hedge != nil {
+	if r := table.others; r.hedge != nil {
 		repeats = r.hedged
 	}
 	return seawall.Chain(c.total, repeats, breaker.New(c.name, gate), bulkhead.New(c.name, slots),
-		timeout.New(c.name+".attempt", timeout.Config{Limit: c.cfg.AttemptTimeout, Registry: quiet}))
+		timeout.New(c.name+".attempt", timeout.Config{Limit: table.cfg.AttemptTimeout, Registry: quiet}))
 }
 
 func (c *Client) lintRetry(method string, conns []*grpc.ClientConn) (found []seawall.Finding) {
@@ -80,9 +82,9 @@ func (c *Client) lintRetry(method string, conns []*grpc.ClientConn) (found []sea
 
 // marked reports whether any method of the service may be carried out twice: one that was called, or one of its proto
 // file.
-func (c *Client) marked(service string) bool {
-	for _, t := range c.methods.all() {
-		if t.idempotent && serviceOf(t.method) == service {
+func (t *methodTable) marked(service string) bool {
+	for _, m := range t.all() {
+		if m.idempotent && serviceOf(m.method) == service {
 			return true
 		}
 	}
@@ -96,7 +98,7 @@ func (c *Client) marked(service string) bool {
 	}
 	for i := range s.Methods().Len() {
 		method := "/" + service + "/" + string(s.Methods().Get(i).Name())
-		if c.methods.look(methodKey{method: method}).idempotent {
+		if t.look(methodKey{method: method}).idempotent {
 			return true
 		}
 	}

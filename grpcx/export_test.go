@@ -40,7 +40,7 @@ func Judge(e Ending) seawall.Verdict {
 func (c *Client) Groups() int { return c.gates.breakers.Len() }
 
 // Known returns how many methods are remembered.
-func (c *Client) Known() int { return len(*c.methods.known.Load()) }
+func (c *Client) Known() int { return len(*c.methods.Load().known.Load()) }
 
 // ReadPushback is what a client reads of what a server says.
 func ReadPushback(trailer metadata.MD, st *status.Status) (hinted bool, after time.Duration, refused, final bool) {
@@ -51,7 +51,7 @@ func ReadPushback(trailer metadata.MD, st *status.Status) (hinted bool, after ti
 
 // Method returns what is known of a method.
 func (c *Client) Method(name string) (group string, idempotent bool) {
-	t := c.methods.find("", name)
+	t := c.methods.Load().find("", name)
 	return t.key.Value().name, t.idempotent
 }
 

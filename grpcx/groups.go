@@ -3,6 +3,7 @@ package grpcx
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 	"unique"
 
@@ -29,23 +30,43 @@ type gates struct {
 	streams  *bulkhead.Group[groupKey]
 }
 
-func newGates(name string, cfg ClientConfig) gates {
-	gate := cfg.Breaker
-	gate.Registry = nil
-	bulkheads := func(name string, slots bulkhead.Config) *bulkhead.Group[groupKey] {
-		registry := cmp.Or(slots.Registry, cfg.Registry)
-		slots.Registry = nil
-		return bulkhead.NewGroup(name, bulkhead.GroupConfig[groupKey]{
-			Bulkhead: slots, MaxKeys: cfg.MaxGroups, Label: label, Registry: registry,
-		})
-	}
+func newGates(name string, cfg *ClientConfig) gates {
 	return gates{
-		breakers: breaker.NewGroup(name, breaker.GroupConfig[groupKey]{
-			Breaker: gate, MaxKeys: cfg.MaxGroups, Label: label, Registry: cmp.Or(cfg.Breaker.Registry, cfg.Registry),
-		}),
-		unary:   bulkheads(name, cfg.Bulkhead),
-		streams: bulkheads(name+".streams", cfg.StreamBulkhead),
+		breakers: breaker.NewGroup(name, cfg.breakers()),
+		unary:    bulkhead.NewGroup(name, cfg.bulkheads(cfg.Bulkhead)),
+		streams:  bulkhead.NewGroup(name+".streams", cfg.bulkheads(cfg.StreamBulkhead)),
 	}
+}
+
+// update gives the gates, and those to come, what differs in the configuration; next is valid. The others are left alone, with
+// the modes that somebody has set by hand.
+func (g *gates) update(old, next *ClientConfig) (err error) {
+	if !next.Breaker.Equal(old.Breaker) {
+		err = g.breakers.Update(next.breakers())
+	}
+	if !next.Bulkhead.Equal(old.Bulkhead) {
+		err = errors.Join(err, g.unary.Update(next.bulkheads(next.Bulkhead)))
+	}
+	if !next.StreamBulkhead.Equal(old.StreamBulkhead) {
+		err = errors.Join(err, g.streams.Update(next.bulkheads(next.StreamBulkhead)))
+	}
+	return err
+}
+
+func (c *ClientConfig) breakers() breaker.GroupConfig[groupKey] {
+	g := breaker.GroupConfig[groupKey]{
+		Breaker: c.Breaker, MaxKeys: c.MaxGroups, Label: label, Registry: cmp.Or(c.Breaker.Registry, c.Registry),
+	}
+	g.Breaker.Registry = nil
+	return g
+}
+
+func (c *ClientConfig) bulkheads(slots bulkhead.Config) bulkhead.GroupConfig[groupKey] {
+	g := bulkhead.GroupConfig[groupKey]{
+		Bulkhead: slots, MaxKeys: c.MaxGroups, Label: label, Registry: cmp.Or(slots.Registry, c.Registry),
+	}
+	g.Bulkhead.Registry = nil
+	return g
 }
 
 // permits are what one attempt holds.

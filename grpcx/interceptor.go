@@ -53,14 +53,14 @@ func (s *Server) Admit() Interceptor { return s.interceptor(admitting) }
 func (s *Server) interceptor(do step) Interceptor {
 	return Interceptor{
 		Unary: func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
-			c := call{server: s, method: info.FullMethod, do: do}
+			c := call{server: s, settings: s.settings.Load(), method: info.FullMethod, do: do}
 			defer c.rescue(ctx, &err)
-			if do != recovering && s.exempt(info.FullMethod) {
+			if do != recovering && c.settings.exempt(info.FullMethod) {
 				return handler(ctx, req)
 			}
 			defer c.leave()
 			ctx = c.beginSpan(ctx)
-			inner, err := c.enter(ctx, s.cfg.Timeout)
+			inner, err := c.enter(ctx, c.settings.Timeout)
 			if err != nil {
 				return nil, c.described(inner, err)
 			}
@@ -69,9 +69,9 @@ func (s *Server) interceptor(do step) Interceptor {
 		},
 		Stream: func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 			ctx := stream.Context()
-			c := call{server: s, method: info.FullMethod, do: do}
+			c := call{server: s, settings: s.settings.Load(), method: info.FullMethod, do: do}
 			defer c.rescue(ctx, &err)
-			if do != recovering && s.exempt(info.FullMethod) {
+			if do != recovering && c.settings.exempt(info.FullMethod) {
 				return handler(srv, stream)
 			}
 			defer c.leave()

@@ -23,6 +23,7 @@ import (
 
 // rules is what a client does with the methods of a pattern, with the client's own in the place of what is not said.
 type rules struct {
+	cfg            *ClientConfig // in force when the call began
 	idempotency    Idempotency
 	group          string // empty is the service
 	total          *timeout.Timeout
@@ -41,8 +42,10 @@ type target struct {
 	key        groupKey
 }
 
-// methodTable finds the target of a call. The look-up of a method that was called before takes no lock.
+// methodTable is a ClientConfig made ready for the path of a call: it finds the target. The look-up of a method that was
+// called before takes no lock.
 type methodTable struct {
+	cfg      *ClientConfig
 	exact    map[string]*rules
 	prefixes []prefix // the longest first
 	others   *rules
@@ -61,11 +64,11 @@ type prefix struct {
 // maxKnown bounds what is remembered, for programs that pass on calls of methods that others name.
 const maxKnown = 1000
 
-// newMethodTable makes a table; prepare makes the rules of a pattern, and those of the rest for an empty one.
-func newMethodTable(methods map[string]MethodConfig, prepare func(pattern string, m MethodConfig) *rules) *methodTable {
-	t := &methodTable{exact: map[string]*rules{}, others: prepare("", MethodConfig{})}
-	for _, pattern := range slices.Sorted(maps.Keys(methods)) {
-		r := prepare(pattern, methods[pattern])
+// newMethodTable makes the table of a configuration that has its defaults.
+func (c *Client) newMethodTable(cfg *ClientConfig) *methodTable {
+	t := &methodTable{cfg: cfg, exact: map[string]*rules{}, others: c.newRules(cfg, "", MethodConfig{})}
+	for _, pattern := range slices.Sorted(maps.Keys(cfg.Methods)) {
+		r := c.newRules(cfg, pattern, cfg.Methods[pattern])
 		if text, ok := strings.CutSuffix(pattern, "*"); ok {
 			t.prefixes = append(t.prefixes, prefix{text, r})
 		} else {

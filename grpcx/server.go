@@ -3,6 +3,7 @@ package grpcx
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -10,7 +11,6 @@ import (
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/ratelimit"
-	"github.com/seawall-go/seawall/timeout"
 )
 
 const serverKind = "server"
@@ -19,8 +19,9 @@ const serverKind = "server"
 //
 //	server := grpc.NewServer(grpcx.ServerOptions("payments", grpcx.ServerConfig{})...)
 //
-// The interceptors of other options are inside of ours if those options come later. ServerOptions panics if cfg is not
-// valid.
+// It is NewServer(name, cfg).Options(), for programs that neither drain the server nor change its configuration while it runs, by
+// [Server.Update]. The interceptors of other options are inside of ours if those options come later. ServerOptions panics if
+// cfg is not valid; see [ServerConfig.Validate].
 func ServerOptions(name string, cfg ServerConfig) []grpc.ServerOption {
 	return NewServer(name, cfg).Options()
 }
@@ -52,11 +53,11 @@ func ServerOptions(name string, cfg ServerConfig) []grpc.ServerOption {
 // A Server is safe for concurrent use.
 type Server struct {
 	name     string
-	cfg      ServerConfig
+	settings atomic.Pointer[serverSettings] // written under mu
+	mu       sync.Mutex                     // held by an Update
 	gate     seawall.Gate
 	learns   bool                     // the gate may go by the time that calls take
 	quota    *ratelimit.Group[string] // nil if there is none
-	exceeded error                    // the cause of a context that has reached the limit
 	draining atomic.Bool
 
 	panics, outOfTime, refused atomic.Int64
@@ -68,24 +69,37 @@ func NewServer(name string, cfg ServerConfig) *Server {
 	if err := cfg.Validate(); err != nil {
 		panic(err.Error())
 	}
-	s := &Server{name: name, cfg: cfg.withDefaults()}
-	s.gate = s.cfg.Admission.gate(name)
+	cfg = cfg.withDefaults()
+	s := &Server{name: name, gate: cfg.Admission.gate(name)}
 	_, fixed := s.gate.(*bulkhead.Bulkhead)
 	s.learns = !fixed
-	if !s.cfg.Quota.none() {
-		s.quota = ratelimit.NewGroup(name, s.cfg.Quota.group())
+	if !cfg.Quota.none() {
+		s.quota = ratelimit.NewGroup(name, cfg.Quota.group())
 	}
-	s.exceeded = &timeout.ExceededError{Name: name, Limit: s.cfg.Timeout}
-	seawall.Register(s.cfg.Registry, serverKind, &s.name, s)
+	s.settings.Store(newServerSettings(name, cfg))
+	seawall.Register(cfg.Registry, serverKind, &s.name, s)
 	return s
 }
+
+// serverSettings is a ServerConfig made ready for the path of a call, which has one from its beginning to its end.
+type serverSettings struct {
+	ServerConfig
+	exceeded error // the cause of a context that has reached the limit
+}
+
+func newServerSettings(name string, cfg ServerConfig) *serverSettings {
+	return &serverSettings{cfg, exceeded(name, cfg.Timeout)}
+}
+
+// exempt reports whether a method is always let in.
+func (s *serverSettings) exempt(method string) bool { return slices.Contains(s.HealthMethods, method) }
 
 // Options returns the options for grpc.NewServer: the interceptors, and with [BeforeDecode] the tap, of which a gRPC
 // server can have but one.
 func (s *Server) Options() []grpc.ServerOption {
 	all := s.interceptor(everything)
 	options := []grpc.ServerOption{grpc.ChainUnaryInterceptor(all.Unary), grpc.ChainStreamInterceptor(all.Stream)}
-	if s.cfg.Admission.Place == BeforeDecode {
+	if s.settings.Load().Admission.Place == BeforeDecode {
 		options = append(options, grpc.InTapHandle(s.tap))
 	}
 	return options
@@ -106,14 +120,7 @@ func (s *Server) Name() string { return s.name }
 func (s *Server) String() string { return fmt.Sprintf("%s %q", serverKind, s.name) }
 
 // Config returns the configuration with its defaults filled in.
-func (s *Server) Config() ServerConfig {
-	cfg := s.cfg
-	cfg.HealthMethods = slices.Clone(cfg.HealthMethods)
-	return cfg
-}
-
-// exempt reports whether a method is always let in.
-func (s *Server) exempt(method string) bool { return slices.Contains(s.cfg.HealthMethods, method) }
+func (s *Server) Config() ServerConfig { return s.settings.Load().withDefaults() }
 
 // ServerStats is what a [Server] has counted beside its policies. The numbers never decrease.
 type ServerStats struct {

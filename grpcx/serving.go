@@ -23,9 +23,10 @@ import (
 
 // call is one call on its way through an interceptor of a server. It lives on the interceptor's stack.
 type call struct {
-	server *Server
-	method string
-	do     step
+	server   *Server
+	settings *serverSettings
+	method   string
+	do       step
 
 	quota  seawall.Permit // gives its tokens back if the call is refused further in
 	slot   seawall.Permit
@@ -59,7 +60,7 @@ func (c *call) enter(ctx context.Context, limit time.Duration) (context.Context,
 	s := c.server
 	early := s.earlyOf(ctx)
 	if early == nil && c.do&believing != 0 {
-		ctx = s.believe(ctx)
+		ctx = c.settings.believe(ctx)
 	}
 	if c.do&timing != 0 {
 		ctx = c.keepMargin(ctx, limit)
@@ -93,7 +94,7 @@ func (c *call) pass(ctx context.Context, slot *seawall.Permit) (err error) {
 		return c.refuse(ctx, codes.Unavailable, s.drained())
 	}
 	if c.do&rating != 0 && s.quota != nil {
-		if key, ok := s.cfg.Quota.key(ctx, c.method); ok {
+		if key, ok := c.settings.Quota.key(ctx, c.method); ok {
 			if c.quota, err = s.quota.Acquire(ctx, key); err != nil {
 				return c.refuse(ctx, codes.ResourceExhausted, err)
 			}
@@ -111,11 +112,11 @@ func (c *call) pass(ctx context.Context, slot *seawall.Permit) (err error) {
 // keepMargin ends the handler's context before the caller's deadline, unless the limit will come first.
 func (c *call) keepMargin(ctx context.Context, limit time.Duration) context.Context {
 	deadline, ok := ctx.Deadline()
-	if !ok || c.server.cfg.DeadlineMargin == NoMargin {
+	if !ok || c.settings.DeadlineMargin == NoMargin {
 		return ctx
 	}
 	left := time.Until(deadline)
-	margin := min(c.server.cfg.DeadlineMargin, left/10)
+	margin := min(c.settings.DeadlineMargin, left/10)
 	if margin <= 0 || limit != Off && left-margin > limit {
 		return ctx
 	}
@@ -131,7 +132,7 @@ func (c *call) keepLimit(ctx context.Context, limit time.Duration) context.Conte
 	if left, ok := seawall.Remaining(ctx); c.cancel != nil || ok && left <= limit {
 		return ctx
 	}
-	ctx, c.cancel = context.WithTimeoutCause(ctx, limit, c.server.exceeded)
+	ctx, c.cancel = context.WithTimeoutCause(ctx, limit, c.settings.exceeded)
 	return ctx
 }
 
@@ -235,18 +236,19 @@ func (c *call) rescue(ctx context.Context, err *error) {
 		return
 	}
 	if v := recover(); v != nil {
-		*err = c.server.recovered(ctx, c.method, v)
+		*err = c.recovered(ctx, v)
 	}
 }
 
 // recovered logs a panic, while its stack is still there, and returns the error to send, which says nothing about it.
-func (s *Server) recovered(ctx context.Context, method string, v any) error {
-	s.panics.Add(1)
+func (c *call) recovered(ctx context.Context, v any) error {
+	name, registry := c.server.name, c.settings.Registry
+	c.server.panics.Add(1)
 	stack := string(debug.Stack())
-	events.Shield(s.cfg.Registry.Logger(), serverKind, s.name, func() { // fmt.Sprint runs what is the user's, as the log does
-		s.cfg.Registry.Log(ctx, slog.LevelError, "seawall.grpcx.panic",
-			slog.String("name", s.name),
-			slog.String("method", method),
+	events.Shield(registry.Logger(), serverKind, name, func() { // fmt.Sprint runs what is the user's, as the log does
+		registry.Log(ctx, slog.LevelError, "seawall.grpcx.panic",
+			slog.String("name", name),
+			slog.String("method", c.method),
 			slog.String("panic", fmt.Sprint(v)),
 			slog.String("stack", stack))
 	})

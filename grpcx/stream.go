@@ -65,7 +65,7 @@ func (c *Client) stream(
 	ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer,
 	opts ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
-	t := c.methods.find(where(cc), method)
+	t := c.methods.Load().find(where(cc), method)
 	ctx, recording := span.BeginCall(ctx)
 	s := &clientStream{
 		client: c, target: t, desc: desc, limits: t.limits,

@@ -166,7 +166,7 @@ func (a *streamAttempt) answered() {
 	a.phase = isAnswering
 	a.stopLocked()
 	a.breaker.Answered()
-	if settle := a.stream.client.cfg.StreamSettle; settle > 0 {
+	if settle := a.stream.target.cfg.StreamSettle; settle > 0 {
 		a.startLocked(settle)
 	}
 }
@@ -219,7 +219,7 @@ func (a *streamAttempt) fail(err error) (_ error, first bool) {
 	e.unsent = inner == nil // no message could be handed over yet
 	e.final = e.unsent && s.waits
 	failed.settle(e, trailer, s.target.rules, s.idempotent, func() bool {
-		return inner != nil && s.client.cfg.TrustPeer(withPeer(caller, inner))
+		return inner != nil && s.target.cfg.TrustPeer(withPeer(caller, inner))
 	})
 	switch {
 	case s.answered.Load():

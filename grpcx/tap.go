@@ -17,19 +17,19 @@ func (s *Server) Tap(ctx context.Context, info *tap.Info) (context.Context, erro
 }
 
 func (s *Server) tap(ctx context.Context, info *tap.Info) (of context.Context, err error) {
-	if s.exempt(info.FullMethodName) {
+	c := call{server: s, settings: s.settings.Load(), method: info.FullMethodName, do: everything}
+	if c.settings.exempt(info.FullMethodName) {
 		return ctx, nil
 	}
-	c := call{server: s, method: info.FullMethodName, do: everything}
 	of = ctx                  // also after a panic
 	defer c.rescue(ctx, &err) // a panic of the user's functions would end the program: no handler is around us
-	ctx = s.believe(ctx)
+	ctx = c.settings.believe(ctx)
 	e := &early{server: s}
 	if err := c.pass(inNoTime{ctx}, &e.slot); err != nil {
 		return ctx, err
 	}
 	ctx = context.WithValue(ctx, earlyKey{}, e)
-	e.watch(ctx, s.cfg.Timeout)
+	e.watch(ctx, c.settings.Timeout)
 	return ctx, nil
 }
 
@@ -54,7 +54,7 @@ type early struct {
 
 // earlyOf returns what the server's tap has put into the context of a call, or nil.
 func (s *Server) earlyOf(ctx context.Context) *early {
-	if s.cfg.Admission.Place != BeforeDecode {
+	if s.settings.Load().Admission.Place != BeforeDecode {
 		return nil
 	}
 	if e, ok := ctx.Value(earlyKey{}).(*early); ok && e.server == s {

@@ -53,7 +53,7 @@ func (c *Client) call(
 	ctx, calls context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
 	opts []grpc.CallOption,
 ) (err error) {
-	t := c.methods.find(where(cc), method)
+	t := c.methods.Load().find(where(cc), method)
 	x := &unaryCall{client: c, target: t, req: req, reply: reply, cc: cc, invoker: invoker}
 	x.opts = x.read(opts)
 	total := x.adjust()
@@ -101,8 +101,8 @@ func (x *unaryCall) adjust() *timeout.Timeout {
 	}
 	total := t.total
 	if x.timeout != 0 && x.timeout != total.Config().Limit {
-		total = timeout.New(total.Name(), timeout.Config{Limit: x.timeout, Registry: x.client.cfg.Registry.Detached()})
-		x.limits.total = exceeded(total)
+		total = timeout.New(total.Name(), timeout.Config{Limit: x.timeout, Registry: t.cfg.Registry.Detached()})
+		x.limits.total = exceeded(total.Name(), x.timeout)
 	}
 	return total
 }
@@ -195,7 +195,7 @@ func (x *unaryCall) fail(parent, ctx context.Context, limit error, a *answer, er
 	e.unsent = a.unsent()
 	e.final = e.unsent && x.waits // it has waited already
 	failed.settle(e, a.trailer, x.target.rules, x.idempotent, func() bool {
-		return x.client.cfg.TrustPeer(a.withPeer(parent))
+		return x.target.cfg.TrustPeer(a.withPeer(parent))
 	})
 	return failed
 }
