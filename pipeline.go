@@ -20,8 +20,8 @@ type Live interface {
 	Current() *Pipeline
 }
 
-// stage is a policy with its role looked up once. Exactly the field of its role is set; custom has none, and a replacer
-// may be an exerciser as well.
+// stage is a policy with its role looked up once. Exactly the field of its role is set; custom has none, a replacer may be an
+// exerciser as well, and a repeater or a racer a stopwatch.
 type stage struct {
 	role     role
 	policy   Policy
@@ -32,6 +32,7 @@ type stage struct {
 	replacer Replacer
 
 	exerciser Exerciser
+	stopwatch Stopwatch
 
 	inner *stage // the next one; nil for the innermost
 }
@@ -90,8 +91,10 @@ func newStage(p Policy) stage {
 		s.role, s.scope = scopeRole, p
 	case Repeater:
 		s.role, s.repeater = repeaterRole, p
+		s.stopwatch, _ = p.(Stopwatch)
 	case Racer:
 		s.role, s.racer = racerRole, p
+		s.stopwatch, _ = p.(Stopwatch)
 	case Replacer:
 		s.role, s.replacer = replacerRole, p
 		s.exerciser, _ = p.(Exerciser)

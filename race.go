@@ -42,8 +42,13 @@ type attemptEnd[T any] struct {
 	goexit bool
 }
 
-func throughRacer[T any, O operation[T]](ctx context.Context, r Racer, inner *stage, op O) (v T, err error) {
-	h := &heat[T, O]{op: op, inner: inner, race: r.Race(ctx), ended: make(chan struct{}, 1)}
+func throughRacer[T any, O operation[T]](
+	ctx context.Context, r Racer, watch Stopwatch, inner *stage, op O,
+) (v T, err error) {
+	if watch != nil && !watch.Timed() {
+		watch = nil
+	}
+	h := &heat[T, O]{op: op, inner: inner, watch: watch, race: r.Race(ctx), ended: make(chan struct{}, 1)}
 	h.ends = h.one[:0]
 	winner := 0
 	err = ErrAborted // until the race is decided
@@ -69,6 +74,7 @@ func throughRacer[T any, O operation[T]](ctx context.Context, r Racer, inner *st
 type heat[T any, O operation[T]] struct {
 	op    O
 	inner *stage
+	watch Stopwatch // nil if nobody wants to know
 	race  Race
 	ended chan struct{} // a token when ends may have grown
 
@@ -170,7 +176,7 @@ func (h *heat[T, O]) attempt(ctx context.Context, n int) {
 			h.letGo(e)
 		}
 	}()
-	e.v, e.err = walk[T](ctx, h.inner, h.op)
+	e.v, e.err = timed[T](ctx, h.watch, h.inner, h.op)
 	e.goexit = false
 }
 

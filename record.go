@@ -22,8 +22,31 @@ type Facts struct {
 	ServerDelay time.Duration // the longest wait that the dependency asked for
 	Replaced    bool          // the result is a fallback's
 	Stale       time.Duration // age of a result that is a copy; 0 if it is fresh
+	Cache       CacheResult   // what caches had for the call; of several, the worst
 	DecidedBy   string        // the policy that decided the end, such as: breaker "payments"
 	Reason      Reason        // why, if it was a rejection or a refused retry
+}
+
+// CacheResult is what a cache had for a call.
+type CacheResult uint8
+
+// The results, from the best to the worst.
+const (
+	NoCache    CacheResult = iota // no cache was asked
+	CacheFresh                    // a copy that is fresh
+	CacheMiss                     // nothing that could be used: the source was asked, or is known to have nothing
+	CacheStale                    // a copy that is no longer fresh
+	CacheError                    // nothing, and the source could not be asked
+)
+
+var cacheResultNames = [...]string{"", "fresh", "miss", "stale", "error"}
+
+// String returns "fresh", "miss", "stale" or "error", and "" for NoCache.
+func (c CacheResult) String() string {
+	if int(c) < len(cacheResultNames) {
+		return cacheResultNames[c]
+	}
+	return "unknown"
 }
 
 type recordKey struct{}
@@ -58,4 +81,9 @@ func (r *Record) Note(change func(*Facts)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.facts)
+}
+
+// NoteCache notes what a cache had.
+func (r *Record) NoteCache(result CacheResult) {
+	r.Note(func(f *Facts) { f.Cache = max(f.Cache, result) })
 }

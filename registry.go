@@ -49,6 +49,8 @@ type Registry struct {
 	detached bool      // nothing enters it
 	watchers atomic.Pointer[[]*watcher]
 
+	observers atomic.Pointer[[]*observer] // nil if there are none
+
 	mu      sync.Mutex // guards the fields below
 	members map[memberKey]entered
 	latest  map[memberKey]int // the last number given to an equal name

@@ -46,6 +46,15 @@ type Repetition interface {
 	End(err error) error
 }
 
+// Stopwatch is a [Repeater] or a [Racer] that passes on how long its attempts take; see [AttemptDuration].
+type Stopwatch interface {
+	// Timed reports whether somebody wants to know. It is asked for each call, and costs next to nothing.
+	Timed() bool
+	// Took is told how long an attempt took, its context, and how it ended: [ErrAborted] after a panic. It comes before
+	// the attempt's end is told otherwise. It neither panics nor calls runtime.Goexit.
+	Took(ctx context.Context, err error, d time.Duration)
+}
+
 // Racer runs further attempts of a call beside the first, and takes the best end: hedge. When the race ends the contexts
 // of all attempts are canceled, the winner's as well: a result that is still to be read must not depend on it.
 type Racer interface {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/seawall-go/seawall/internal/mono"
 )
 
 // run is the entry of every call.
@@ -20,9 +22,11 @@ func run[T any, O operation[T]](ctx context.Context, p Policy, op O) (v T, err e
 	case Scope:
 		return throughScope[T](ctx, p, nil, op)
 	case Repeater:
-		return throughRepeater[T](ctx, p, nil, op)
+		watch, _ := p.(Stopwatch)
+		return throughRepeater[T](ctx, p, watch, nil, op)
 	case Racer:
-		return throughRacer[T](ctx, p, nil, op)
+		watch, _ := p.(Stopwatch)
+		return throughRacer[T](ctx, p, watch, nil, op)
 	case Replacer:
 		trier, _ := p.(Exerciser)
 		return throughReplacer[T](ctx, p, trier, nil, op)
@@ -45,9 +49,9 @@ func walk[T any, O operation[T]](ctx context.Context, s *stage, op O) (T, error)
 	case scopeRole:
 		return throughScope[T](ctx, s.scope, inner, op)
 	case repeaterRole:
-		return throughRepeater[T](ctx, s.repeater, inner, op)
+		return throughRepeater[T](ctx, s.repeater, s.stopwatch, inner, op)
 	case racerRole:
-		return throughRacer[T](ctx, s.racer, inner, op)
+		return throughRacer[T](ctx, s.racer, s.stopwatch, inner, op)
 	case replacerRole:
 		return throughReplacer[T](ctx, s.replacer, s.exerciser, inner, op)
 	case customRole:
@@ -110,7 +114,9 @@ func refuse[T any, O operation[T]](op O, value any) error {
 	return err
 }
 
-func throughRepeater[T any, O operation[T]](ctx context.Context, r Repeater, inner *stage, op O) (v T, err error) {
+func throughRepeater[T any, O operation[T]](
+	ctx context.Context, r Repeater, watch Stopwatch, inner *stage, op O,
+) (v T, err error) {
 	returned := false // the first attempt; from then on the defer has nothing to do
 	defer func() {
 		if !returned {
@@ -119,17 +125,34 @@ func throughRepeater[T any, O operation[T]](ctx context.Context, r Repeater, inn
 			}
 		}
 	}()
-	v, err = walk[T](ctx, inner, op)
+	if watch == nil || !watch.Timed() {
+		watch = nil
+		v, err = walk[T](ctx, inner, op)
+	} else {
+		v, err = timed[T](ctx, watch, inner, op)
+	}
 	returned = true
 	if rest := r.Ended(ctx, err); rest != nil {
-		return repeat[T](ctx, rest, inner, op, v, err)
+		return repeat[T](ctx, rest, watch, inner, op, v, err)
 	}
+	return v, err
+}
+
+// timed runs one attempt, and measures it if there is a stopwatch.
+func timed[T any, O operation[T]](ctx context.Context, watch Stopwatch, inner *stage, op O) (v T, err error) {
+	if watch == nil {
+		return walk[T](ctx, inner, op)
+	}
+	began := mono.Now()
+	err = ErrAborted // until the walk returns
+	defer func() { watch.Took(ctx, err, mono.Now()-began) }()
+	v, err = walk[T](ctx, inner, op)
 	return v, err
 }
 
 // repeat runs the attempts after the first, which ended with v and err.
 func repeat[T any, O operation[T]](
-	ctx context.Context, rest Repetition, inner *stage, op O, v T, err error,
+	ctx context.Context, rest Repetition, watch Stopwatch, inner *stage, op O, v T, err error,
 ) (_ T, final error) {
 	final = ErrAborted // until the loop ends
 	defer func() { final = rest.End(final) }()
@@ -145,7 +168,7 @@ func repeat[T any, O operation[T]](
 			break
 		}
 		rest.Started(n)
-		v, err = walk[T](WithAttempt(ctx, n), inner, op)
+		v, err = timed[T](WithAttempt(ctx, n), watch, inner, op)
 	}
 	final = err
 	return v, final

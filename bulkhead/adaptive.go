@@ -82,6 +82,7 @@ func NewAdaptive(name string, cfg AdaptiveConfig) *Adaptive {
 	p := a.algorithm.begin(a.begun)
 	a.plan.Store(&p)
 	seawall.Register(cfg.Registry, kind, &a.engine.name, a)
+	a.engine.waits = seawall.NewTiming(cfg.Registry, seawall.QueueWait, kind, a.engine.name)
 	return a
 }
 

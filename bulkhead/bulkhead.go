@@ -34,6 +34,7 @@ type Bulkhead struct {
 	registry *seawall.Registry
 	settings atomic.Pointer[settings] // written under mu
 	refusals [refusalCount]atomic.Pointer[seawall.RejectedError]
+	waits    *seawall.Timing
 
 	_     [128]byte // every call writes the state: keep it off the lines of what every call reads
 	state state     // changes of the number of waiting calls are made under mu
@@ -69,6 +70,7 @@ func New(name string, cfg Config) *Bulkhead {
 	}
 	b := newEngine(kind, name, cfg.Registry, cfg)
 	seawall.Register(cfg.Registry, kind, &b.name, b)
+	b.waits = seawall.NewTiming(cfg.Registry, seawall.QueueWait, kind, b.name)
 	return b
 }
 

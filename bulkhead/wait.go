@@ -167,17 +167,27 @@ func (b *Bulkhead) wait(ctx context.Context, w *waiter, maxWait time.Duration) (
 		if end == granted {
 			b.passOn(w.slots)
 		}
+		b.tellWait(ctx, w, "canceled")
 		return nothing, b.canceled(ctx)
 	}
 	if end == granted {
 		b.counts.waited.Add(1)
 		b.counts.levels[w.level].admitted.Add(1)
+		b.tellWait(ctx, w, "admitted")
 		return holdingOf(slot, w.slots) | hasWaited, nil
 	}
+	b.tellWait(ctx, w, "rejected")
 	if why == forced {
 		return nothing, b.reject(ctx, forced, 0)
 	}
 	return nothing, b.turnAway(ctx, w.level, why, after)
+}
+
+// tellWait tells who wants to know how long a call has waited.
+func (b *Bulkhead) tellWait(ctx context.Context, w *waiter, outcome string) {
+	if b.waits.Wanted() {
+		b.waits.Tell(ctx, outcome, mono.Now()-w.since)
+	}
 }
 
 // leave takes a call out of the queue, if it is still there, and returns what became of it.

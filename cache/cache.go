@@ -37,6 +37,7 @@ type Cache[K comparable, V any] struct {
 	updating sync.Mutex // serialises Update
 	flights  flights[K, V]
 	failures events.Throttle // of the log of failed loads
+	ages     *seawall.Timing
 
 	degraded     atomic.Int64 // reading of mono.Now of the last answer that was not the source's
 	everDegraded atomic.Bool
@@ -57,6 +58,7 @@ func New[K comparable, V any](name string, cfg Config[K, V]) *Cache[K, V] {
 	c.store = newStore[K, V](&cfg, &c.counts)
 	c.attach(&cfg)
 	seawall.Register(cfg.Registry, kind, &c.name, c)
+	c.ages = seawall.NewTiming(cfg.Registry, seawall.StaleAge, kind, c.name)
 	if c.peers != nil && !c.subscribe() {
 		c.recovery.begin(c)
 	}
@@ -101,7 +103,7 @@ func (c *Cache[K, V]) Get(ctx context.Context, key K, load func(ctx context.Cont
 	e, ok := c.store.GetIfPresent(key)
 	// What it has seen comes before the time: who reads the time first may miss what another caller has done in between.
 	if ok && e.seen.Load() == c.marks.last.Load() && int64(mono.Now()) < e.sure.Load() {
-		c.counts.hit()
+		c.hit(ctx)
 		if c.clone == nil {
 			return e.value, nil
 		}
@@ -115,7 +117,7 @@ func (c *Cache[K, V]) Get(ctx context.Context, key K, load func(ctx context.Cont
 func (c *Cache[K, V]) Lookup(ctx context.Context, key K, load func(ctx context.Context, key K) (V, error)) (Result[V], error) {
 	e, ok := c.store.GetIfPresent(key)
 	if now := mono.Now(); ok && e.seen.Load() == c.marks.last.Load() && int64(now) < e.sure.Load() { // as in Get
-		c.counts.hit()
+		c.hit(ctx)
 		return c.fresh(e, now), nil
 	}
 	return c.look(ctx, key, load, e)

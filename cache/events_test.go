@@ -94,3 +94,34 @@ type slowDown struct{}
 
 func (slowDown) Error() string            { return "user ada asks too much" }
 func (slowDown) Verdict() seawall.Verdict { return seawall.Verdict{Outcome: seawall.Overload} }
+
+// The record of a call says what the cache had, also where the answer is like any other.
+func TestRecordSaysWhatTheCacheHad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t, config{TTL: time.Minute, MaxStale: time.Hour, NegativeTTL: time.Minute, Jitter: cache.NoJitter})
+		asks := func(key string, load func(context.Context, string) (int, error), want seawall.CacheResult) {
+			t.Helper()
+			ctx, record := seawall.WithRecord(t.Context())
+			_, _ = c.Get(ctx, key, load)
+			if got := record.Facts().Cache; got != want {
+				t.Errorf("Get of %s: %v, want %v", key, got, want)
+			}
+			synctest.Wait()
+		}
+		asks("a", always(1), seawall.CacheMiss)
+		asks("a", always(1), seawall.CacheFresh)
+		asks("none", failing(cache.ErrNotFound), seawall.CacheMiss)
+		asks("none", failing(cache.ErrNotFound), seawall.CacheMiss)
+		asks("b", failing(errDown), seawall.CacheError)
+		time.Sleep(2 * time.Minute)
+		asks("a", failing(errDown), seawall.CacheStale)
+
+		ctx, record := seawall.WithRecord(t.Context())
+		_, _ = c.Lookup(ctx, "c", always(1))
+		_, _ = c.Get(ctx, "a", failing(errDown))
+		_, _ = c.Lookup(ctx, "c", always(1))
+		if got := record.Facts().Cache; got != seawall.CacheStale {
+			t.Errorf("of several: %v, want the worst, which is stale", got)
+		}
+	})
+}

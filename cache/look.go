@@ -18,7 +18,7 @@ func (c *Cache[K, V]) look(ctx context.Context, key K, load loadOne[K, V], e *en
 	for {
 		now, since := mono.Now(), c.marks.last.Load()
 		e = c.present(key, e)
-		if r, err, ok := c.held(e, now); ok {
+		if r, err, ok := c.held(ctx, e, now); ok {
 			if err == nil && load != nil && e.isEarly(now, cfg.EarlyRefresh) {
 				c.refresh(ctx, cfg, key, e, load)
 			}
@@ -36,7 +36,7 @@ func (c *Cache[K, V]) look(ctx context.Context, key K, load loadOne[K, V], e *en
 		case err != nil && held != nil && !errors.Is(err, ErrOwnKey):
 			return c.stale(ctx, held, now, LoadFailed, err), nil
 		case err != nil:
-			c.counts.errors.Add(1)
+			c.failed(ctx)
 			return Result[V]{}, err
 		case role == retold: // another load has ended meanwhile
 			e = c.quietly(key)
@@ -68,15 +68,15 @@ func (c *Cache[K, V]) quietly(key K) *entry[V] {
 }
 
 // held answers from a fresh entry, if there is one.
-func (c *Cache[K, V]) held(e *entry[V], now time.Duration) (r Result[V], err error, ok bool) {
+func (c *Cache[K, V]) held(ctx context.Context, e *entry[V], now time.Duration) (r Result[V], err error, ok bool) {
 	switch {
 	case e == nil || !e.isFresh(now):
 		return r, nil, false
 	case e.absent:
-		c.counts.negative.Add(1)
+		c.negative(ctx)
 		return r, ErrNotFound, true
 	}
-	c.counts.hit()
+	c.hit(ctx)
 	return c.fresh(e, now), nil, true
 }
 
@@ -152,7 +152,7 @@ func (c *Cache[K, V]) leave(ctx context.Context, a *asked[K, V]) (Result[V], err
 	if held := c.usable(a.key, a.held, now); held != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return c.stale(ctx, held, now, OutOfTime, nil), nil
 	}
-	c.counts.errors.Add(1)
+	c.failed(ctx)
 	return Result[V]{}, context.Cause(ctx)
 }
 
@@ -161,23 +161,23 @@ func (c *Cache[K, V]) landed(ctx context.Context, f *flight[V], a *asked[K, V]) 
 	now := mono.Now()
 	switch {
 	case f.panicked != nil && a.mine:
-		c.counts.errors.Add(1)
+		c.failed(ctx)
 		panic(f.panicked)
 	case f.err == nil && !a.mine && a.since > f.entry.stamp && c.marks.judge(f.entry.stamp, f.entry.about.tags) != kept:
 		// The load had begun before something was invalidated that the call came after.
 		return c.look(ctx, a.key, a.load, c.quietly(a.key))
 	case f.err == nil:
-		c.counts.misses.Add(1)
+		c.missed(ctx)
 		state := Loaded
 		if f.promoted {
 			state = Fresh
 		}
 		return Result[V]{Value: c.hand(f.entry.value), State: state, Age: now - f.entry.loaded}, nil
 	case errors.Is(f.err, ErrNotFound):
-		c.counts.negative.Add(1)
+		c.negative(ctx)
 		return Result[V]{}, f.err
 	case isFinal(f.err):
-		c.counts.errors.Add(1)
+		c.failed(ctx)
 		return Result[V]{}, f.err
 	}
 	held := c.usable(a.key, a.held, now)
@@ -205,10 +205,10 @@ func (c *Cache[K, V]) fail(ctx context.Context, cfg *Config[K, V], key K, why Wh
 		if value, derr := cfg.Default(ctx, key, err); derr == nil {
 			c.counts.defaults.Add(1)
 			c.degradedAt(mono.Now())
-			c.note(ctx, func(f *seawall.Facts) { f.Replaced = true }, err)
+			c.note(ctx, func(f *seawall.Facts) { f.Replaced, f.Cache = true, seawall.CacheError }, err)
 			return Result[V]{Value: c.hand(value), State: Default, Why: why, Cause: err}, nil
 		}
 	}
-	c.counts.errors.Add(1)
+	c.failed(ctx)
 	return Result[V]{}, err
 }

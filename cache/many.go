@@ -99,7 +99,7 @@ func (c *Cache[K, V]) begin(ctx context.Context, cfg *Config[K, V], key K, load 
 	for {
 		now, since := mono.Now(), c.marks.last.Load()
 		e = c.present(key, e)
-		if r, err, ok := c.held(e, now); ok {
+		if r, err, ok := c.held(ctx, e, now); ok {
 			return r.Value, err == nil
 		}
 		held := e.copyAt(now)
@@ -116,7 +116,7 @@ func (c *Cache[K, V]) begin(ctx context.Context, cfg *Config[K, V], key K, load 
 		case err != nil && held != nil && !errors.Is(err, ErrOwnKey):
 			return c.stale(ctx, held, now, LoadFailed, err).Value, true
 		case err != nil:
-			c.counts.errors.Add(1)
+			c.failed(ctx)
 			m.failed(err)
 			return value, false
 		case role == retold:

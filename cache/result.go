@@ -70,7 +70,8 @@ func (c *Cache[K, V]) stale(ctx context.Context, e *entry[V], now time.Duration,
 	r := Result[V]{Value: c.hand(e.value), State: Stale, Age: max(now-e.loaded, 1), Why: why, Cause: cause}
 	c.counts.served(why)
 	c.degradedAt(now)
-	c.note(ctx, func(f *seawall.Facts) { f.Stale = r.Age }, cause)
+	c.note(ctx, func(f *seawall.Facts) { f.Stale, f.Cache = r.Age, max(f.Cache, seawall.CacheStale) }, cause)
+	c.ages.Tell(ctx, string(why), r.Age)
 	return r
 }
 

@@ -235,6 +235,27 @@ func (c *Cache[K, V]) state(s Stats) string {
 	return "ok"
 }
 
+// hit counts a call that a fresh copy answers, and tells its record.
+func (c *Cache[K, V]) hit(ctx context.Context) {
+	c.counts.hit()
+	seawall.RecordOf(ctx).NoteCache(seawall.CacheFresh)
+}
+
+func (c *Cache[K, V]) missed(ctx context.Context) {
+	c.counts.misses.Add(1)
+	seawall.RecordOf(ctx).NoteCache(seawall.CacheMiss)
+}
+
+func (c *Cache[K, V]) negative(ctx context.Context) {
+	c.counts.negative.Add(1)
+	seawall.RecordOf(ctx).NoteCache(seawall.CacheMiss)
+}
+
+func (c *Cache[K, V]) failed(ctx context.Context) {
+	c.counts.errors.Add(1)
+	seawall.RecordOf(ctx).NoteCache(seawall.CacheError)
+}
+
 // countLoad counts how a load ended.
 func (c *Cache[K, V]) countLoad(f *flight[V]) {
 	switch {

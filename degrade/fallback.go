@@ -31,6 +31,7 @@ type Fallback struct {
 	random   func() float64                 // uniform in [0, 1)
 	mu       sync.Mutex                     // serialises Update
 	exercise exercise
+	ages     *seawall.Timing
 	counts   fallbackCounts
 }
 
@@ -44,6 +45,7 @@ func NewFallback(name string, cfg FallbackConfig) *Fallback {
 	cfg = cfg.withDefaults()
 	f.cfg.Store(&cfg)
 	seawall.Register(cfg.Registry, fallbackKind, &f.name, f)
+	f.ages = seawall.NewTiming(cfg.Registry, seawall.StaleAge, fallbackKind, f.name)
 	return f
 }
 
@@ -81,6 +83,9 @@ func (f *Fallback) Replace(ctx context.Context, err error) (any, error) {
 				facts.Stale = a.age
 			}
 		})
+	}
+	if a.source == fromStale {
+		f.ages.Tell(ctx, "fallback", a.age)
 	}
 	return a.value, nil
 }

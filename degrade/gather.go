@@ -254,6 +254,7 @@ func (m *meeting) note(record *seawall.Record, report Report) {
 			facts.Waited += f.Waited
 			facts.ServerDelay = max(facts.ServerDelay, f.ServerDelay)
 			facts.Stale = max(facts.Stale, f.Stale)
+			facts.Cache = max(facts.Cache, f.Cache)
 		}
 		if !report.Whole() {
 			facts.Replaced, facts.DecidedBy = true, m.gather.String()

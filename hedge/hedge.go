@@ -26,7 +26,8 @@ type Hedge struct {
 	name     string
 	settings atomic.Pointer[settings]
 	starved  atomic.Bool // the budget was found empty, and since then not half full
-	mu       sync.Mutex  // serialises Update
+	attempts *seawall.Timing
+	mu       sync.Mutex // serialises Update
 
 	_      [64]byte // what every call writes, off the line of what every call reads
 	counts counts
@@ -41,6 +42,7 @@ func New(name string, cfg Config) *Hedge {
 	h := &Hedge{name: name}
 	h.settings.Store(newSettings(cfg, nil))
 	seawall.Register(cfg.Registry, kind, &h.name, h)
+	h.attempts = seawall.NewTiming(cfg.Registry, seawall.AttemptDuration, kind, h.name)
 	return h
 }
 
@@ -93,6 +95,14 @@ func (h *Hedge) Update(cfg Config) error {
 			slog.String("name", h.name), slog.String("fields", strings.Join(fields, " ")))
 	}
 	return nil
+}
+
+// Timed reports whether somebody wants to know how long attempts take; see [seawall.Stopwatch].
+func (h *Hedge) Timed() bool { return h.attempts.Wanted() }
+
+// Took is told how long an attempt took; see [seawall.Stopwatch].
+func (h *Hedge) Took(ctx context.Context, err error, d time.Duration) {
+	h.attempts.TellEnd(ctx, err, h.settings.Load().Classify, d)
 }
 
 // Config returns the configuration in force, defaults filled in. It can be changed and given to Update.

@@ -22,7 +22,7 @@ func conditional(h http.Header) bool {
 // and the others wait for it.
 func (c *Cache) ask(q *question) (*http.Response, error) {
 	if ctx := q.req.Context(); ctx.Err() != nil {
-		c.counts.errors.Add(1)
+		c.found(ctx, seawall.CacheError)
 		return nil, context.Cause(ctx)
 	}
 	p := c.join(q, !conditional(q.req.Header) && !q.wishes.strict())
@@ -34,7 +34,7 @@ func (c *Cache) ask(q *question) (*http.Response, error) {
 		p = c.join(q, false)
 	}
 	if err := p.wait(q.req.Context(), p.f.ready); err != nil {
-		c.counts.errors.Add(1)
+		c.found(q.req.Context(), seawall.CacheError)
 		return nil, err
 	}
 	return c.lead(p, q)
@@ -59,26 +59,26 @@ func (c *Cache) lead(p *part, q *question) (*http.Response, error) {
 	switch {
 	case f.panic != nil:
 		p.leave()
-		c.counts.errors.Add(1)
+		c.found(q.req.Context(), seawall.CacheError)
 		panic(f.panic)
 	case f.exited:
 		p.leave()
-		c.counts.errors.Add(1)
+		c.found(q.req.Context(), seawall.CacheError)
 		runtime.Goexit()
 	case f.err != nil:
 		p.leave()
 		if ctx := q.req.Context(); ctx.Err() != nil {
-			c.counts.errors.Add(1)
+			c.found(ctx, seawall.CacheError)
 			return nil, context.Cause(ctx)
 		}
 		if c.forgives(q, true, now) {
 			return c.rescue(q, now, 0, f.err), nil
 		}
-		c.counts.errors.Add(1)
+		c.found(q.req.Context(), seawall.CacheError)
 		return nil, f.err
 	case f.resp == nil: // it has confirmed what is stored
 		p.leave()
-		c.counts.miss.Add(1)
+		c.found(q.req.Context(), seawall.CacheMiss)
 		resp := f.entry.answer(q.sent, now)
 		c.tell(resp.Header, told{fwd: q.why, status: f.status, timed: f.kept, ttl: -f.entry.staleness(now), stored: f.kept})
 		return resp, nil
@@ -87,7 +87,7 @@ func (c *Cache) lead(p *part, q *question) (*http.Response, error) {
 		p.leave()
 		return c.rescue(q, now, f.status, nil), nil
 	}
-	c.counts.miss.Add(1)
+	c.found(q.req.Context(), seawall.CacheMiss)
 	resp := f.resp
 	resp.Request = q.sent
 	c.tell(resp.Header, told{fwd: q.why, stored: f.kept})
@@ -119,7 +119,7 @@ func cause(ctx context.Context) func() error { return func() error { return cont
 func (c *Cache) follow(p *part, q *question) (resp *http.Response, shared bool, err error) {
 	f, ctx := p.f, q.req.Context()
 	if err := p.wait(ctx, f.ready); err != nil {
-		c.counts.errors.Add(1)
+		c.found(ctx, seawall.CacheError)
 		return nil, false, err
 	}
 	now, got := time.Now(), f.entry
@@ -154,7 +154,7 @@ func (c *Cache) follow(p *part, q *question) (resp *http.Response, shared bool, 
 		}
 	default: // it may still outgrow what is stored
 		if err := p.wait(ctx, f.done); err != nil {
-			c.counts.errors.Add(1)
+			c.found(ctx, seawall.CacheError)
 			return nil, false, err
 		}
 		p.leave()
@@ -163,7 +163,7 @@ func (c *Cache) follow(p *part, q *question) (resp *http.Response, shared bool, 
 		}
 		resp = f.whole.answer(q.sent, time.Now())
 	}
-	c.counts.miss.Add(1)
+	c.found(ctx, seawall.CacheMiss)
 	c.counts.joined.Add(1)
 	c.tell(resp.Header, t)
 	return resp, true, nil
@@ -171,7 +171,7 @@ func (c *Cache) follow(p *part, q *question) (resp *http.Response, shared bool, 
 
 // rescue answers with a stale entry in the place of an error, and tells the caller, the record of the call and the log.
 func (c *Cache) rescue(q *question, now time.Time, status int, err error) *http.Response {
-	c.counts.stale.Add(1)
+	c.found(q.req.Context(), seawall.CacheStale)
 	c.counts.rescued.Add(1)
 	t := told{fwd: stale, status: status, detail: "stale-if-error"}
 	rejection, rejected := errors.AsType[*seawall.RejectedError](err)
@@ -183,7 +183,7 @@ func (c *Cache) rescue(q *question, now time.Time, status int, err error) *http.
 			t.fwd = nowhere
 		}
 	}
-	resp := c.serveStale(q, now, t)
+	resp := c.serveStale(q, now, "load_failed", t)
 	seawall.RecordOf(q.req.Context()).Note(func(f *seawall.Facts) {
 		f.Replaced, f.DecidedBy = true, c.String()
 		if rejected {
@@ -236,7 +236,7 @@ func (c *Cache) head(q *question) (*http.Response, error) {
 		if ctx := q.req.Context(); ctx.Err() == nil && c.forgives(q, true, now) {
 			return c.rescue(q, now, 0, err), nil
 		}
-		c.counts.errors.Add(1)
+		c.found(q.req.Context(), seawall.CacheError)
 		return nil, err
 	case resp == nil:
 		return nil, nil //nolint:nilnil // the base's
@@ -246,7 +246,7 @@ func (c *Cache) head(q *question) (*http.Response, error) {
 	case resp.StatusCode == http.StatusOK && q.entry != nil && q.entry.contradicts(resp):
 		c.drop(q.entry)
 	}
-	c.counts.miss.Add(1)
+	c.found(q.req.Context(), seawall.CacheMiss)
 	if resp.Header != nil {
 		c.tell(resp.Header, told{fwd: q.why})
 	}

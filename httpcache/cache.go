@@ -33,6 +33,7 @@ type Cache struct {
 	store  Store
 	seed   maphash.Seed
 	marks  *marks
+	ages   *seawall.Timing
 
 	incoming atomic.Int64 // bytes of answers that are being stored
 
@@ -64,6 +65,7 @@ func New(name string, cfg Config, base http.RoundTripper) *Cache {
 		c.store = newMemory(cfg.MaxBytes)
 	}
 	seawall.Register(cfg.Registry, kind, &c.name, c)
+	c.ages = seawall.NewTiming(cfg.Registry, seawall.StaleAge, kind, c.name)
 	c.member = memberName(c.name)
 	return c
 }
@@ -120,15 +122,15 @@ func (c *Cache) RoundTrip(req *http.Request) (*http.Response, error) {
 	if q.entry != nil {
 		switch judge(q.entry, &q.wishes, now) {
 		case useFresh:
-			c.counts.fresh.Add(1)
+			c.found(req.Context(), seawall.CacheFresh)
 			return c.hit(&q, now), nil
 		case useStale:
-			c.counts.stale.Add(1)
-			return c.serveStale(&q, now, told{}), nil
+			c.found(req.Context(), seawall.CacheStale)
+			return c.serveStale(&q, now, "asked_for", told{}), nil
 		case useMeanwhile:
 			if c.refresh(&q) {
-				c.counts.stale.Add(1)
-				return c.serveStale(&q, now, told{}), nil
+				c.found(req.Context(), seawall.CacheStale)
+				return c.serveStale(&q, now, "refreshing", told{}), nil
 			}
 		case ask:
 			if q.entry.staleness(now) < 0 {
@@ -271,18 +273,20 @@ func (q *question) answer(now time.Time) *http.Response {
 	return resp
 }
 
-// serveStale answers from a stale entry, and says so to the caller and in the record of the call.
-func (c *Cache) serveStale(q *question, now time.Time, t told) *http.Response {
+// serveStale answers from a stale entry, and says so to the caller and in the record of the call. why is one of few words.
+func (c *Cache) serveStale(q *question, now time.Time, why string, t told) *http.Response {
 	resp := q.answer(now)
 	t.timed, t.ttl = true, -q.entry.staleness(now)
 	c.tell(resp.Header, t)
-	seawall.RecordOf(q.req.Context()).Note(func(f *seawall.Facts) { f.Stale = q.entry.age(now) })
+	ctx, age := q.req.Context(), q.entry.age(now)
+	seawall.RecordOf(ctx).Note(func(f *seawall.Facts) { f.Stale = age })
+	c.ages.Tell(ctx, why, age)
 	return resp
 }
 
 // onlyIfCached is the answer to a request that must not be forwarded.
 func (c *Cache) onlyIfCached(req *http.Request) *http.Response {
-	c.counts.errors.Add(1)
+	c.found(req.Context(), seawall.CacheError)
 	if req.Body != nil {
 		_ = req.Body.Close() // as a RoundTripper must
 	}

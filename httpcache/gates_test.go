@@ -57,7 +57,7 @@ func TestOpenBreakerGivesTheStaleAnswerWithoutARequest(t *testing.T) {
 		if n := o.calls.Load(); n != 1 {
 			t.Errorf("%d requests", n)
 		}
-		want := seawall.Facts{Replaced: true, Stale: 19 * time.Second, DecidedBy: `httpcache "test"`, Reason: seawall.ReasonForced}
+		want := seawall.Facts{Replaced: true, Stale: 19 * time.Second, Cache: seawall.CacheStale, DecidedBy: `httpcache "test"`, Reason: seawall.ReasonForced}
 		if f := record.Facts(); f != want {
 			t.Errorf("the record is %+v, want %+v", f, want)
 		}
@@ -201,5 +201,33 @@ func TestCallersDeadlineIsNoFailureOfTheOrigin(t *testing.T) {
 			t.Errorf("got %+v", r)
 		}
 		close(h.let)
+	})
+}
+
+// The record of a call says what the cache had, also where the answer is like any other.
+func TestRecordSaysWhatTheCacheHad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &origin{handle: answers("old", "Cache-Control: max-age=10, stale-if-error=3600")}
+		down := false
+		c := newCache(t, httpcache.Config{}, roundTripper(func(r *http.Request) (*http.Response, error) {
+			if down {
+				return nil, errors.New("down")
+			}
+			return o.RoundTrip(r)
+		}))
+		asks := func(url string, want seawall.CacheResult) {
+			t.Helper()
+			ctx, record := seawall.WithRecord(t.Context())
+			_ = do(c, request(ctx, http.MethodGet, url))
+			if got := record.Facts().Cache; got != want {
+				t.Errorf("%s: %v, want %v", url, got, want)
+			}
+		}
+		asks(here, seawall.CacheMiss)
+		asks(here, seawall.CacheFresh)
+		down = true
+		time.Sleep(time.Minute)
+		asks(here, seawall.CacheStale)
+		asks(here+"other", seawall.CacheError)
 	})
 }

@@ -21,6 +21,16 @@ type counts struct {
 	failed                              events.Throttle
 }
 
+// found counts a request by what the store had for it, and tells the record of the call.
+func (c *Cache) found(ctx context.Context, what seawall.CacheResult) {
+	n := &c.counts
+	counter := [...]*atomic.Int64{
+		seawall.CacheFresh: &n.fresh, seawall.CacheMiss: &n.miss, seawall.CacheStale: &n.stale, seawall.CacheError: &n.errors,
+	}[what]
+	counter.Add(1)
+	seawall.RecordOf(ctx).NoteCache(what)
+}
+
 // loaded counts a request to the origin by its outcome.
 func (c *counts) loaded(resp *http.Response, err error) {
 	switch {

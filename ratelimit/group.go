@@ -32,6 +32,7 @@ type Group[K comparable] struct {
 	registry *seawall.Registry
 	settings atomic.Pointer[groupSettings[K]] // written under mu
 	refusals refusals
+	waits    *seawall.Timing
 	index    *index[K]
 	shown    keyed.Places[K, *entry[K]]
 
@@ -59,6 +60,7 @@ func NewGroup[K comparable](name string, cfg GroupConfig[K]) *Group[K] {
 	g := &Group[K]{name: name, registry: cfg.Registry, index: newIndex[K]()}
 	g.settings.Store(newGroupSettings(cfg))
 	seawall.Register(cfg.Registry, kind, &g.name, g)
+	g.waits = seawall.NewTiming(cfg.Registry, seawall.QueueWait, kind, g.name)
 	return g
 }
 
@@ -176,6 +178,7 @@ func (g *Group[K]) remember(key K) (*entry[K], time.Duration) {
 		}
 	}
 	e := &entry[K]{group: g, key: key, limiter: newLimiter(g.name, s.member), idleAt: now}
+	e.limiter.waits = g.waits
 	g.index.add(e)
 	g.entries.push(e)
 	return e, 0

@@ -51,9 +51,10 @@ func (l *Limiter) decide(ctx context.Context, s *settings, n int) (seawall.Ticke
 			}
 			w := &waiter{told: make(chan struct{}), n: n, answer: a}
 			l.queue.push(w)
-			l.armLocked(mono.Now())
+			began := mono.Now()
+			l.armLocked(began)
 			l.mu.Unlock()
-			return l.await(ctx, w)
+			return l.await(ctx, w, began)
 		}
 		l.mu.Unlock()
 		// A call goes by one configuration: it is weighed and judged by the same.

@@ -35,6 +35,7 @@ type Limiter struct {
 	registry *seawall.Registry
 	settings atomic.Pointer[settings] // written under mu
 	refusals refusals
+	waits    *seawall.Timing
 
 	_  [64]byte   // every call writes what follows: keep it off the line of what every call reads
 	mu sync.Mutex // guards the fields below
@@ -59,6 +60,7 @@ func New(name string, cfg Config) *Limiter {
 	}
 	l := newLimiter(name, &settings{cfg.withDefaults()})
 	seawall.Register(cfg.Registry, kind, &l.name, l)
+	l.waits = seawall.NewTiming(cfg.Registry, seawall.QueueWait, kind, l.name)
 	return l
 }
 

@@ -90,23 +90,28 @@ func (l *Limiter) tick() {
 }
 
 // await waits until a call in the queue has its answer.
-func (l *Limiter) await(ctx context.Context, w *waiter) (seawall.Ticket, error) {
+func (l *Limiter) await(ctx context.Context, w *waiter, began time.Duration) (seawall.Ticket, error) {
 	select {
 	case <-w.told:
 	case <-ctx.Done():
 	}
-	gone := ctx.Err() != nil
+	gone, outcome := ctx.Err() != nil, "rejected"
 	l.mu.Lock()
 	switch {
 	case gone:
+		outcome = "canceled"
 		l.counts.canceled++
 		l.leaveLocked(w)
 	case w.fate == granted:
+		outcome = "admitted"
 		l.counts.delayed++
 	default:
 		l.counts.rejected[w.why]++
 	}
 	l.mu.Unlock()
+	if l.waits.Wanted() {
+		l.waits.Tell(ctx, outcome, mono.Now()-began)
+	}
 	switch {
 	case gone:
 		note(ctx, l, seawall.ReasonCanceled)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/events"
@@ -21,6 +22,7 @@ type Retry struct {
 	name     string
 	settings atomic.Pointer[settings]
 	starved  atomic.Bool // the budget was found empty, and since then not half full
+	attempts *seawall.Timing
 
 	mu        sync.Mutex // serialises Update
 	exhausted events.Throttle
@@ -38,6 +40,7 @@ func New(name string, cfg Config) *Retry {
 	r := &Retry{name: name}
 	r.settings.Store(newSettings(cfg, nil))
 	seawall.Register(cfg.Registry, kind, &r.name, r)
+	r.attempts = seawall.NewTiming(cfg.Registry, seawall.AttemptDuration, kind, r.name)
 	return r
 }
 
@@ -119,6 +122,14 @@ func (r *Retry) succeeded(ctx context.Context, s *settings) {
 	if r.starved.Load() {
 		r.restored(ctx, s.budget)
 	}
+}
+
+// Timed reports whether somebody wants to know how long attempts take; see [seawall.Stopwatch].
+func (r *Retry) Timed() bool { return r.attempts.Wanted() }
+
+// Took is told how long an attempt took; see [seawall.Stopwatch].
+func (r *Retry) Took(ctx context.Context, err error, d time.Duration) {
+	r.attempts.TellEnd(ctx, err, r.settings.Load().Classify, d)
 }
 
 // Config returns the configuration in force, defaults filled in. It can be changed and given to Update.

@@ -11,7 +11,8 @@
 // # Cost
 //
 // A call through a policy costs the same with and without telemetry: policies count for themselves, and their snapshots are
-// read when metrics are collected. A collection stops nobody.
+// read when metrics are collected. A collection stops nobody. What cannot be read from a count is how times are
+// distributed: the three histograms of [Config.Histograms] are told of calls while they run, and so have to be asked for.
 //
 // # Names
 //

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -30,6 +32,49 @@ type meter struct {
 	callback metric.Callback
 	series   map[string]float64 // of the last collection
 	twice    []string           // series that were observed more than once
+
+	disabled   atomic.Bool // of the histograms
+	mu         sync.Mutex  // guards recorded
+	recorded   map[string][]float64
+	boundaries map[string][]float64
+}
+
+type histogram struct {
+	noop.Float64Histogram
+	name string
+	m    *meter
+}
+
+func (m *meter) Float64Histogram(name string, o ...metric.Float64HistogramOption) (metric.Float64Histogram, error) {
+	cfg := metric.NewFloat64HistogramConfig(o...)
+	m.units[name] = cfg.Unit()
+	if m.boundaries == nil {
+		m.boundaries = map[string][]float64{}
+	}
+	m.boundaries[name] = cfg.ExplicitBucketBoundaries()
+	return histogram{name: name, m: m}, nil
+}
+
+func (h histogram) Enabled(context.Context) bool { return !h.m.disabled.Load() }
+
+func (h histogram) Record(_ context.Context, v float64, options ...metric.RecordOption) {
+	set := metric.NewRecordConfig(options).Attributes()
+	id := h.name + "{" + strings.ReplaceAll(set.Encoded(attribute.DefaultEncoder()), "seawall.", "") + "}"
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	if h.m.recorded == nil {
+		h.m.recorded = map[string][]float64{}
+	}
+	h.m.recorded[id] = append(h.m.recorded[id], v)
+}
+
+// told returns what the histograms have been told, and forgets it.
+func (m *meter) told() map[string][]float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	told := m.recorded
+	m.recorded = nil
+	return told
 }
 
 type (

@@ -25,19 +25,26 @@ const (
 	UpDownCounter
 	// Gauge goes up and down, and may not be summed.
 	Gauge
+	// Histogram has a time of each of some calls. It is there only if [Config.Histograms] names it.
+	Histogram
 )
 
-var typeNames = [...]string{"counter", "updowncounter", "gauge"}
+var typeNames = [...]string{"counter", "updowncounter", "gauge", "histogram"}
 
-// String returns counter, updowncounter or gauge.
+// String returns counter, updowncounter, gauge or histogram.
 func (t Type) String() string { return typeNames[t] }
 
-// Instruments returns all instruments, by name.
+// Instruments returns all instruments, by name, the histograms that have to be asked for among them.
 func Instruments() []Instrument {
-	all := make([]Instrument, len(table))
-	for i, r := range table {
-		all[i] = r.Instrument
-		all[i].Attributes = slices.Clone(r.Attributes)
+	all := make([]Instrument, 0, len(table)+len(histogramTable))
+	for _, r := range table {
+		all = append(all, r.Instrument)
+	}
+	for _, h := range histogramTable {
+		all = append(all, h.Instrument)
+	}
+	for i := range all {
+		all[i].Attributes = slices.Clone(all[i].Attributes)
 	}
 	slices.SortFunc(all, func(a, b Instrument) int { return strings.Compare(a.Name, b.Name) })
 	return all

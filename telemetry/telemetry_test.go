@@ -276,7 +276,7 @@ func TestNamesAndUnitsAreTheDocumentedOnes(t *testing.T) {
 	if b.String() != string(want) {
 		t.Errorf("the instruments are\n%s\nwant\n%s", b.String(), want)
 	}
-	m := start(t, telemetry.Config{})
+	m := start(t, telemetry.Config{Histograms: telemetry.AllHistograms()})
 	for _, i := range telemetry.Instruments() {
 		if unit, made := m.units[i.Name]; !made || unit != i.Unit {
 			t.Errorf("%s is made with the unit %q, want %q", i.Name, unit, i.Unit)
@@ -288,6 +288,10 @@ var update = flag.Bool("update", false, "write the golden file anew")
 
 func TestBadConfigIsRefused(t *testing.T) {
 	if _, err := telemetry.Register(&provider{}, telemetry.Config{MaxNames: -1}); err == nil || !strings.Contains(err.Error(), "MaxNames is -1") {
+		t.Error(err)
+	}
+	_, err := telemetry.Register(&provider{}, telemetry.Config{Histograms: []string{telemetry.StaleAge, "seawall.x"}})
+	if err == nil || !strings.Contains(err.Error(), `Histograms[1] is "seawall.x"`) {
 		t.Error(err)
 	}
 	if _, err := telemetry.Register(nil, telemetry.Config{}); err == nil {

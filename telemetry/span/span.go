@@ -68,6 +68,7 @@ func addTo(outer *seawall.Facts, f seawall.Facts) {
 	outer.ServerDelay = max(outer.ServerDelay, f.ServerDelay)
 	outer.Replaced = outer.Replaced || f.Replaced
 	outer.Stale = max(outer.Stale, f.Stale)
+	outer.Cache = max(outer.Cache, f.Cache)
 	if f.Winner != 0 {
 		outer.Winner = f.Winner
 	}
@@ -85,6 +86,7 @@ func addTo(outer *seawall.Facts, f seawall.Facts) {
 //	seawall.retry.count         attempts after the first
 //	seawall.hedge.winner        the number of the attempt that won a race
 //	seawall.degrade.source      stale, if the answer is a copy, and fallback if it is another replacement
+//	seawall.cache.result        what caches had: fresh, miss, stale or error; of several, the worst
 //	seawall.stale.age           the age of a copy, in seconds
 //	seawall.deadline.remaining  the time left when the call has ended, in seconds
 //	seawall.priority            if it is not critical
@@ -123,6 +125,9 @@ func Describe(ctx context.Context, err error) {
 			attribute.Float64("seawall.stale.age", facts.Stale.Seconds()))
 	case facts.Replaced:
 		all = append(all, attribute.String("seawall.degrade.source", "fallback"))
+	}
+	if facts.Cache != seawall.NoCache {
+		all = append(all, attribute.String("seawall.cache.result", facts.Cache.String()))
 	}
 	if left, ok := seawall.Remaining(ctx); ok {
 		all = append(all, attribute.Float64("seawall.deadline.remaining", max(0, left.Seconds())))

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"regexp"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +20,9 @@ import (
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/cache"
 	"github.com/seawall-go/seawall/degrade"
+	"github.com/seawall-go/seawall/hedge"
 	"github.com/seawall-go/seawall/internal/leaktest"
 	"github.com/seawall-go/seawall/retry"
 	"github.com/seawall-go/seawall/telemetry/span"
@@ -106,6 +112,81 @@ func TestRejectionIsAnErrorOfTheSpanAndAStaleAnswerIsNone(t *testing.T) {
 	_, err = seawall.Call(ctx, none, func(context.Context) (int, error) { return 0, errDown })
 	span.Describe(ctx, err)
 	s.want(t, codes.Unset, "seawall.degrade.source", "fallback")
+}
+
+// Each attribute of the documentation is set by something that really happens.
+func TestEachDocumentedAttributeIsSet(t *testing.T) {
+	source, err := os.ReadFile("span.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^//\t(seawall\.[a-z._]+) `).FindAllStringSubmatch(string(source), -1) {
+		documented[m[1]] = true
+	}
+	synctest.Test(t, func(t *testing.T) {
+		registry := new(seawall.Registry)
+		registry.SetLogger(slog.New(slog.DiscardHandler))
+		again := retry.New("again", retry.Config{Registry: registry})
+		second := hedge.New("second", hedge.Config{Delay: time.Second, Registry: registry})
+		gate := bulkhead.New("stock", bulkhead.Config{Registry: registry, Mode: seawall.ForcedOpen})
+		prices := cache.New("prices", cache.Config[string, int]{MaxStale: time.Hour, Registry: registry})
+		defer func() { _ = prices.Close(context.Background()) }()
+		price := func(ctx context.Context, err error) error {
+			_, err = prices.Get(ctx, "a", func(context.Context, string) (int, error) { return 1, err })
+			return err
+		}
+		if err := price(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		prices.Expire(t.Context(), "a")
+		deadline, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		parent := seawall.WithAttempt(seawall.WithPriority(deadline, seawall.Sheddable), 2)
+		set := map[string]string{}
+		for _, call := range []func(context.Context) error{
+			func(ctx context.Context) error {
+				tries := 0
+				return again.Do(ctx, func(context.Context) error {
+					if tries++; tries == 1 {
+						return errDown
+					}
+					return nil
+				})
+			},
+			func(ctx context.Context) error {
+				var started atomic.Int64
+				return second.Do(ctx, func(ctx context.Context) error {
+					if started.Add(1) == 2 {
+						return nil
+					}
+					<-ctx.Done()
+					return ctx.Err()
+				})
+			},
+			func(ctx context.Context) error { return gate.Do(ctx, func(context.Context) error { return nil }) },
+			func(ctx context.Context) error { return price(ctx, errDown) },
+		} {
+			ctx, s := begin(t, parent)
+			span.Describe(ctx, call(ctx))
+			for key, value := range s.attributes {
+				set[string(key)] = value
+			}
+		}
+		want := map[string]string{
+			"seawall.rejected_by": `bulkhead "stock"`, "seawall.reason": "forced", "seawall.attempt": "2", "seawall.retry.count": "1",
+			"seawall.hedge.winner": "2", "seawall.degrade.source": "stale", "seawall.cache.result": "stale", "seawall.priority": "sheddable",
+		}
+		for key := range documented {
+			if value, ok := want[key]; set[key] == "" || ok && set[key] != value {
+				t.Errorf("%s is %q, want %q", key, set[key], value)
+			}
+			delete(set, key)
+		}
+		if len(documented) != 10 || len(set) > 0 {
+			t.Errorf("%d attributes are documented, want 10; of the ones that are set these are not: %v", len(documented), set)
+		}
+	})
 }
 
 func TestCallWithoutARecordingSpanCostsNothing(t *testing.T) {
