@@ -117,8 +117,12 @@ func exported(i telemetry.Instrument) string {
 	if i.Unit == "s" {
 		name += "_seconds"
 	}
-	if i.Type == telemetry.Counter {
+	switch i.Type {
+	case telemetry.Counter:
 		name += "_total"
+	case telemetry.Histogram:
+		name += "_bucket"
+	case telemetry.UpDownCounter, telemetry.Gauge:
 	}
 	return name
 }

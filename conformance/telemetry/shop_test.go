@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,6 +41,7 @@ type shop struct {
 	payments *seawall.Pipeline
 	prices   *http.Client
 	mail     seawall.Policy
+	printer  *bulkhead.Bulkhead // calls to it have to wait
 	api      *httptest.Server
 	admin    *httptest.Server
 	members  []any
@@ -58,13 +60,15 @@ func open(t *testing.T) *shop {
 		t.Fatal(err)
 	}
 	provider := metric.NewMeterProvider(metric.WithReader(exporter))
-	registration, err := telemetry.Register(provider, telemetry.Config{Registry: r})
+	registration, err := telemetry.Register(provider, telemetry.Config{Registry: r, Histograms: telemetry.AllHistograms()})
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	s.payments = seawall.Chain(
-		degrade.NewFallback("payments.later", degrade.FallbackConfig{Func: degrade.Value("later"), Registry: r}),
+		degrade.NewFallback("payments.later", degrade.FallbackConfig{Registry: r, Func: degrade.StaleFunc(
+			func(context.Context, error) (string, time.Duration, error) { return "later", time.Minute, nil },
+		)}),
 		timeout.New("payments.total", timeout.Config{Limit: time.Second, Registry: r}),
 		retry.New("payments", retry.Config{MaxAttempts: 2, Registry: r}),
 		breaker.New("payments", breaker.Config{MinCalls: 4, Registry: r}),
@@ -79,6 +83,7 @@ func open(t *testing.T) *shop {
 	}
 	t.Cleanup(drill.Stop)
 	s.mail = drill.Point("mail")
+	s.printer = bulkhead.New("printer", bulkhead.Config{Limit: 1, Registry: r})
 	s.members = append(s.members,
 		hedge.New("reads", hedge.Config{Delay: 50 * time.Millisecond, Registry: r}),
 		bulkhead.NewAdaptive("stock", bulkhead.AdaptiveConfig{Registry: r}),
@@ -145,6 +150,15 @@ func (s *shop) serve(t *testing.T) {
 		}
 	}
 	_ = s.mail.Do(t.Context(), func(context.Context) error { return nil })
+	var prints sync.WaitGroup
+	_ = s.printer.Do(t.Context(), func(ctx context.Context) error {
+		prints.Go(func() { _ = s.printer.Do(ctx, func(context.Context) error { return nil }) })
+		for s.printer.Stats().Waiting == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		return nil
+	})
+	prints.Wait()
 	for range 3 {
 		fetch(t, s.prices, http.MethodGet, s.api.URL+"/price")
 	}

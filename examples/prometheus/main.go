@@ -14,6 +14,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	client "github.com/prometheus/client_golang/prometheus"
@@ -46,7 +47,9 @@ func run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	provider := metric.NewMeterProvider(metric.WithReader(exporter))
-	registration, err := telemetry.Register(provider, telemetry.Config{})
+	registration, err := telemetry.Register(provider, telemetry.Config{
+		Histograms: []string{telemetry.QueueWait}, // what is told of each call has to be asked for
+	})
 	if err != nil {
 		return err
 	}
@@ -55,6 +58,7 @@ func run(ctx context.Context, out io.Writer) error {
 		breaker.New("payments", breaker.Config{MinCalls: 4}),
 		bulkhead.New("payments", bulkhead.Config{Limit: 8}),
 	)
+	printer := bulkhead.New("printer", bulkhead.Config{Limit: 1})
 	ready := health.New("shop", health.Config{})
 	page := debugpage.New(debugpage.Config{Health: ready, Chains: map[string]*seawall.Pipeline{"payments": payments}})
 	defer page.Close()
@@ -75,6 +79,16 @@ func run(ctx context.Context, out io.Writer) error {
 		lifecycle.HTTP("admin", &http.Server{Handler: admin, ReadHeaderTimeout: 5 * time.Second}, listener),
 		lifecycle.Worker("customers", func(ctx context.Context) error {
 			defer end()
+			var second sync.WaitGroup
+			err := printer.Do(ctx, func(ctx context.Context) error {
+				second.Go(func() { _ = printer.Do(ctx, func(context.Context) error { return nil }) })
+				for printer.Stats().Waiting == 0 { // the second one waits for its turn
+					time.Sleep(time.Millisecond)
+				}
+				return nil
+			})
+			second.Wait()
+			_, _ = fmt.Fprintln(out, "printed:", err == nil)
 			for range 6 { // four failures open the breaker
 				err := payments.Do(ctx, func(context.Context) error { return errors.New("connection refused") })
 				_, _ = fmt.Fprintln(out, err)
@@ -99,7 +113,7 @@ func scrape(ctx context.Context, out io.Writer, url string) error {
 	defer func() { _ = resp.Body.Close() }()
 	var lines []string
 	for s := bufio.NewScanner(resp.Body); s.Scan(); {
-		if strings.HasPrefix(s.Text(), "seawall_breaker_") && !strings.HasSuffix(s.Text(), " 0") {
+		if (strings.HasPrefix(s.Text(), "seawall_breaker_") || strings.HasPrefix(s.Text(), "seawall_queue_wait_seconds_count")) && !strings.HasSuffix(s.Text(), " 0") {
 			lines = append(lines, s.Text())
 		}
 	}
