@@ -16,6 +16,7 @@ type answer struct {
 	header, trailer metadata.MD
 	peer            peer.Peer
 	reached         bool // the attempt's options have reached grpc-go itself
+	waiting         bool // for a connection, when the limit of the attempt came
 }
 
 // noPeer is in the place of the peer until a stream has been opened to one.
@@ -28,7 +29,7 @@ func (noAddr) String() string  { return "none" }
 
 // begin makes an answer ready for an attempt.
 func (a *answer) begin() {
-	a.header, a.trailer, a.reached = nil, nil, false
+	a.header, a.trailer, a.reached, a.waiting = nil, nil, false, false
 	a.peer = peer.Peer{Addr: noPeer}
 }
 

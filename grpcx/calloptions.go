@@ -52,8 +52,20 @@ type settings struct {
 	timeout, attempt time.Duration // 0 if those of the method hold
 	maxAttempts      int           // 0 if that of the retry holds
 	idempotent       bool
-	waits            bool // for a connection to be ready
+	waits            bool // for a connection to be ready: the call says so
+	waitIsSaid       bool // or says that it does not
 	results          *results
+}
+
+// waitsForReady reports whether the call waits for a connection to be ready: it says so or, if it says nothing, the service
+// config of its connection does. That may have come with the call itself, and it lies behind a lock that all calls of the
+// connection share, so it is asked after an attempt that was not sent, and not before each one.
+func (s *settings) waitsForReady(cc *grpc.ClientConn, method string) bool {
+	if s.waitIsSaid || cc == nil {
+		return s.waits
+	}
+	waits := cc.GetMethodConfig(method).WaitForReady
+	return waits != nil && *waits
 }
 
 // results is where a call is to leave what it has brought beside its reply.
@@ -71,7 +83,7 @@ func (s *settings) read(opts []grpc.CallOption) []grpc.CallOption {
 		case callOption:
 			o.apply(s)
 		case grpc.FailFastCallOption:
-			s.waits = !o.FailFast
+			s.waits, s.waitIsSaid = !o.FailFast, true
 		case grpc.HeaderCallOption, grpc.TrailerCallOption, grpc.PeerCallOption, grpc.OnFinishCallOption:
 			if s.results == nil {
 				s.results = &results{}

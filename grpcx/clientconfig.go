@@ -26,8 +26,9 @@ type ClientConfig struct {
 	// AttemptTimeout is how long one attempt of a unary call may take. Default 10 s; at least 1 ms, or [Off]. The server
 	// is told as grpc-timeout. A stream of answers to one request has it until the first of them. A stream on which the
 	// client sends has it while it is opened, and where one answer ends it, from CloseSend to that: what comes between is
-	// up to what the client sends. A call with grpc.WaitForReady has none while it waits, so no attempt limit at all. Too
-	// short a limit turns a slow service into a failing one, and multiplies its load by the attempts.
+	// up to what the client sends. A call that waits for a connection, by grpc.WaitForReady or by the service config, has
+	// none while it waits, so a unary one has none at all. Too short a limit turns a slow service into a failing one, and
+	// multiplies its load by the attempts.
 	AttemptTimeout time.Duration `json:"attempt_timeout" yaml:"attempt_timeout"`
 	// Retry sets the retries. There is one for the client, so all targets and methods share its budget. Its MaxRetryAfter
 	// is the longest wait that a server can ask for.

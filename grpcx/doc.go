@@ -30,6 +30,11 @@
 // deadline, or against the word of the server. It is known that nothing was sent if grpc-go has opened no stream for the
 // call; what it repeats of its own accord, because a server has provably not processed it, are not our attempts.
 //
+// A call that waits for a connection to be ready, by grpc.WaitForReady or by the waitForReady of its method in the service
+// config, is one attempt, that waits until the total limit or the caller's deadline. If it has waited in vain it is one
+// failure, and is not repeated. The service config is asked when the attempt limit has passed over the wait; then what is
+// inside of our interceptors sees the call come a second time, which is still the same attempt.
+//
 // A peer says refused by a trailer seawall-pushback: refused, which means that it has started nothing, and final by
 // seawall-pushback: final or by a grpc-retry-pushback-ms that is negative: then the call is not repeated.
 //

@@ -23,6 +23,7 @@ import (
 type clientStream struct {
 	client *Client
 	target *target
+	cc     *grpc.ClientConn
 	desc   *grpc.StreamDesc
 	settings
 	limits
@@ -68,7 +69,7 @@ func (c *Client) stream(
 	t := c.methods.Load().find(where(cc), method)
 	ctx, recording := span.BeginCall(ctx)
 	s := &clientStream{
-		client: c, target: t, desc: desc, limits: t.limits,
+		client: c, target: t, cc: cc, desc: desc, limits: t.limits,
 		opening: opening{Context: ctx}, recording: recording,
 	}
 	rest := s.read(opts)

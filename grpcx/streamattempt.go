@@ -63,9 +63,10 @@ func (s *clientStream) try(n int) error {
 	if n > 1 {
 		parent = seawall.WithAttempt(parent, n)
 	}
-	a.Context, a.cancel = context.WithCancelCause(parent)
-	a.armOpening()
-	inner, err := s.open(a, grpc.OnFinish(a.over))
+	inner, err := a.open(parent, s.settings.attempt)
+	if err != nil && a.waits() {
+		inner, err = a.open(parent, Off)
+	}
 	returned = true
 	if err == nil {
 		a.opened(inner)
@@ -79,9 +80,26 @@ func (s *clientStream) try(n int) error {
 	return nil
 }
 
+// open opens the stream, with a limit of the attempt.
+func (a *streamAttempt) open(parent context.Context, limit time.Duration) (grpc.ClientStream, error) {
+	a.mu.Lock()
+	a.phase, a.early = isOpening, nil
+	a.mu.Unlock()
+	a.Context, a.cancel = context.WithCancelCause(parent)
+	a.armOpening(limit)
+	return a.stream.open(a.Context, grpc.OnFinish(a.over)) // not a, which may get another context
+}
+
+// waits reports whether the limit of an attempt that opens has cut off its wait for a connection, though the service config
+// says that it waits.
+func (a *streamAttempt) waits() bool {
+	s := a.stream
+	return context.Cause(a.Context) == s.limits.attempt && s.waitsForReady(s.cc, s.target.method) //nolint:errorlint // which one
+}
+
 // armOpening starts the limit of an attempt that opens: its own, or the total one if that ends before it.
-func (a *streamAttempt) armOpening() {
-	d, limit := a.stream.settings.attempt, a.stream.limits.attempt
+func (a *streamAttempt) armOpening(d time.Duration) {
+	limit := a.stream.limits.attempt
 	if end := a.stream.opening.end; !end.IsZero() {
 		if left := time.Until(end); d <= 0 || left < d {
 			d, limit = max(1, left), a.stream.limits.total
@@ -216,8 +234,8 @@ func (a *streamAttempt) fail(err error) (_ error, first bool) {
 	if inner != nil && e.by == byPeer {
 		trailer = inner.Trailer()
 	}
-	e.unsent = inner == nil // no message could be handed over yet
-	e.final = e.unsent && s.waits
+	e.unsent = inner == nil                                      // no message could be handed over yet
+	e.final = e.unsent && s.waitsForReady(s.cc, s.target.method) // it has waited already
 	failed.settle(e, trailer, s.target.rules, s.idempotent, func() bool {
 		return inner != nil && s.target.cfg.TrustPeer(withPeer(caller, inner))
 	})

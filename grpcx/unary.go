@@ -151,14 +151,25 @@ func (x *unaryCall) try(parent, within, entrance context.Context, a *answer, opt
 	return err
 }
 
-// invoke makes an attempt.
+// invoke makes an attempt. One that waits for a connection because the service config says so is not over with its limit.
 func (x *unaryCall) invoke(parent, within context.Context, a *answer, options []grpc.CallOption) error {
+	err := x.send(parent, within, a, options, x.settings.attempt)
+	if a.waiting {
+		err = x.send(parent, within, a, options, Off)
+	}
+	return err
+}
+
+// send hands an attempt to grpc-go.
+func (x *unaryCall) send(
+	parent, within context.Context, a *answer, options []grpc.CallOption, attempt time.Duration,
+) error {
 	a.begin()
 	ctx, n := parent, seawall.Attempt(within)
 	if n > 1 && n != seawall.Attempt(parent) {
 		ctx = seawall.WithAttempt(parent, n)
 	}
-	ctx, cancel, limit := x.limit(ctx, within)
+	ctx, cancel, limit := x.limit(ctx, within, attempt)
 	defer cancel()
 	err := x.invoker(outgoing(ctx, n), x.target.method, x.req, a.reply, x.cc, options...)
 	if err == nil {
@@ -174,12 +185,14 @@ func nothing() {}
 //
 // It is one context with one timer for both limits. That of package timeout, which carries the total limit through the
 // policies, is not part of it, and so needs no timer unless the call waits somewhere.
-func (x *unaryCall) limit(parent, within context.Context) (ctx context.Context, cancel context.CancelFunc, limit error) {
+func (x *unaryCall) limit(
+	parent, within context.Context, attempt time.Duration,
+) (ctx context.Context, cancel context.CancelFunc, limit error) {
 	end, limited := within.Deadline()
 	limit = x.limits.total
-	if x.settings.attempt > 0 {
-		if attempt := time.Now().Add(x.settings.attempt); !limited || attempt.Before(end) {
-			end, limited, limit = attempt, true, x.limits.attempt
+	if attempt > 0 {
+		if ours := time.Now().Add(attempt); !limited || ours.Before(end) {
+			end, limited, limit = ours, true, x.limits.attempt
 		}
 	}
 	if callers, ok := parent.Deadline(); !limited || ok && !end.Before(callers) {
@@ -193,7 +206,10 @@ func (x *unaryCall) limit(parent, within context.Context) (ctx context.Context, 
 func (x *unaryCall) fail(parent, ctx context.Context, limit error, a *answer, err error) error {
 	failed, e := x.limits.blame(parent, ctx, limit, err)
 	e.unsent = a.unsent()
-	e.final = e.unsent && x.waits // it has waited already
+	if e.unsent && x.waitsForReady(x.cc, x.target.method) {
+		a.waiting = e.by == byLimit
+		e.final = true // it has waited already
+	}
 	failed.settle(e, a.trailer, x.target.rules, x.idempotent, func() bool {
 		return x.target.cfg.TrustPeer(a.withPeer(parent))
 	})
