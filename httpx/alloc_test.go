@@ -22,8 +22,19 @@ func TestARequestCostsFewAllocations(t *testing.T) {
 		return testing.AllocsPerRun(500, func() { roundTrip(t, rt, req) })
 	}
 	base := answered()
-	if n := client(httpx.NewTransport("test", quick(), base)) - client(base); n > 4 {
+	bare := client(base)
+	if n := client(httpx.NewTransport("test", quick(), base)) - bare; n > 5 {
 		t.Errorf("the Transport allocates %v times", n)
+	}
+	unlimited := quick()
+	unlimited.Timeout = httpx.Off
+	req = req.WithContext(t.Context())
+	if n := client(httpx.NewTransport("test", unlimited, base)) - bare; n > 5 {
+		t.Errorf("the Transport without a total limit allocates %v times", n)
+	}
+	req = req.WithContext(context.Background()) //nolint:usetesting // that of a test can be canceled
+	if n := client(httpx.NewTransport("test", unlimited, base)) - bare; n > 2 {
+		t.Errorf("the Transport without anything to watch allocates %v times", n)
 	}
 
 	inner := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})

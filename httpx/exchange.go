@@ -18,7 +18,6 @@ type exchange struct {
 	opts  *settings
 	req   *http.Request // the caller's, never written to
 	host  hostKey
-	trail *trail // what the redirect that led here says; nil if there was none
 	terms *terms
 	body  *requestBody // nil if there is none
 
@@ -39,7 +38,7 @@ var errNoResponse = errors.New("httpx: the base returned neither response nor er
 // ctx is the policies' own. It says when the total limit ends, which attempt this is, and whether it has lost a race.
 func (x *exchange) Call(ctx context.Context) (*scope, error) {
 	number := x.started.Add(1)
-	if most := x.terms.most; most > 0 && number > most {
+	if most := x.terms.most; most > 0 && int(number) > most {
 		return nil, seawall.Reject("httpx", x.opts.name, seawall.ReasonBudget, seawall.ErrRejected, 0)
 	}
 	s := &x.first
@@ -126,10 +125,10 @@ func (x *exchange) prepare(ctx context.Context, s *scope) (*http.Request, error)
 	}
 	s.since = now
 
-	s.req = *x.req.WithContext(s) // which is on the stack
-	s.req.Header = x.outgoing(s, left, limited)
-	s.req.Body = body
-	return &s.req, nil
+	req := x.req.WithContext(s)
+	req.Header = x.outgoing(s, left, limited)
+	req.Body = body
+	return req, nil
 }
 
 // fail returns the error of an attempt that has no response, with the verdict on it.

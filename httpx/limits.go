@@ -6,26 +6,7 @@ import (
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/mono"
-	"github.com/seawall-go/seawall/timeout"
 )
-
-// terms are those of one call: the client's, unless its context says otherwise.
-type terms struct {
-	attempt    time.Duration
-	attemptErr *timeout.ExceededError
-	total      *timeout.ExceededError // of the limit that the policies' context has; see Transport.call
-	most       int32                  // attempts; 0 for no bound of our own
-	key        string                 // that was made for the call; empty if there is none
-}
-
-// own returns the terms of an exchange, to be changed.
-func (x *exchange) own() *terms {
-	if x.terms == &x.opts.terms {
-		of := x.opts.terms
-		x.terms = &of
-	}
-	return x.terms
-}
 
 const noEnd time.Duration = math.MaxInt64
 

@@ -22,10 +22,11 @@ const wireMargin = 50 * time.Millisecond
 // pass on what its client has claimed.
 func (x *exchange) outgoing(s *scope, left time.Duration, limited bool) http.Header {
 	f, given := &x.opts.Fields, x.req.Header
-	says := !x.trail.leaves(x.host)
+	says := !x.terms.trail.leaves(x.host)
 	attempt, priority := seawall.Attempt(s.parent), seawall.PriorityOf(s.parent)
-	if given != nil && given[f.Timeout] == nil && given[f.Attempt] == nil && given[f.Priority] == nil &&
-		(!says || !limited && attempt <= 1 && priority == seawall.Critical && x.terms.key == "") {
+	clean := len(given) == 0 || given[f.Timeout] == nil && given[f.Attempt] == nil && given[f.Priority] == nil
+	quiet := !says || !limited && attempt <= 1 && priority == seawall.Critical && x.terms.key == ""
+	if given != nil && clean && quiet {
 		return given
 	}
 	h := http.Header{}

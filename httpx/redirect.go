@@ -40,7 +40,7 @@ func (x *exchange) leadOn(s *scope) {
 	default:
 		return
 	}
-	next := x.trail
+	next := x.terms.trail
 	if next == nil {
 		next = &trail{first: x.host, key: x.terms.key}
 		if s.bounded {

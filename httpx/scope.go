@@ -29,7 +29,6 @@ type scope struct {
 	breaker, slot seawall.Permit
 	conn          *http.ClientConn // of its own; nil if it is one of the base's pool
 
-	req    http.Request // that goes out
 	resp   *http.Response
 	body   io.ReadCloser // of the response, as the base gave it
 	failed error         // what the status says, if that is no good
@@ -168,7 +167,7 @@ func (s *scope) settle(end error) {
 
 // release ends the attempt; end is what the policies are told.
 func (s *scope) release(end error) {
-	if s.set(released)&released != 0 {
+	if s.state()&released != 0 || s.set(released)&released != 0 {
 		return
 	}
 	if std := s.std.Load(); std != nil || s.watching {

@@ -24,7 +24,7 @@ import (
 //
 //	t := client.Transport.(*httpx.Transport)
 //
-// A Transport is safe for concurrent use. A request that succeeds at the first attempt costs about a microsecond and four
+// A Transport is safe for concurrent use. A request that succeeds at the first attempt costs less than a microsecond and five
 // allocations on top of the base's own, beside those of the context that a base that looks at it asks for.
 type Transport struct {
 	name string
@@ -107,23 +107,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // call runs the attempts of an exchange under the policies that all hosts share.
 func (t *Transport) call(ctx context.Context, x *exchange) (*scope, error) {
 	says := overridesOf(ctx)
-	x.terms = &x.opts.terms
-	key := ""
-	if x.trail = trailOf(x.req); x.trail == nil {
-		key = x.opts.newKey(x.req)
-	} else if x.req.Method == http.MethodPost || x.req.Method == http.MethodPatch {
-		key = x.trail.key
-	}
-	if key != "" {
-		x.own().key = key
-	}
+	x.agree(says)
 	x.idempotent = x.mayRepeat(says)
-	if d := says.attemptTimeout; d != 0 {
-		of := x.own()
-		of.attempt, of.attemptErr = d, &timeout.ExceededError{Name: t.name + ".attempt", Limit: d}
-	}
 	if says.attempts > 0 {
-		x.own().most = int32(min(says.attempts, 1<<30))
 		ctx = retry.WithMaxAttempts(ctx, says.attempts)
 	}
 	chain, untimed := t.calls, t.untimed
@@ -132,22 +118,19 @@ func (t *Transport) call(ctx context.Context, x *exchange) (*scope, error) {
 		h := t.hosts.hedges.For(x.host)
 		chain, untimed = h.calls, h.untimed
 	}
-	switch {
-	case x.trail != nil:
+	switch trail := x.terms.trail; {
+	case trail != nil:
 		chain = untimed
-		if x.trail.total != nil {
-			x.own().total = x.trail.total
+		if trail.total != nil {
 			var cancel context.CancelFunc
-			ctx, cancel = context.WithDeadlineCause(ctx, x.trail.end, x.trail.total)
+			ctx, cancel = context.WithDeadlineCause(ctx, trail.end, trail.total)
 			defer cancel()
 		}
 	case says.timeout != 0:
 		chain = untimed
 		if says.timeout != Off {
-			total := &timeout.ExceededError{Name: t.name + ".total", Limit: says.timeout}
-			x.own().total = total
 			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeoutCause(ctx, says.timeout, total)
+			ctx, cancel = context.WithTimeoutCause(ctx, says.timeout, x.terms.total)
 			defer cancel()
 		}
 	case x.opts.Timeout == Off:
