@@ -2,12 +2,13 @@ package grpcx
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"slices"
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
+
+	"github.com/seawall-go/seawall/internal/trust"
 )
 
 // TrustAll trusts every peer: for services that only one's own programs can reach.
@@ -26,21 +27,13 @@ func TrustLoopback(ctx context.Context) bool {
 // TrustCIDR trusts peers whose address is in one of the prefixes, such as "10.0.0.0/8" or "fd00::/8"; a bare address is
 // itself. What counts is the other end of the connection. TrustCIDR panics if a prefix is not valid.
 func TrustCIDR(prefixes ...string) func(context.Context) bool {
-	nets := make([]netip.Prefix, len(prefixes))
-	for i, s := range prefixes {
-		p, err := netip.ParsePrefix(s)
-		if err != nil {
-			address, aerr := netip.ParseAddr(s)
-			if aerr != nil {
-				panic("grpcx: TrustCIDR: " + err.Error())
-			}
-			p = netip.PrefixFrom(address.Unmap(), address.Unmap().BitLen())
-		}
-		nets[i] = p.Masked()
+	networks, err := trust.ParseNetworks(prefixes...)
+	if err != nil {
+		panic("grpcx: TrustCIDR: " + err.Error())
 	}
 	return func(ctx context.Context) bool {
 		address, ok := peerAddr(ctx)
-		return ok && slices.ContainsFunc(nets, func(p netip.Prefix) bool { return p.Contains(address) })
+		return ok && networks.Contains(address)
 	}
 }
 
@@ -56,16 +49,7 @@ func TrustClientCert(identities ...string) func(context.Context) bool {
 			return false
 		}
 		info, ok := p.AuthInfo.(credentials.TLSInfo)
-		if !ok || len(info.State.VerifiedChains) == 0 || len(info.State.VerifiedChains[0]) == 0 {
-			return false
-		}
-		leaf := info.State.VerifiedChains[0][0]
-		for _, uri := range leaf.URIs {
-			if slices.Contains(identities, uri.String()) {
-				return true
-			}
-		}
-		return slices.ContainsFunc(leaf.DNSNames, func(name string) bool { return slices.Contains(identities, name) })
+		return ok && trust.Names(info.State.VerifiedChains, identities)
 	}
 }
 
@@ -73,7 +57,7 @@ func TrustClientCert(identities ...string) func(context.Context) bool {
 func TrustAny(functions ...func(context.Context) bool) func(context.Context) bool {
 	functions = slices.Clone(functions)
 	return func(ctx context.Context) bool {
-		return slices.ContainsFunc(functions, func(trust func(context.Context) bool) bool { return trust(ctx) })
+		return slices.ContainsFunc(functions, func(trusts func(context.Context) bool) bool { return trusts(ctx) })
 	}
 }
 
@@ -83,12 +67,7 @@ func peerAddr(ctx context.Context) (netip.Addr, bool) {
 	if !ok || p.Addr == nil {
 		return netip.Addr{}, false
 	}
-	host, _, err := net.SplitHostPort(p.Addr.String())
-	if err != nil {
-		return netip.Addr{}, false
-	}
-	address, err := netip.ParseAddr(host)
-	return address.Unmap().WithZone(""), err == nil
+	return trust.AddressOf(p.Addr.String())
 }
 
 func trustNobody(context.Context) bool { return false }

@@ -1,11 +1,12 @@
 package httpx
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/seawall-go/seawall/internal/trust"
 )
 
 // TrustAll trusts every peer: for services that only one's own programs can reach.
@@ -27,21 +28,13 @@ func TrustLoopback(r *http.Request) bool {
 // field such as X-Forwarded-For; for one that goes out the host of its URL, which is to be an address. TrustCIDR panics
 // if a prefix is not valid.
 func TrustCIDR(prefixes ...string) func(*http.Request) bool {
-	nets := make([]netip.Prefix, len(prefixes))
-	for i, s := range prefixes {
-		p, err := netip.ParsePrefix(s)
-		if err != nil {
-			addr, aerr := netip.ParseAddr(s)
-			if aerr != nil {
-				panic("httpx: TrustCIDR: " + err.Error())
-			}
-			p = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen())
-		}
-		nets[i] = p.Masked()
+	networks, err := trust.ParseNetworks(prefixes...)
+	if err != nil {
+		panic("httpx: TrustCIDR: " + err.Error())
 	}
 	return func(r *http.Request) bool {
 		addr, ok := peerAddr(r)
-		return ok && slices.ContainsFunc(nets, func(p netip.Prefix) bool { return p.Contains(addr) })
+		return ok && networks.Contains(addr)
 	}
 }
 
@@ -52,16 +45,7 @@ func TrustCIDR(prefixes ...string) func(*http.Request) bool {
 func TrustClientCert(identities ...string) func(*http.Request) bool {
 	identities = slices.Clone(identities)
 	return func(r *http.Request) bool {
-		if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 || len(r.TLS.VerifiedChains[0]) == 0 {
-			return false
-		}
-		leaf := r.TLS.VerifiedChains[0][0]
-		for _, uri := range leaf.URIs {
-			if slices.Contains(identities, uri.String()) {
-				return true
-			}
-		}
-		return slices.ContainsFunc(leaf.DNSNames, func(name string) bool { return slices.Contains(identities, name) })
+		return r.TLS != nil && trust.Names(r.TLS.VerifiedChains, identities)
 	}
 }
 
@@ -69,7 +53,7 @@ func TrustClientCert(identities ...string) func(*http.Request) bool {
 func TrustAny(functions ...func(*http.Request) bool) func(*http.Request) bool {
 	functions = slices.Clone(functions)
 	return func(r *http.Request) bool {
-		return slices.ContainsFunc(functions, func(trust func(*http.Request) bool) bool { return trust(r) })
+		return slices.ContainsFunc(functions, func(trusts func(*http.Request) bool) bool { return trusts(r) })
 	}
 }
 
@@ -80,23 +64,14 @@ func goesOut(r *http.Request) bool { return r.RemoteAddr == "" && r.RequestURI =
 // peerAddr returns the address of the other side of a request.
 func peerAddr(r *http.Request) (netip.Addr, bool) {
 	if goesOut(r) {
-		return parseAddr(r.URL.Hostname())
+		return trust.Address(r.URL.Hostname())
 	}
 	return remoteAddr(r)
 }
 
 // remoteAddr returns the address from which a request has come.
 func remoteAddr(r *http.Request) (netip.Addr, bool) {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}, false
-	}
-	return parseAddr(host)
-}
-
-func parseAddr(host string) (netip.Addr, bool) {
-	addr, err := netip.ParseAddr(host)
-	return addr.Unmap().WithZone(""), err == nil
+	return trust.AddressOf(r.RemoteAddr)
 }
 
 func trustNobody(*http.Request) bool { return false }
