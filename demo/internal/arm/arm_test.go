@@ -2,6 +2,7 @@ package arm_test
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -62,9 +63,11 @@ func TestArmsServeOnRealSocketsAndFiles(t *testing.T) {
 			if len(ledger.Claims) != 2 || len(ledger.Events) != 2 || ledger.Claims[0].Order != "first" {
 				t.Errorf("ledger %+v", ledger)
 			}
+			// The inventory of the plain arm knows the order again; the gateway of the other one does not even ask it.
+			asked := map[string]uint64{verdict.Seawall: 2, verdict.Plain: 3, verdict.NoRetry: 3}[kind]
 			s := a.Status()
-			if s.Calls != 3 || s.Attempts != 3 || s.Draws != 3 {
-				t.Errorf("status %+v", s)
+			if s.Calls != asked || s.Attempts != asked || s.Draws != asked {
+				t.Errorf("status %+v, want %d calls", s, asked)
 			}
 			if (len(s.Gates) > 0) != (kind == verdict.Seawall) {
 				t.Errorf("gates %+v", s.Gates)
@@ -94,6 +97,13 @@ func TestArmShowsItsSettingsAndMarksDefaults(t *testing.T) {
 			`httpx "inventory", breaker of a host OpenFor`:  "500ms",
 			`httpx "inventory", breaker of a host MinCalls`: "20 (default)",
 			`httpx "inventory", retry MaxAttempts`:          "3 (default)",
+			`hedge "seats" Cap.Ratio`:                       "0.1 (default)",
+			`brownout "seats" Sheddable.Enter`:              "0.25",
+			`brownout "seats" Recover`:                      "5s (default)",
+			`idempotency "holds" Keep`:                      "5s",
+			`idempotency "holds" Field`:                     "Idempotency-Key (default)",
+			`quota of handler "gateway" Rate`:               "10",
+			`quota of handler "gateway" Burst`:              "20",
 		} {
 			if found[setting] != want {
 				t.Errorf("%s: %q, want %q", setting, found[setting], want)
@@ -107,6 +117,33 @@ func TestBuilderRefusesAKindThatItDoesNotKnow(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `"fancy"`) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// One customer's script is told so, and no other customer and no policy takes notice.
+func TestGatewayHasAQuotaForEachCustomer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := build(t, arm.Config{Wire: new(wire.Memory), InMemory: true}, verdict.Seawall)
+		defer func() { _ = a.Close(context.Background()) }()
+		refused := 0
+		for n := range 100 {
+			script := a.Do(t.Context(), load.Request{N: uint64(n + 1), Kind: load.Catalog, Customer: 1})
+			switch {
+			case script.Status == http.StatusTooManyRequests && script.Pushback:
+				refused++
+			case !script.Valid:
+				t.Fatalf("%+v", script)
+			}
+			if other := a.Do(t.Context(), load.Request{N: uint64(n + 1), Kind: load.Catalog, Customer: int64(n + 2)}); !other.Valid {
+				t.Fatalf("another customer: %+v", other)
+			}
+		}
+		if refused != 80 { // of 100 at one instant
+			t.Errorf("%d of 100 requests of a customer were refused, want 80", refused)
+		}
+		if s := a.Status(); s.Open != 0 || s.Shed != 80 {
+			t.Errorf("%+v", s)
+		}
+	})
 }
 
 // The clock of the databases must not move with the machine's: it is the wall clock of the start plus the time since.

@@ -13,6 +13,7 @@ import (
 	"github.com/seawall-go/seawall/demo/internal/ops"
 	"github.com/seawall-go/seawall/health"
 	"github.com/seawall-go/seawall/httpx"
+	"github.com/seawall-go/seawall/ratelimit"
 	"github.com/seawall-go/seawall/retry"
 )
 
@@ -22,6 +23,7 @@ type seawallStyle struct {
 	onClose  func(func(context.Context) error)
 
 	servers  []*httpx.Handler
+	holds    *httpx.Idempotency
 	gateway  *gateway.Seawall
 	customer *httpx.Transport
 }
@@ -35,25 +37,43 @@ const (
 )
 
 func (s *seawallStyle) inventoryServer(h http.Handler) http.Handler {
-	return s.server("inventory", httpx.AdmissionConfig{Adaptive: bulkhead.AdaptiveConfig{
+	return s.server("inventory", h, httpx.ServerConfig{Admission: httpx.AdmissionConfig{Adaptive: bulkhead.AdaptiveConfig{
 		Initial:   20, // the default of package bulkhead; from the 64 of httpx a storm takes two seconds more to tame
 		Algorithm: bulkhead.AIMD,
 		AIMD:      bulkhead.AIMDConfig{Timeout: tooLong, Window: tooLong},
 		Queue:     bulkhead.Queue{MaxWait: waits},
-	}}, h)
+	}}})
 }
+
+// A customer who clicks all the time is not refused, but a script is. The answer to a hold is kept for a shorter time than
+// the hold lasts: no repeat is told of seats that have gone back.
+const (
+	clicks     = 10 // in a second
+	clickBurst = 20
+	keeps      = 5 * time.Second
+)
 
 func (s *seawallStyle) gatewayServer(h http.Handler) http.Handler {
-	return s.server("gateway", httpx.AdmissionConfig{Fixed: bulkhead.Config{Limit: 256}}, h)
+	customer := httpx.KeyByField(gateway.CustomerHeader)
+	s.holds = httpx.NewIdempotency("holds", httpx.IdempotencyConfig{
+		Field: gateway.KeyHeader, Keep: keeps, Registry: s.registry,
+		Tenant: func(r *http.Request) string { who, _ := customer(r); return who },
+	})
+	return s.server("gateway", h, httpx.ServerConfig{
+		Quotas: []httpx.QuotaConfig{{
+			Name: "customer", Key: customer, Limit: ratelimit.Config{Rate: clicks, Burst: clickBurst},
+		}},
+		Admission: httpx.AdmissionConfig{Fixed: bulkhead.Config{Limit: 256}},
+		Inner:     []func(http.Handler) http.Handler{s.holds.Handler},
+	})
 }
 
-func (s *seawallStyle) server(name string, admission httpx.AdmissionConfig, h http.Handler) http.Handler {
-	handler := httpx.NewHandler(name, httpx.ServerConfig{
-		Inbound:   httpx.InboundConfig{TrustPeer: httpx.TrustAll},
-		Admission: admission,
-		TimeLimit: httpx.TimeLimitConfig{FirstByte: 2 * time.Second},
-		Registry:  s.registry,
-	}, h)
+// server puts around a handler what both services have, and what is its own.
+func (s *seawallStyle) server(name string, h http.Handler, own httpx.ServerConfig) http.Handler {
+	own.Inbound = httpx.InboundConfig{TrustPeer: httpx.TrustAll}
+	own.TimeLimit = httpx.TimeLimitConfig{FirstByte: 2 * time.Second}
+	own.Registry = s.registry
+	handler := httpx.NewHandler(name, own, h)
 	s.servers = append(s.servers, handler)
 	return handler
 }
@@ -85,7 +105,7 @@ func (s *seawallStyle) status(m *measure.Status) {
 	for _, h := range s.servers {
 		b := h.Stats().Admission
 		m.Gates = append(m.Gates, measure.Gate{Name: h.Name(), InFlight: b.InUse, Limit: b.Limit})
-		m.Shed += uint64(b.Rejected.Total())
+		m.Shed += uint64(b.Rejected.Total() + h.Stats().Limited)
 	}
 	for _, t := range []*httpx.Transport{s.gateway.Transport(), s.customer} {
 		for _, b := range t.Breakers() {

@@ -8,9 +8,12 @@ import (
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/degrade"
 	"github.com/seawall-go/seawall/demo/internal/gateway"
 	"github.com/seawall-go/seawall/demo/internal/report"
+	"github.com/seawall-go/seawall/hedge"
 	"github.com/seawall-go/seawall/httpx"
+	"github.com/seawall-go/seawall/ratelimit"
 	"github.com/seawall-go/seawall/retry"
 )
 
@@ -20,6 +23,7 @@ func (s *seawallStyle) settings() []report.Setting {
 	for _, h := range s.servers {
 		all = append(all, report.Setting{Of: h.String(), Name: "TimeLimit.FirstByte", Value: h.Config().TimeLimit.FirstByte.String()})
 		all = append(all, admissionOf(h)...)
+		all = append(all, quotasOf(h)...)
 	}
 	t := s.gateway.Transport()
 	cfg, of := t.Config(), fmt.Sprintf("httpx %q, ", t.Name())
@@ -27,24 +31,43 @@ func (s *seawallStyle) settings() []report.Setting {
 		report.Setting{Of: "customers' http.Client", Name: "Timeout", Value: patience.String()},
 		report.Setting{Of: "seat maps", Name: "limit before the copy is taken", Value: gateway.ReadWithin.String()},
 		report.Setting{Of: "seat maps", Name: "oldest copy", Value: gateway.StaleFor.String()},
+		report.Setting{Of: "seat maps", Name: "oldest copy that is taken without asking, in a brownout", Value: gateway.YoungFor.String()},
 		report.Setting{Of: of + "limits", Name: "Timeout", Value: cfg.Timeout.String()},
 		report.Setting{Of: of + "limits", Name: "AttemptTimeout", Value: cfg.AttemptTimeout.String()},
 	)
 	// What a host gets, as it resolves its own defaults: the hosts themselves come with their first request.
 	cfg.Breaker.Registry, cfg.Bulkhead.Registry = new(seawall.Registry), new(seawall.Registry)
-	all = append(all, settingsOf(of+"retry", t.Retry().Config(), retry.Config{})...)
-	all = append(all, settingsOf(of+"breaker of a host", breaker.New("", cfg.Breaker).Config(), breaker.Config{})...)
-	return append(all, settingsOf(of+"bulkhead of a host", bulkhead.New("", cfg.Bulkhead).Config(), bulkhead.Config{})...)
+	all = append(all, settingsOf(of+"retry", t.Retry().Config(), retry.New("", retry.Config{Registry: new(seawall.Registry)}).Config())...)
+	all = append(all, settingsOf(of+"breaker of a host", breaker.New("", cfg.Breaker).Config(),
+		breaker.New("", breaker.Config{Registry: new(seawall.Registry)}).Config())...)
+	all = append(all, settingsOf(of+"bulkhead of a host", bulkhead.New("", cfg.Bulkhead).Config(),
+		bulkhead.New("", bulkhead.Config{Registry: new(seawall.Registry)}).Config())...)
+	all = append(all, settingsOf(s.gateway.Hedge().String(), s.gateway.Hedge().Config(),
+		hedge.New("", hedge.Config{Registry: new(seawall.Registry)}).Config())...)
+	all = append(all, settingsOf(s.gateway.Brownout().String(), s.gateway.Brownout().Config(),
+		degrade.NewBrownout("", degrade.BrownoutConfig{Registry: new(seawall.Registry)}).Config())...)
+	return append(all, settingsOf(s.holds.String(), s.holds.Config(),
+		httpx.NewIdempotency("", httpx.IdempotencyConfig{Tenant: httpx.OneTenant, Registry: new(seawall.Registry)}).Config())...)
 }
 
 // admissionOf lists the settings of a server's limit, which is a fixed or an adaptive one.
 func admissionOf(h *httpx.Handler) []report.Setting {
 	of, inForce := "admission of "+h.String(), h.Config().Admission
 	if inForce.Fixed.Limit > 0 {
-		return settingsOf(of, inForce.Fixed, bulkhead.Config{})
+		return settingsOf(of, inForce.Fixed, bulkhead.New("", bulkhead.Config{Registry: new(seawall.Registry)}).Config())
 	}
 	usual := httpx.NewHandler("", httpx.ServerConfig{Registry: new(seawall.Registry)}, http.NotFoundHandler()).Config().Admission
-	return fields(nil, of, "", reflect.ValueOf(adaptive(inForce.Adaptive)), reflect.ValueOf(adaptive(usual.Adaptive)))
+	return settingsOf(of, adaptive(inForce.Adaptive), adaptive(usual.Adaptive))
+}
+
+// quotasOf lists the settings of a server's quotas. Their Rate has no default.
+func quotasOf(h *httpx.Handler) (all []report.Setting) {
+	for _, q := range h.Config().Quotas {
+		q.Limit.Registry = new(seawall.Registry)
+		all = append(all, settingsOf("quota of "+h.String(), ratelimit.New("", q.Limit).Config(),
+			ratelimit.New("", ratelimit.Config{Rate: ratelimit.Unlimited, Registry: new(seawall.Registry)}).Config())...)
+	}
+	return all
 }
 
 // adaptive returns the configuration of an adaptive limit as it is in force.
@@ -53,21 +76,9 @@ func adaptive(cfg bulkhead.AdaptiveConfig) bulkhead.AdaptiveConfig {
 	return bulkhead.NewAdaptive("", cfg).Config()
 }
 
-// settingsOf lists the data of a configuration in force. What the zero configuration resolves to is its default.
-func settingsOf[C breaker.Config | bulkhead.Config | retry.Config](of string, inForce, zero C) []report.Setting {
-	var usual reflect.Value
-	switch zero := any(zero).(type) {
-	case breaker.Config:
-		zero.Registry = new(seawall.Registry)
-		usual = reflect.ValueOf(breaker.New("", zero).Config())
-	case bulkhead.Config:
-		zero.Registry = new(seawall.Registry)
-		usual = reflect.ValueOf(bulkhead.New("", zero).Config())
-	case retry.Config:
-		zero.Registry = new(seawall.Registry)
-		usual = reflect.ValueOf(retry.New("", zero).Config())
-	}
-	return fields(nil, of, "", reflect.ValueOf(inForce), usual)
+// settingsOf lists the data of a configuration in force, usual being what the zero configuration resolves to.
+func settingsOf[C any](of string, inForce, usual C) []report.Setting {
+	return fields(nil, of, "", reflect.ValueOf(inForce), reflect.ValueOf(usual))
 }
 
 // fields appends the fields of a struct that are data, those of nested structs by their path.

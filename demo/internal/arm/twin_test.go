@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/demo/internal/arm"
 	"github.com/seawall-go/seawall/demo/internal/load"
 	"github.com/seawall-go/seawall/demo/internal/report"
@@ -35,18 +36,30 @@ func twinKinds() []string {
 	return []string{verdict.Seawall, verdict.Plain}
 }
 
-func play(t *testing.T, s scene.Scene, seed uint64, arms ...runner.Spec) *runner.Played {
+// play also returns what the policies of the first arm have counted, by kind, name and value.
+func play(t *testing.T, s scene.Scene, cfg runner.Config) (*runner.Played, map[string]float64) {
 	t.Helper()
-	played, err := runner.Play(t.Context(), runner.Config{
-		Seed: seed, Arms: arms, Build: arm.NewBuilder(arm.Config{Wire: new(wire.Memory), InMemory: true}),
-	}, s)
+	build, registry := arm.NewBuilder(arm.Config{Wire: new(wire.Memory), InMemory: true}), (*seawall.Registry)(nil)
+	cfg.Build = func(ctx context.Context, o runner.Options) (runner.Arm, error) {
+		if o.Index == 0 {
+			registry = o.Registry
+		}
+		return build(ctx, o)
+	}
+	played, err := runner.Play(t.Context(), cfg, s)
 	if err != nil {
 		t.Fatal(err)
+	}
+	counted := map[string]float64{}
+	for _, s := range registry.Snapshots() {
+		for _, v := range s.Values {
+			counted[s.Kind+" "+s.Name+" "+v.Name] = v.V
+		}
 	}
 	if err := played.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
-	return played
+	return played, counted
 }
 
 // TestScenesComeOutAsClaimed holds the rule and the invariants against the Seawall arm, and the contrast against the
@@ -57,8 +70,11 @@ func TestScenesComeOutAsClaimed(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/seed=%d", s.Name, seed), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					r := play(t, s, seed,
-						runner.Spec{Name: "seawall", Kind: verdict.Seawall}, runner.Spec{Name: "plain", Kind: verdict.Plain}).Report
+					played, counted := play(t, s, runner.Config{Seed: seed, Arms: []runner.Spec{
+						{Name: "seawall", Kind: verdict.Seawall}, {Name: "plain", Kind: verdict.Plain},
+					}})
+					r := played.Report
+					checkPolicies(t, s.Name, counted)
 					for _, f := range r.Arms[0].Findings {
 						if f.State != verdict.Holds {
 							t.Errorf("seawall: %s %s: %s: %s %s", f.ID, f.State, f.Claim, f.Measured, f.Witness)
@@ -67,6 +83,40 @@ func TestScenesComeOutAsClaimed(t *testing.T) {
 					checkPlain(t, s.Name, r.Arms[1])
 				})
 			})
+		}
+	}
+}
+
+// checkPolicies asserts that what protects the Seawall arm did so where it is meant to, and nowhere else.
+func checkPolicies(t *testing.T, scene string, counted map[string]float64) {
+	t.Helper()
+	hedged := counted["hedge seats attempts"]
+	for _, end := range []string{"primary", "hedge", "failed", "canceled", "aborted"} {
+		hedged -= counted["hedge seats calls."+end]
+	}
+	maps := counted["hedge seats attempts"] - hedged
+	shed, worse, better := counted["brownout seats rejections.sheddable"], counted["brownout seats transitions.worse"],
+		counted["brownout seats transitions.better"]
+	held, kept := counted["idempotency holds requests.new"], counted["idempotency holds requests.replayed"]
+	t.Logf("seawall: %v seat maps asked for, %v more after a while, %v of them quicker; %v not asked for in a brownout; %v holds",
+		maps, hedged, counted["hedge seats calls.hedge"], shed, held)
+	if in, out := counted["ratelimit gateway.customer calls.allowed"], counted["ratelimit gateway.customer calls.rejected"]; in == 0 || out > 0 {
+		t.Errorf("the quota let %v requests in and refused %v, want none", in, out)
+	}
+	if held == 0 || kept > 0 {
+		t.Errorf("%v holds under a key, %v repeated", held, kept)
+	}
+	switch scene {
+	case "brownout":
+		if hedged == 0 || counted["hedge seats calls.hedge"] == 0 || hedged > 0.1*maps+10 {
+			t.Errorf("%v second attempts at %v seat maps, %v of them quicker", hedged, maps, counted["hedge seats calls.hedge"])
+		}
+		if worse == 0 || shed == 0 || better < worse {
+			t.Errorf("the brownout got worse %v times and better %v times; %v seat maps were not asked for", worse, better, shed)
+		}
+	case "retrystorm":
+		if maps > 0 || shed > 0 {
+			t.Errorf("%v seat maps, %v not asked for", maps, shed)
 		}
 	}
 }
@@ -110,8 +160,8 @@ func TestTheStormIsMadeOfRetries(t *testing.T) {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		r := play(t, storm[0], 1, runner.Spec{Name: "noretry", Kind: verdict.NoRetry}).Report
-		if recovered := r.Arms[0].Recovered; recovered == nil || *recovered > 10*time.Second {
+		played, _ := play(t, storm[0], runner.Config{Seed: 1, Arms: []runner.Spec{{Name: "noretry", Kind: verdict.NoRetry}}})
+		if recovered := played.Report.Arms[0].Recovered; recovered == nil || *recovered > 10*time.Second {
 			t.Errorf("without retries it recovered after %v, want at most 10s", recovered)
 		}
 	})
@@ -125,8 +175,10 @@ func TestEqualArmsAreEqual(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var twins verdict.Twins
-				for _, s := range scene.All() {
-					p := play(t, s, 1, runner.Spec{Name: "a", Kind: kind}, runner.Spec{Name: "b", Kind: kind})
+				for i, s := range scene.All() {
+					p, _ := play(t, s, runner.Config{
+						Seed: 1, LastFirst: i%2 == 1, Arms: []runner.Spec{{Name: "a", Kind: kind}, {Name: "b", Kind: kind}},
+					})
 					twins.Add(s.SLO, [2][]load.Answer(p.Answers), p.Report.Interrupted)
 				}
 				if f := twins.Finding(); f.State != verdict.Holds {

@@ -101,7 +101,9 @@ func (p program) play(
 			last = nil
 		}
 		screen.scene(i, o)
-		cfg := runner.Config{Seed: o.seed, Arms: o.arms, Build: p.build, CPU: p.cpu, Hooks: screen.hooks()}
+		cfg := runner.Config{
+			Seed: o.seed, Arms: o.arms, LastFirst: o.twins != "" && i%2 == 1, Build: p.build, CPU: p.cpu, Hooks: screen.hooks(),
+		}
 		played, err := runner.Play(ctx, cfg, s)
 		if ctx.Err() != nil && err != nil {
 			return nil, nil // interrupted: the report says which scenes are missing

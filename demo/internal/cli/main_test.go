@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -320,6 +321,21 @@ func TestEqualArmsAreComparedWithEachOther(t *testing.T) {
 	}
 	wants(t, "the terminal", r.stdout, "seawall-a", "seawall-b", "holds     A/A  two equal arms differ by at most 1 point",
 		"seawall-a PASS 10/10   seawall-b PASS 10/10   A/A holds", "-aa seawall\n")
+	// Which of them is made first changes with each scene; which is told of first does not.
+	var made []string
+	note := armtest.Bugs{Build: func(o runner.Options) error {
+		made = append(made, o.Name+" at "+strconv.Itoa(o.Index))
+		return nil
+	}}
+	r = invocation{args: []string{"-aa", "plain", "-for", "5s"}, bugs: note}.run(t)
+	if !slices.Equal(made, []string{"plain-a at 0", "plain-b at 1", "plain-b at 1", "plain-a at 0"}) {
+		t.Errorf("made are %v", made)
+	}
+	for _, s := range r.report(t).Scenes {
+		if s.Arms[0].Name != "plain-a" || s.Arms[1].Name != "plain-b" {
+			t.Errorf("%s tells of %s and then of %s", s.Scene.Name, s.Arms[0].Name, s.Arms[1].Name)
+		}
+	}
 	// One of them is slower: that must be seen.
 	slow := armtest.Bugs{Answer: func(o runner.Options, a load.Answer) load.Answer {
 		if o.Index == 1 {

@@ -31,6 +31,7 @@ func (e *Edge) Do(ctx context.Context, r load.Request) load.Answer {
 		return a
 	}
 	req.Header.Set(gateway.ArrivalHeader, strconv.FormatUint(r.N, 10))
+	req.Header.Set(gateway.CustomerHeader, strconv.FormatInt(r.Customer, 10))
 	resp, err := e.client.Do(req)
 	if err != nil {
 		a.Err = err.Error()
@@ -38,8 +39,7 @@ func (e *Edge) Do(ctx context.Context, r load.Request) load.Answer {
 	}
 	defer func() { _ = resp.Body.Close() }() // only read
 	a.Status = resp.StatusCode
-	a.Pushback = resp.Header.Get("Retry-After") != "" &&
-		(a.Status == http.StatusServiceUnavailable || a.Status == http.StatusTooManyRequests)
+	a.Pushback = resp.Header.Get("Retry-After") != "" && saysNotNow(a.Status)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	if err != nil {
 		a.Err = err.Error()
@@ -47,6 +47,16 @@ func (e *Edge) Do(ctx context.Context, r load.Request) load.Answer {
 	}
 	judge(&a, body)
 	return a
+}
+
+// saysNotNow reports whether a status with a hint asks to come again later. A 409 with one says that the same hold is still
+// at work.
+func saysNotNow(status int) bool {
+	switch status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusConflict:
+		return true
+	}
+	return false
 }
 
 const maxBody = 4 << 20
@@ -66,6 +76,7 @@ func (e *Edge) request(ctx context.Context, r load.Request) (*http.Request, erro
 		req, err := http.NewRequestWithContext(ctx, http.MethodPut, e.base+"/holds/"+r.Order, bytes.NewReader(body))
 		if err == nil {
 			req.Header.Set("Content-Type", "application/json")
+			req.Header.Set(gateway.KeyHeader, strconv.Quote(r.Order))
 		}
 		return req, err
 	}

@@ -89,23 +89,25 @@ func TestEdgeKnowsARefusalByItsHint(t *testing.T) {
 		{429, []string{"Retry-After", "1"}, true},
 		{503, nil, false},
 		{504, []string{"Retry-After", "1"}, false},
+		{409, []string{"Retry-After", "1"}, true}, // the same hold is still at work
 	} {
-		a := edge.New(answers(row.status, "", row.header...), "http://box").Do(t.Context(), page)
-		if a.Pushback != row.pushback {
-			t.Errorf("%d %v: pushback %t", row.status, row.header, a.Pushback)
+		a := edge.New(answers(row.status, "", row.header...), "http://box").Do(t.Context(), hold)
+		if a.Pushback != row.pushback || a.Pushback && (a.Err != "" || a.Conflict || a.Valid) {
+			t.Errorf("%d %v: %+v", row.status, row.header, a)
 		}
 	}
 }
 
 func TestEdgeAsksForWhatTheCustomerWants(t *testing.T) {
 	for _, row := range []struct {
-		request            load.Request
-		method, path, body string
+		request                 load.Request
+		method, path, body, key string
 	}{
-		{hold, "PUT", "/holds/o-7", `{"performance":3,"seats":[11,12]}`},
-		{seatMap, "GET", "/performances/3/seats", ""},
-		{page, "GET", "/performances", ""},
+		{hold, "PUT", "/holds/o-7", `{"performance":3,"seats":[11,12]}`, `"o-7"`},
+		{seatMap, "GET", "/performances/3/seats", "", ""},
+		{page, "GET", "/performances", "", ""},
 	} {
+		row.request.Customer = 12
 		client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			body := []byte{}
 			if r.Body != nil {
@@ -114,8 +116,11 @@ func TestEdgeAsksForWhatTheCustomerWants(t *testing.T) {
 			if r.Method != row.method || r.URL.Path != row.path || string(body) != row.body {
 				t.Errorf("%s %s %s", r.Method, r.URL.Path, body)
 			}
-			if r.Header.Get(gateway.ArrivalHeader) == "" {
-				t.Error("the arrival is missing")
+			if r.Header.Get(gateway.ArrivalHeader) == "" || r.Header.Get(gateway.CustomerHeader) != "12" {
+				t.Errorf("whose request is it: %v", r.Header)
+			}
+			if got := r.Header.Get(gateway.KeyHeader); got != row.key {
+				t.Errorf("idempotency key %s, want %s", got, row.key)
 			}
 			return &http.Response{StatusCode: 500, Body: http.NoBody, Request: r}, nil
 		})}

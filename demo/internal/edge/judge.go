@@ -14,6 +14,8 @@ import (
 func judge(a *load.Answer, body []byte) {
 	var err error
 	switch {
+	case a.Pushback:
+		return
 	case a.Kind == load.Hold && a.Status == http.StatusConflict:
 		err = judgeConflict(a, body)
 	case a.Status/100 != 2:

@@ -13,6 +13,14 @@ const (
 	AttemptHeader = "Boxoffice-Attempt"
 )
 
+// The headers by which the gateway knows a customer, and a repeated hold.
+const (
+	// CustomerHeader is whose request it is. A real box office would take that from what it has authenticated.
+	CustomerHeader = "Boxoffice-Customer"
+	// KeyHeader is the idempotency key of a hold: the order's id, as a string of structured fields.
+	KeyHeader = "Idempotency-Key"
+)
+
 type (
 	arrivalKey struct{}
 	attemptKey struct{}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/degrade"
 	"github.com/seawall-go/seawall/demo/internal/catalog"
 	"github.com/seawall-go/seawall/demo/internal/gateway"
 	"github.com/seawall-go/seawall/demo/internal/sqlite"
@@ -38,7 +40,9 @@ func answer(r *http.Request, status int, body string, header ...string) (*http.R
 const goodMap = `{"performance":3,"as_of_ms":5,"claims":[[11,"held"]]}`
 
 func newSeawall(inventory roundTrip) *gateway.Seawall {
-	return gateway.NewSeawall("http://inventory", inventory, new(seawall.Registry))
+	registry := new(seawall.Registry)
+	registry.SetLogger(slog.New(slog.DiscardHandler))
+	return gateway.NewSeawall("http://inventory", inventory, registry)
 }
 
 func newPlain(inventory roundTrip) *gateway.Plain {
@@ -206,6 +210,190 @@ func TestGatewayAsksOnceForAllWhoLookAtTheTime(t *testing.T) {
 			if asked.Load() != round+1 {
 				t.Fatalf("asked %d times in %d rounds", asked.Load(), round+1)
 			}
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A seat map that is late is asked for once more, as soon as it is known what late is, and the quicker answer counts.
+func TestGatewayAsksASecondTimeForASeatMapThatIsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked, hold atomic.Int64
+		s := newSeawall(func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodPut {
+				hold.Add(1)
+				time.Sleep(500 * time.Millisecond)
+				return answer(r, 201, "{}")
+			}
+			took := 40 * time.Millisecond
+			if n := asked.Add(1); n > 200 && r.Header.Get("Seawall-Attempt") == "" {
+				took = time.Minute // it hangs, and only its second attempt would help
+			}
+			select {
+			case <-time.After(took):
+				return answer(r, 200, goodMap)
+			case <-r.Context().Done():
+				return nil, context.Cause(r.Context())
+			}
+		})
+		warm(t, s)
+		begin := time.Now()
+		m, err := s.SeatMap(t.Context(), 3)
+		if took := time.Since(begin); err != nil || m.Age != 0 || took > 90*time.Millisecond || asked.Load() != 202 {
+			t.Errorf("after %v and %d questions: %+v, %v; want a fresh answer of the second attempt", took, asked.Load(), m, err)
+		}
+		if _, err := s.Hold(t.Context(), "o-1", nil); err != nil || hold.Load() != 1 {
+			t.Errorf("a hold was sent %d times: %v", hold.Load(), err)
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// warm asks until it is known how long an answer takes.
+func warm(t *testing.T, s *gateway.Seawall) {
+	t.Helper()
+	for range 200 {
+		if _, err := s.SeatMap(t.Context(), 3); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Millisecond) // else it would be the same one
+	}
+	if delay, ok := s.Hedge().Delay(); !ok || delay < 40*time.Millisecond {
+		t.Fatalf("after 200 answers late is %v, %t", delay, ok)
+	}
+}
+
+// Where all answers are late, second attempts would double the load of a service that is overloaded.
+func TestSecondAttemptsDoNotMakeABrownoutWorse(t *testing.T) {
+	for name, slow := range map[string]roundTrip{
+		"slow": func(r *http.Request) (*http.Response, error) {
+			select {
+			case <-time.After(1600 * time.Millisecond):
+				return answer(r, 200, goodMap)
+			case <-r.Context().Done():
+				return nil, context.Cause(r.Context())
+			}
+		},
+		"refusing": func(r *http.Request) (*http.Response, error) {
+			return answer(r, 503, "", "Retry-After", "1", "Seawall-Pushback", "refused")
+		},
+		"failing": func(r *http.Request) (*http.Response, error) { return answer(r, 500, "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var asked, attempts int64
+				var troubled bool
+				s := newSeawall(func(r *http.Request) (*http.Response, error) {
+					if !troubled {
+						time.Sleep(40 * time.Millisecond)
+						return answer(r, 200, goodMap)
+					}
+					if attempts++; r.Header.Get("Seawall-Attempt") == "" {
+						asked++
+					}
+					return slow(r)
+				})
+				warm(t, s)
+				troubled = true
+				for range 600 {
+					_, _ = s.SeatMap(t.Context(), 3)
+					time.Sleep(10 * time.Millisecond)
+				}
+				if extra := attempts - asked; asked == 0 || extra > asked/10+10 {
+					t.Errorf("%d attempts at %d calls, want at most a tenth more, and ten", attempts, asked)
+				}
+				if h := s.Hedge().Stats(); name == "slow" && h.Attempts == h.Calls() {
+					t.Error("there were no second attempts: this shows nothing")
+				}
+				if err := s.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// While the inventory serves only a part of what it is asked for, that is kept for those who hold seats.
+func TestGatewayInABrownoutAsksForNothingThatItHasAYoungCopyOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var maps atomic.Int64
+		var refusing atomic.Bool
+		s := newSeawall(func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodGet {
+				maps.Add(1)
+				return answer(r, 200, goodMap)
+			}
+			if refusing.Load() {
+				return answer(r, 503, "", "Retry-After", "1", "Seawall-Pushback", "refused")
+			}
+			return answer(r, 201, "{}")
+		})
+		// look asks for the seat map ten times in a second, and holds seats forty times.
+		look := func() (asked int64, oldest time.Duration) {
+			before := maps.Load()
+			for range 10 {
+				m, err := s.SeatMap(t.Context(), 3)
+				if err != nil {
+					t.Fatal(err)
+				}
+				oldest = max(oldest, m.Age)
+				for range 4 {
+					_, _ = s.Hold(t.Context(), "o-1", nil)
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			return maps.Load() - before, oldest
+		}
+		for range 5 {
+			if asked, oldest := look(); asked != 10 || oldest != 0 || s.Brownout().Level() != degrade.Full {
+				t.Errorf("in good times: asked %d times of 10, a copy of %v, level %v", asked, oldest, s.Brownout().Level())
+			}
+		}
+		refusing.Store(true)
+		for range 3 {
+			look() // until it is known
+		}
+		if level := s.Brownout().Level(); level != degrade.WithoutSheddable {
+			t.Errorf("level %v", level)
+		}
+		var all int64
+		for range 10 {
+			asked, oldest := look()
+			all += asked
+			if oldest >= gateway.YoungFor {
+				t.Errorf("a copy of %v was taken without asking", oldest)
+			}
+		}
+		if all < 3 || all > 4 {
+			t.Errorf("asked %d times in 10 s, want once in %v", all, gateway.YoungFor)
+		}
+		refusing.Store(false)
+		for range 7 {
+			look()
+		}
+		if asked, oldest := look(); asked != 10 || oldest != 0 || s.Brownout().Level() != degrade.Full {
+			t.Errorf("afterwards: asked %d times of 10, a copy of %v, level %v", asked, oldest, s.Brownout().Level())
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A few failures in quiet times are no brownout.
+func TestGatewayDoesNotBrownOutForAFewCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSeawall(func(r *http.Request) (*http.Response, error) { return answer(r, 500, "") })
+		for range 60 {
+			_, _ = s.SeatMap(t.Context(), 3)
+			time.Sleep(time.Second)
+		}
+		if stats := s.Brownout().Stats(); stats.Worse != 0 || stats.Readings < 50 {
+			t.Errorf("%+v", stats)
 		}
 		if err := s.Close(t.Context()); err != nil {
 			t.Error(err)

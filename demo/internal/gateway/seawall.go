@@ -11,16 +11,21 @@ import (
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/cache"
+	"github.com/seawall-go/seawall/degrade"
+	"github.com/seawall-go/seawall/hedge"
 	"github.com/seawall-go/seawall/httpx"
 	"github.com/seawall-go/seawall/retry"
 )
 
-// Seawall asks the inventory service through package httpx, and answers a seat map from its last good copy when there is
-// no other answer in time.
+// Seawall asks the inventory service through package httpx, a second time for a seat map that is late, and answers that
+// from its last good copy when there is no other answer in time. While the service is in trouble it does not even ask for
+// what it has a young copy of.
 type Seawall struct {
 	remote    remote
 	transport *httpx.Transport
+	hedge     *hedge.Hedge
 	seats     *cache.Cache[int64, copied]
+	brownout  *degrade.Brownout
 }
 
 // copied is a seat map, and when it was asked for.
@@ -34,6 +39,8 @@ const (
 	ReadWithin = 150 * time.Millisecond
 	// StaleFor is how old a copy may be.
 	StaleFor = 15 * time.Second
+	// YoungFor is how old a copy may be that is taken in a brownout without asking. What is saved is for the holds.
+	YoungFor = 3 * time.Second
 )
 
 // NewSeawall makes a Seawall on a transport.
@@ -55,17 +62,30 @@ func NewSeawall(base string, transport http.RoundTripper, registry *seawall.Regi
 		Registry:  registry,
 	}, transport)
 	s.remote = remote{&http.Client{Transport: s.transport}, base}
+	// Seat maps only: a hold would wait behind itself. Its extra attempts and the retries have one budget.
+	s.hedge = hedge.New("seats", hedge.Config{Budget: s.transport.Retry().Budget(), Registry: registry})
 	s.seats = cache.New("seats", cache.Config[int64, copied]{
 		// A copy is for when there is no answer, and whether one is asked for is up to the breaker.
 		TTL: time.Millisecond, RetryEvery: time.Millisecond, Jitter: cache.NoJitter, EarlyRefresh: cache.NoEarlyRefresh,
 		LoadTimeout: ReadWithin, MaxStale: StaleFor,
 		Load: s.load, Registry: registry,
 	})
+	s.brownout = degrade.NewBrownout("seats", degrade.BrownoutConfig{
+		Sheddable: degrade.Threshold{Enter: 0.25}, SheddablePlus: degrade.Threshold{Enter: degrade.Never},
+		Interval: time.Second, Signal: (&strain{transport: s.transport}).read, Registry: registry,
+	})
 	return s
 }
 
 // SeatMap asks for a seat map, once for all who want it at the time, or takes the last good copy.
 func (s *Seawall) SeatMap(ctx context.Context, performance int64) (SeatMap, error) {
+	if !s.brownout.Allows(ctx, seawall.Sheddable) { // to ask for what is hardly out of date
+		if r, ok := s.seats.Peek(performance); ok && time.Since(r.Value.asked) < YoungFor {
+			m := r.Value.SeatMap
+			m.Age = time.Since(r.Value.asked)
+			return m, nil
+		}
+	}
 	r, err := s.seats.Lookup(ctx, performance, nil)
 	m := r.Value.SeatMap
 	if r.State == cache.Stale {
@@ -78,9 +98,19 @@ func (s *Seawall) SeatMap(ctx context.Context, performance int64) (SeatMap, erro
 }
 
 func (s *Seawall) load(ctx context.Context, performance int64) (copied, error) {
-	asked := time.Now()
-	m, err := s.remote.seatMap(ctx, performance)
-	return copied{m, asked}, err
+	return seawall.Call(ctx, s.hedge, func(ctx context.Context) (copied, error) {
+		asked := time.Now()
+		m, err := s.remote.seatMap(ctx, performance)
+		return copied{m, asked}, err
+	})
+}
+
+// Verdict tells the hedge what the transport has made of such an answer already: no second attempt will do better.
+func (e *unavailableError) Verdict() seawall.Verdict {
+	if e.refused {
+		return seawall.Verdict{Outcome: seawall.Overload, After: e.after}
+	}
+	return seawall.Verdict{Outcome: seawall.Failure}
 }
 
 var errNoCopy = errors.New("no copy that is young enough")
@@ -92,6 +122,12 @@ func (s *Seawall) Close(ctx context.Context) error { return s.seats.Close(ctx) }
 func (s *Seawall) Hold(ctx context.Context, order string, request []byte) (Answer, error) {
 	return s.remote.hold(ctx, order, request)
 }
+
+// Hedge returns what starts the second attempts for seat maps.
+func (s *Seawall) Hedge() *hedge.Hedge { return s.hedge }
+
+// Brownout returns what decides whether a young copy will do.
+func (s *Seawall) Brownout() *degrade.Brownout { return s.brownout }
 
 // Transport returns the policies that requests go through.
 func (s *Seawall) Transport() *httpx.Transport { return s.transport }

@@ -34,6 +34,7 @@ const (
 	showExponent = 0.8
 	seatExponent = 0.3
 	maxSeats     = 4
+	customers    = 2000 // accounts, all equally busy: none comes twice in a second but by chance
 )
 
 // Validate returns an error that names the field, its value and its range.
@@ -73,10 +74,10 @@ func (c Config) Arrivals() iter.Seq[Request] {
 
 // draws are the streams of one scene.
 type draws struct {
-	config                        Config
-	gap, kind, show, seats, first draw.Stream
-	shows                         *draw.Zipf
-	seatOf                        map[int]*draw.Zipf // by the number of places at which seats can begin
+	config                                  Config
+	gap, kind, customer, show, seats, first draw.Stream
+	shows                                   *draw.Zipf
+	seatOf                                  map[int]*draw.Zipf // by the number of places at which seats can begin
 }
 
 func (c Config) draws() draws {
@@ -84,7 +85,8 @@ func (c Config) draws() draws {
 	stream := func(what string) draw.Stream { return source.Stream("load/" + c.Scene + "/" + what) }
 	d := draws{
 		config: c,
-		gap:    stream("gap"), kind: stream("kind"), show: stream("show"), seats: stream("seats"), first: stream("first"),
+		gap:    stream("gap"), kind: stream("kind"), customer: stream("customer"),
+		show: stream("show"), seats: stream("seats"), first: stream("first"),
 		shows:  draw.NewZipf(len(c.House), showExponent),
 		seatOf: map[int]*draw.Zipf{},
 	}
@@ -100,7 +102,9 @@ func (c Config) draws() draws {
 }
 
 func (d draws) request(n uint64, at time.Duration) Request {
-	r := Request{N: n, At: at, Kind: d.config.Mix.pick(d.kind.Float64(n))}
+	r := Request{
+		N: n, At: at, Kind: d.config.Mix.pick(d.kind.Float64(n)), Customer: 1 + int64(d.customer.Float64(n)*customers),
+	}
 	if r.Kind == Catalog {
 		return r
 	}

@@ -173,6 +173,36 @@ func TestArrivalsAskForWhatIsOnSale(t *testing.T) {
 	}
 }
 
+// Nobody asks as often as a quota could mean, and no account is the one of most.
+func TestArrivalsComeFromManyCustomers(t *testing.T) {
+	c := config()
+	c.Mix = load.Mix{Hold: 1} // who draws more of its other values
+	seen := map[int64]int{}
+	var of []int64
+	for r := range c.Arrivals() {
+		seen[r.Customer]++
+		of = append(of, r.Customer)
+		if r.Customer < 1 {
+			t.Fatalf("%+v", r)
+		}
+	}
+	for who, n := range seen { // some nine of each in 100 s
+		if n > 40 {
+			t.Errorf("customer %d came %d times", who, n)
+		}
+	}
+	if len(seen) < 1900 {
+		t.Errorf("%d customers", len(seen))
+	}
+	i := 0
+	for r := range config().Arrivals() { // another mix, and the same customers
+		if i == len(of) || r.Customer != of[i] {
+			t.Fatalf("arrival %d is of customer %d, and was of another one", r.N, r.Customer)
+		}
+		i++
+	}
+}
+
 func TestArrivalsAreNotMadeFromNonsense(t *testing.T) {
 	for name, broken := range map[string]func(*load.Config){
 		"rate of 0":       func(c *load.Config) { c.Rate = 0 },

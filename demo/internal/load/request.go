@@ -29,12 +29,15 @@ type Request struct {
 	// At is when it is to be sent, on the clock of the scene: latency counts from here.
 	At   time.Duration
 	Kind Kind
+	// Customer is whose request it is: the number of an account.
+	Customer int64
 	// Performance is which show it is about. 0 for Catalog.
 	Performance int64
 	// Seats are the seats of a Hold, at least one, ascending in the order of the house. Whoever gets the request shares
 	// them and must not change them.
 	Seats []int64
-	// Order is the id of the order that a Hold is for, unique in its scene: the idempotency key. Empty otherwise.
+	// Order is the id of the order that a Hold is for, unique in its scene. A customer who repeats a Hold sends the same one: it
+	// is the idempotency key. Empty otherwise.
 	Order string
 }
 

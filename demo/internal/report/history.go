@@ -28,6 +28,7 @@ type line struct {
 	Sent        int64         `json:"sent_us"`
 	Done        int64         `json:"done_us"`
 	Kind        load.Kind     `json:"kind"`
+	Customer    int64         `json:"customer,omitzero"`
 	Performance int64         `json:"performance,omitzero"`
 	Seats       []int64       `json:"seats,omitempty"`
 	Order       string        `json:"order,omitempty"`
@@ -57,7 +58,7 @@ func (h *History) Add(scene, arm string, slo measure.SLO, answers []load.Answer)
 		h.err = h.out.Encode(line{
 			Scene: scene, Arm: arm, N: a.N,
 			At: a.At.Microseconds(), Sent: a.Sent.Microseconds(), Done: a.Done.Microseconds(),
-			Kind: a.Kind, Performance: a.Performance, Seats: a.Seats, Order: a.Order,
+			Kind: a.Kind, Customer: a.Customer, Performance: a.Performance, Seats: a.Seats, Order: a.Order,
 			Grade: slo.Grade(a), Status: a.Status, Err: a.Err, Valid: a.Valid,
 			Stale: a.Stale, Age: a.Age.Microseconds(), Conflict: a.Conflict, Pushback: a.Pushback,
 		})

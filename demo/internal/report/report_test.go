@@ -266,7 +266,7 @@ func TestFolderHoldsEnoughToReplay(t *testing.T) {
 	answers := []load.Answer{
 		{
 			Request: load.Request{
-				N: 1, At: time.Second, Kind: load.Hold, Performance: 3, Seats: []int64{7, 8}, Order: "retrystorm-000001",
+				N: 1, At: time.Second, Kind: load.Hold, Customer: 12, Performance: 3, Seats: []int64{7, 8}, Order: "retrystorm-000001",
 			},
 			Sent: time.Second + time.Millisecond, Done: 1040 * time.Millisecond, Status: 201, Valid: true,
 		},
@@ -312,7 +312,7 @@ func TestFolderHoldsEnoughToReplay(t *testing.T) {
 	}
 	lines, err := io.ReadAll(zip)
 	want := `{"scene":"retrystorm","arm":"seawall","n":1,"at_us":1000000,"sent_us":1001000,"done_us":1040000,` +
-		`"kind":"hold","performance":3,"seats":[7,8],"order":"retrystorm-000001",` +
+		`"kind":"hold","customer":12,"performance":3,"seats":[7,8],"order":"retrystorm-000001",` +
 		`"grade":"good","status":201,"valid":true}` + "\n" +
 		`{"scene":"retrystorm","arm":"seawall","n":2,"at_us":2000000,"sent_us":2000000,"done_us":2500000,"kind":"seatmap",` +
 		`"performance":3,"grade":"slow","status":200,"valid":true,"stale":true,"age_us":3000000}` + "\n"

@@ -11,8 +11,10 @@ import (
 type Config struct {
 	// Seed fixes arrivals, service times and faults.
 	Seed uint64
-	// Arms are built in this order. At least one; names differ.
+	// Arms are told of in this order. At least one; names differ.
 	Arms []Spec
+	// LastFirst builds, serves and samples the arms in the reverse order: half of the scenes so, if it must not matter.
+	LastFirst bool
 	// Build builds them. Required.
 	Build Builder
 	// CPU returns the processor time that the process has used so far. nil means that the machine is not watched, as in

@@ -27,7 +27,7 @@ func (st *stage) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
 	defer cancel()
 	var all error
-	for _, a := range st.arms {
+	for _, a := range st.turns {
 		all = errors.Join(all, a.arm.Close(ctx))
 	}
 	return all

@@ -48,7 +48,8 @@ type stage struct {
 	cfg    Config
 	scene  scene.Scene
 	teller *teller
-	arms   []*actor
+	arms   []*actor // in the order of Config.Arms
+	turns  []*actor // the same ones, in the order in which they are made; whose turn is first goes round from there
 
 	begin       time.Time
 	played      time.Duration // how far it came
@@ -69,9 +70,15 @@ type actor struct {
 	zero     time.Time // when the scene began, on the clock of the arm's databases
 }
 
-// build makes the arms, one after the other. What it made is in st.arms also when it fails.
+// build makes the arms, one after the other. What it made is in st.turns also when it fails.
 func (st *stage) build(ctx context.Context) error {
-	for i, spec := range st.cfg.Arms {
+	st.arms = make([]*actor, len(st.cfg.Arms))
+	for turn := range st.cfg.Arms {
+		i := turn
+		if st.cfg.LastFirst {
+			i = len(st.cfg.Arms) - 1 - turn
+		}
+		spec := st.cfg.Arms[i]
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -84,7 +91,8 @@ func (st *stage) build(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("arm %s: %w", spec.Name, err)
 		}
-		st.arms = append(st.arms, &actor{Spec: spec, arm: arm, faults: faults, recorder: measure.NewRecorder(st.scene.SLO)})
+		st.arms[i] = &actor{Spec: spec, arm: arm, faults: faults, recorder: measure.NewRecorder(st.scene.SLO)}
+		st.turns = append(st.turns, st.arms[i])
 	}
 	for _, a := range st.arms[1:] {
 		if !a.arm.House().Equal(st.arms[0].arm.House()) {
@@ -117,7 +125,7 @@ func (st *stage) run(ctx context.Context) {
 	for _, a := range st.arms {
 		a.zero = a.arm.Now()
 	}
-	for _, a := range st.arms {
+	for _, a := range st.turns {
 		_ = a.faults.Start(requests) // it is new, and the context has not ended
 	}
 	sampler := st.startSampler()

@@ -231,6 +231,38 @@ func TestFrameSendsEachRequestAtItsTimeToAllArms(t *testing.T) {
 	})
 }
 
+// Whose turn it is goes round, and begins with the arm that was made first.
+func TestTheLastArmMayHaveTheFirstTurn(t *testing.T) {
+	for _, lastFirst := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			var made, served, closed []string
+			into := func(list *[]string, o runner.Options) {
+				mu.Lock()
+				defer mu.Unlock()
+				*list = append(*list, o.Name)
+			}
+			p := play(t, runner.Config{Seed: 1, Arms: pair(), LastFirst: lastFirst, Build: armtest.Builder(armtest.Bugs{
+				Build:  func(o runner.Options) error { into(&made, o); return nil },
+				Status: func(o runner.Options, s measure.Status) measure.Status { into(&served, o); return s },
+				Close:  func(o runner.Options) error { into(&closed, o); return nil },
+			})}, short(t))
+			want := []string{"seawall", "plain"}
+			if lastFirst {
+				want = []string{"plain", "seawall"}
+			}
+			if !slices.Equal(made, want) || !slices.Equal(closed, want) || !slices.Equal(served[:4], []string{want[0], want[1], want[1], want[0]}) {
+				t.Errorf("made are %v, asked %v, closed %v", made, served[:4], closed)
+			}
+			for i, spec := range pair() {
+				if a := p.Report.Arms[i]; a.Name != spec.Name || a.Kind != spec.Kind || len(p.Answers[i]) == 0 {
+					t.Errorf("arm %d of the report is %s", i, a.Name)
+				}
+			}
+		})
+	}
+}
+
 func TestHooksTellEachSecondOnceAndInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := short(t)

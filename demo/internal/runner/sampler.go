@@ -45,8 +45,8 @@ func (s *sampler) stop() {
 // sample asks all arms. The samples bear the time at which they were due.
 func (st *stage) sample(n int) {
 	at := time.Duration(n) * measure.SampleEvery
-	for i := range st.arms {
-		a := st.arms[(n+i)%len(st.arms)]
+	for i := range st.turns {
+		a := st.turns[(n+i)%len(st.turns)]
 		a.recorder.Sample(measure.Sample{At: at, Status: a.arm.Status()})
 	}
 	// A second can be shown when the deadlines of its last requests have passed.

@@ -29,8 +29,8 @@ func (st *stage) send(ctx context.Context, r load.Request) {
 	}
 	st.offered[second]++
 	st.mu.Unlock()
-	for i := range st.arms {
-		a := st.arms[(int(r.N%uint64(len(st.arms)))+i)%len(st.arms)]
+	for i := range st.turns {
+		a := st.turns[(int(r.N%uint64(len(st.turns)))+i)%len(st.turns)]
 		st.answering.Go(func() {
 			sent := time.Since(st.begin)
 			answer := a.arm.Do(ctx, r)
