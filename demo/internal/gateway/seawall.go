@@ -62,7 +62,7 @@ func NewSeawall(base string, transport http.RoundTripper, registry *seawall.Regi
 		Registry:  registry,
 	}, transport)
 	s.remote = remote{&http.Client{Transport: s.transport}, base}
-	// Seat maps only: a hold would wait behind itself. Its extra attempts and the retries have one budget.
+	// For seat maps only: what changes something is not sent twice to be quicker. The retries have the same budget.
 	s.hedge = hedge.New("seats", hedge.Config{Budget: s.transport.Retry().Budget(), Registry: registry})
 	s.seats = cache.New("seats", cache.Config[int64, copied]{
 		// A copy is for when there is no answer, and whether one is asked for is up to the breaker.
@@ -80,21 +80,27 @@ func NewSeawall(base string, transport http.RoundTripper, registry *seawall.Regi
 // SeatMap asks for a seat map, once for all who want it at the time, or takes the last good copy.
 func (s *Seawall) SeatMap(ctx context.Context, performance int64) (SeatMap, error) {
 	if !s.brownout.Allows(ctx, seawall.Sheddable) { // to ask for what is hardly out of date
-		if r, ok := s.seats.Peek(performance); ok && time.Since(r.Value.asked) < YoungFor {
-			m := r.Value.SeatMap
-			m.Age = time.Since(r.Value.asked)
-			return m, nil
+		if r, ok := s.seats.Peek(performance); ok {
+			if m := r.Value.aged(); m.Age < YoungFor {
+				return m, nil
+			}
 		}
 	}
 	r, err := s.seats.Lookup(ctx, performance, nil)
-	m := r.Value.SeatMap
-	if r.State == cache.Stale {
-		m.Age = time.Since(r.Value.asked) // r.Age and MaxStale count from the answer
-		if m.Age > StaleFor {
-			return SeatMap{}, cmp.Or(r.Cause, errNoCopy)
-		}
+	if r.State != cache.Stale {
+		return r.Value.SeatMap, err
+	}
+	m := r.Value.aged()
+	if m.Age > StaleFor {
+		return SeatMap{}, cmp.Or(r.Cause, errNoCopy)
 	}
 	return m, err
+}
+
+// aged is the copy with its age, which counts from the question. The cache counts from the answer.
+func (c copied) aged() SeatMap {
+	c.Age = time.Since(c.asked)
+	return c.SeatMap
 }
 
 func (s *Seawall) load(ctx context.Context, performance int64) (copied, error) {
