@@ -39,8 +39,8 @@ func TestEachMiddlewareWorksAlone(t *testing.T) {
 		get := httptest.NewRequest("GET", "/", nil)
 		registry := quiet()
 
-		w := serveOne(httpx.Recover("a", httpx.RecoverConfig{Registry: registry})(http.HandlerFunc(
-			func(http.ResponseWriter, *http.Request) { panic("boom") })), get)
+		recovers := httpx.Recover("a", httpx.RecoverConfig{Registry: registry})
+		w := serveOne(recovers(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") })), get)
 		if w.Code != 500 {
 			t.Errorf("Recover: %d", w.Code)
 		}
@@ -58,10 +58,11 @@ func TestEachMiddlewareWorksAlone(t *testing.T) {
 		over, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		time.Sleep(time.Millisecond)
-		for name, m := range map[string]func(http.Handler) http.Handler{
+		refuse := map[string]func(http.Handler) http.Handler{
 			"Inbound":   httpx.Inbound("b", httpx.InboundConfig{Registry: registry}),
 			"TimeLimit": httpx.TimeLimit("b", httpx.TimeLimitConfig{Registry: registry}),
-		} {
+		}
+		for name, m := range refuse {
 			if w := serveOne(m(http.HandlerFunc(ok)), get.WithContext(over)); w.Code != 503 || w.Header().Get("Seawall-Pushback") != "refused" {
 				t.Errorf("%s lets a request in whose time is over: %d, %v", name, w.Code, w.Header())
 			}
@@ -90,7 +91,7 @@ func TestEachMiddlewareWorksAlone(t *testing.T) {
 		if values["recovery.panics"] != 1 || values["timelimit.out_of_time"] != 1 || values["inbound.too_late"] != 1 {
 			t.Errorf("the registry has %v", values)
 		}
-		runtime.KeepAlive(admit)
+		runtime.KeepAlive([]any{recovers, refuse, admit, limit}) // the registry does not
 	})
 }
 
