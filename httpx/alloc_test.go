@@ -32,7 +32,7 @@ func TestARequestCostsFewAllocations(t *testing.T) {
 	if n := client(httpx.NewTransport("test", unlimited, base)) - bare; n > 5 {
 		t.Errorf("the Transport without a total limit allocates %v times", n)
 	}
-	req = req.WithContext(context.Background()) //nolint:usetesting // that of a test can be canceled
+	req = req.WithContext(context.Background()) // that of a test can be canceled
 	if n := client(httpx.NewTransport("test", unlimited, base)) - bare; n > 2 {
 		t.Errorf("the Transport without anything to watch allocates %v times", n)
 	}

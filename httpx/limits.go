@@ -94,7 +94,8 @@ func (s *scope) exceeded() error {
 	return why
 }
 
-// rearm lets the timer ring at the limit that ends first now, if the scope has become a standard context.
+// rearm lets the timer ring at the limit that ends first now, if the scope has become a standard context. It is called
+// where that may be earlier than before: a limit that has moved away is found when the timer rings.
 func (s *scope) rearm() {
 	if std := s.std.Load(); std != nil {
 		s.mu.Lock()

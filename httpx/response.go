@@ -55,17 +55,16 @@ func (b *responseBody) Read(p []byte) (int, error) {
 // watched reports whether there is a timer, or a caller, that may end the body.
 func (s *scope) watched() bool { return s.watching || s.std.Load() != nil }
 
-// progress moves the limits that go by it.
+// progress moves the limits that go by it away.
 func (s *scope) progress(n int) {
 	if n == 0 {
 		return
 	}
 	if s.x.opts.IdleTimeout != Off {
-		s.moving.Store(int64(mono.Now() + s.x.opts.IdleTimeout)) // the timer finds it when it rings
+		s.moving.Store(int64(mono.Now() + s.x.opts.IdleTimeout))
 	}
 	if s.x.opts.AttemptSpan == SpanFirstByte && s.state()&begun == 0 {
 		s.set(begun)
-		s.rearm()
 	}
 }
 

@@ -110,7 +110,9 @@ func (s *scope) answer(resp *http.Response, verdict error) bool {
 	if !s.turn(0, next) {
 		return false
 	}
-	s.rearm()
+	if s.x.opts.IdleTimeout != Off { // else the end has only moved away
+		s.rearm()
+	}
 	return true
 }
 
