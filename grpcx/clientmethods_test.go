@@ -1,6 +1,7 @@
 package grpcx_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/grpcx"
 	"github.com/seawall-go/seawall/grpcx/internal/echopb"
 )
@@ -108,6 +110,35 @@ func TestLintNamesServicesThatSayNothing(t *testing.T) {
 		}
 		if found != want {
 			t.Errorf("%s: it is found %d times, want %d", idempotency, found, want)
+		}
+	}
+}
+
+// A policy's own configuration may name another registry than the client's. Families are one member there.
+func TestPoliciesEnterTheRegistryThatTheirOwnConfigurationNames(t *testing.T) {
+	main, breakers, slots := silent(), silent(), silent()
+	cfg := grpcx.ClientConfig{Registry: main}
+	cfg.Breaker.Registry, cfg.Bulkhead.Registry = breakers, slots
+	client := grpcx.NewClient("test", cfg)
+	for _, method := range []string{"/a.B/C", "/d.E/F"} {
+		if err := over(t.Context(), client, method, answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		registry *seawall.Registry
+		want     []string
+	}{
+		"client":    {main, []string{"bulkhead test.streams", "retry test", "timeout test.total"}},
+		"breakers":  {breakers, []string{"breaker test"}},
+		"bulkheads": {slots, []string{"bulkhead test"}},
+	} {
+		var got []string
+		for _, s := range c.registry.Snapshots() {
+			got = append(got, s.Kind+" "+s.Name)
+		}
+		if slices.Sort(got); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }

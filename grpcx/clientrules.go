@@ -23,8 +23,8 @@ func (c *Client) newRules(cfg *ClientConfig, pattern string, m MethodConfig) *ru
 	limit := cmp.Or(m.Timeout, cfg.Timeout)
 	r := &rules{
 		cfg: cfg, idempotency: cmp.Or(m.Idempotency, FromProto), group: m.Group, total: c.total,
-		attemptTimeout: cmp.Or(m.AttemptTimeout, cfg.AttemptTimeout),
-		retryCodes:     m.RetryCodes,
+		totalTimeout: limit, attemptTimeout: cmp.Or(m.AttemptTimeout, cfg.AttemptTimeout),
+		retryCodes: m.RetryCodes,
 	}
 	if r.retryCodes == nil {
 		r.retryCodes = cfg.RetryCodes

@@ -86,6 +86,10 @@ func TestAStreamOfAnswersIsOpenedAnewUntilItsFirstMessage(t *testing.T) {
 			"refused, believed", with(func(c *grpcx.ClientConfig) { c.TrustPeer = grpcx.TrustAll }), true, nil,
 			failingAfter(0, 1, codes.Unavailable, "seawall-pushback", "refused"), 2, 1, codes.OK,
 		},
+		{
+			"refused, not believed", quick(), true, nil,
+			failingAfter(0, 1, codes.Unavailable, "seawall-pushback", "refused"), 1, 0, codes.Unavailable,
+		},
 		{"NOT_FOUND", quick(), false, nil, failingAfter(0, 1, codes.NotFound), 1, 0, codes.NotFound},
 		{"INTERNAL", quick(), false, nil, failingAfter(0, 1, codes.Internal), 1, 0, codes.Internal},
 		{

@@ -133,8 +133,7 @@ func drawOutgoing(ctx context.Context, p *fault.Point, method string) *fault.Inj
 		return nil
 	}
 	return p.Draw(ctx, fault.Call{Route: method, Header: func(name string) []string {
-		md, _ := metadata.FromOutgoingContext(ctx)
-		return md.Get(name)
+		return metadata.ValueFromOutgoingContext(ctx, name)
 	}})
 }
 

@@ -10,7 +10,8 @@ import (
 
 // HealthCheck returns a check for package health that asks the grpc.health.v1 service at the other end of a connection
 // whether a service is served, "" being the server as a whole. It fails with the error of the call, or with the status
-// that is not SERVING. It gives up when its context ends, and does not wait for a connection that cannot be made.
+// that is not SERVING. It gives up when its context ends, and does not wait for a connection that cannot be made, whatever
+// the service config says.
 //
 //	health.Check{Name: "stock", Run: grpcx.HealthCheck(conn, "")}
 //
@@ -20,7 +21,7 @@ import (
 func HealthCheck(conn grpc.ClientConnInterface, service string) func(context.Context) error {
 	client := grpc_health_v1.NewHealthClient(conn)
 	return func(ctx context.Context) error {
-		resp, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: service})
+		resp, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: service}, grpc.WaitForReady(false))
 		if err != nil {
 			return err
 		}

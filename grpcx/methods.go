@@ -27,6 +27,7 @@ type rules struct {
 	idempotency    Idempotency
 	group          string // empty is the service
 	total          *timeout.Timeout
+	totalTimeout   time.Duration // of total
 	attemptTimeout time.Duration
 	limits
 	retryCodes []codes.Code

@@ -104,7 +104,10 @@ func (s *clientStream) adjust() {
 	if s.waits { // it is one attempt that waits
 		s.settings.attempt = Off
 	}
-	if limit := cmp.Or(s.timeout, s.target.total.Config().Limit); limit != Off {
+	if s.timeout != 0 {
+		s.limits.total = exceeded(s.target.total.Name(), s.timeout)
+	}
+	if limit := cmp.Or(s.timeout, s.target.totalTimeout); limit != Off {
 		s.opening.end = time.Now().Add(limit)
 	}
 	s.repeats.retry = s.client.retry

@@ -100,7 +100,7 @@ func (x *unaryCall) adjust() *timeout.Timeout {
 		x.settings.attempt = Off
 	}
 	total := t.total
-	if x.timeout != 0 && x.timeout != total.Config().Limit {
+	if x.timeout != 0 && x.timeout != t.totalTimeout {
 		total = timeout.New(total.Name(), timeout.Config{Limit: x.timeout, Registry: t.cfg.Registry.Detached()})
 		x.limits.total = exceeded(total.Name(), x.timeout)
 	}

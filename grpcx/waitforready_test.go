@@ -21,6 +21,7 @@ import (
 // absent is a server that is there when it is up, and a client whose service config lets all calls wait for that.
 type absent struct {
 	client *grpcx.Client
+	conn   *grpc.ClientConn
 	stub   echopb.EchoClient
 	up     atomic.Bool
 	sent   chan struct{} // one for each time that a call is handed to grpc-go
@@ -54,7 +55,8 @@ func newAbsent(t *testing.T, cfg grpcx.ClientConfig) *absent {
 			return open(ctx, d, cc, m, o...)
 		}),
 	}
-	a.stub = echopb.NewEchoClient(n.connect(t, a.client.DialOptions()...))
+	a.conn = n.connect(t, a.client.DialOptions()...)
+	a.stub = echopb.NewEchoClient(a.conn)
 	return a
 }
 
@@ -131,4 +133,10 @@ func TestACallThatSaysThatItDoesNotWaitFailsFast(t *testing.T) {
 			wantTally(t, a.client, tally{Failures: 3})
 		})
 	}
+}
+
+// A check that waited would say nothing as long as the server is down.
+func TestAHealthCheckDoesNotWaitForAServerThatIsDown(t *testing.T) {
+	a := newAbsent(t, with(func(c *grpcx.ClientConfig) { c.Retry.MaxAttempts = 1 }))
+	wantCode(t, grpcx.HealthCheck(a.conn, "")(t.Context()), codes.Unavailable)
 }
