@@ -35,7 +35,7 @@ func New(name string, registry *seawall.Registry, checks ...health.Check) (*Serv
 	}
 	s.provider = metric.NewMeterProvider(metric.WithReader(exporter))
 	s.metrics = promhttp.HandlerFor(collected, promhttp.HandlerOpts{})
-	if s.exported, err = telemetry.Register(s.provider, telemetry.Config{Registry: registry}); err != nil {
+	if s.exported, err = telemetry.Register(s.provider, telemetry.Config{Registry: registry, Histograms: telemetry.AllHistograms()}); err != nil {
 		return nil, errors.Join(err, s.provider.Shutdown(context.Background()))
 	}
 	if err := s.health.Add(checks...); err != nil {
