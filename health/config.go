@@ -79,6 +79,15 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
+// Equal reports whether two configurations mean the same: their defaults filled in, listener and registry left aside.
+func (c Config) Equal(other Config) bool {
+	c, other = c.withDefaults(), other.withDefaults()
+	return c.Interval == other.Interval && c.Jitter == other.Jitter && c.Timeout == other.Timeout && c.Fall == other.Fall &&
+		c.Rise == other.Rise && c.StaleAfter == other.StaleAfter && c.StartDeadline == other.StartDeadline &&
+		c.SaturatedAfter == other.SaturatedAfter && slices.Equal(c.FailWhenFull, other.FailWhenFull) &&
+		c.MaxHold == other.MaxHold && c.IgnoreGates == other.IgnoreGates
+}
+
 // Validate returns an error that names a field that is out of its range, its value, and the range. 0 is the default.
 func (c Config) Validate() error {
 	if c.Jitter != NoJitter && !(c.Jitter >= 0 && c.Jitter <= 0.5) { // NaN is neither

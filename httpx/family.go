@@ -19,6 +19,7 @@ type kept interface {
 // registry, with the sums of what its members count.
 type family[V kept] struct {
 	kind, name string
+	config     func() any // the one in force, of which members are made
 	members    *keyed.Map[hostKey, V]
 	shown      keyed.Places[hostKey, seawall.Snapshot]
 
@@ -26,12 +27,12 @@ type family[V kept] struct {
 	retired map[string]float64 // the counts of what was forgotten
 }
 
-// newFamily makes a family of at most n hosts beside those that must be kept.
-func newFamily[V kept](registry *seawall.Registry, kind, name string, n int, build func(hostKey) V) *family[V] {
-	f := &family[V]{kind: kind, name: name, retired: map[string]float64{}}
+// newFamily makes a family, of which kind, name and config are set, of at most n hosts beside those that must be kept.
+func newFamily[V kept](registry *seawall.Registry, f *family[V], n int, build func(hostKey) V) *family[V] {
+	f.retired = map[string]float64{}
 	f.members = keyed.NewMap(n, build, V.Keep)
 	f.members.OnForget(f.forget)
-	seawall.Register(registry, kind, &f.name, f)
+	seawall.Register(registry, f.kind, &f.name, f)
 	return f
 }
 
@@ -53,6 +54,9 @@ var gauges = map[string]bool{
 
 // For returns the policy of a host, and makes it if there is none.
 func (f *family[V]) For(k hostKey) V { return f.members.Get(k) }
+
+// Config returns the configuration of each member, for debug pages.
+func (f *family[V]) Config() any { return f.config() }
 
 // mostMembers is how many members a snapshot has, as those of groups.
 const mostMembers = 32

@@ -108,7 +108,9 @@ func (h *hosts) init(t *Transport, cfg *ClientConfig) {
 	h.breakers = breaker.NewGroup(t.name, cfg.breakers())
 	if cfg.Adaptive != nil {
 		registry := cmp.Or(cfg.Adaptive.Registry, cfg.Registry)
-		h.adaptive = newFamily(registry, "bulkhead", t.name, cfg.MaxHosts, func(k hostKey) *bulkhead.Adaptive {
+		h.adaptive = newFamily(registry, &family[*bulkhead.Adaptive]{
+			kind: "bulkhead", name: t.name, config: func() any { return t.opts.Load().adaptive() },
+		}, cfg.MaxHosts, func(k hostKey) *bulkhead.Adaptive {
 			return bulkhead.NewAdaptive(h.adaptive.memberName(k), t.opts.Load().adaptive())
 		})
 	} else {
@@ -119,7 +121,9 @@ func (h *hosts) init(t *Transport, cfg *ClientConfig) {
 	}
 	if cfg.Hedge != nil {
 		registry := cmp.Or(cfg.Hedge.Registry, cfg.Registry)
-		h.hedges = newFamily(registry, "hedge", t.name, cfg.MaxHosts, func(k hostKey) *hostHedge {
+		h.hedges = newFamily(registry, &family[*hostHedge]{
+			kind: "hedge", name: t.name, config: func() any { return t.opts.Load().hedge(t.retry.Budget()) },
+		}, cfg.MaxHosts, func(k hostKey) *hostHedge {
 			policy := hedge.New(h.hedges.memberName(k), t.opts.Load().hedge(t.retry.Budget()))
 			return &hostHedge{policy, seawall.Chain(t.calls, policy), seawall.Chain(t.untimed, policy)}
 		})

@@ -54,6 +54,11 @@ func (c InboundConfig) Validate() error {
 	return nil
 }
 
+// Equal reports whether two configurations mean the same: their defaults filled in, functions and registries left aside.
+func (c InboundConfig) Equal(other InboundConfig) bool {
+	return ServerConfig{Inbound: c}.Equal(ServerConfig{Inbound: other})
+}
+
 // Inbound returns a middleware that takes over what a request says of itself: how much time its caller has left, which
 // attempt it is, and how important. Only peers that are trusted are believed, and what they say is clamped: a timeout
 // to 24 hours, an attempt to 1000, a priority to one of the four levels. What is not understood is ignored.
@@ -84,6 +89,9 @@ func newInbound(name string, cfg InboundConfig) *inbound {
 	in.cfg.Store(&cfg)
 	return in
 }
+
+// Config is for debug pages.
+func (in *inbound) Config() InboundConfig { return *in.cfg.Load() }
 
 func (in *inbound) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

@@ -57,6 +57,11 @@ func (c TimeLimitConfig) Validate() error {
 	return validateRoutes("TimeLimitConfig.Exempt", c.Exempt)
 }
 
+// Equal reports whether two configurations mean the same: their defaults filled in, the registry left aside.
+func (c TimeLimitConfig) Equal(other TimeLimitConfig) bool {
+	return ServerConfig{TimeLimit: c}.Equal(ServerConfig{TimeLimit: other})
+}
+
 // TimeLimit returns a middleware that limits the time of a handler. The handler stays on its goroutine, and is never
 // left behind: at the limit its context ends with context.DeadlineExceeded, and context.Cause tells a
 // *[timeout.ExceededError]. What the client gets is decided by who comes first, in one atomic step:
@@ -94,6 +99,8 @@ type timeLimit struct {
 
 // timeSettings is a TimeLimitConfig made ready for the path of a request.
 type timeSettings struct {
+	TimeLimitConfig
+
 	limits    *limits
 	unlimited *limits // those of an exempt route
 	exempt    *routes
@@ -115,8 +122,11 @@ func newTimeSettings(name string, cfg TimeLimitConfig) *timeSettings {
 		l.exceeded[i] = &timeout.ExceededError{Name: name, Limit: d}
 	}
 	unlimited := &limits{name: name, registry: cfg.Registry}
-	return &timeSettings{l, unlimited, newRoutes(cfg.Exempt)}
+	return &timeSettings{cfg, l, unlimited, newRoutes(cfg.Exempt)}
 }
+
+// Config is for debug pages.
+func (t *timeLimit) Config() TimeLimitConfig { return t.settings.Load().TimeLimitConfig }
 
 func (t *timeLimit) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

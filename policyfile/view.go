@@ -64,6 +64,16 @@ func (v *view) Snapshot() seawall.Snapshot {
 	return s
 }
 
+// Config is the one in the file, with its defaults, for debug pages. It is nil for a policy that is just going.
+func (v *view) Config() any {
+	for _, p := range v.of.state.Load().spec.policies {
+		if p.id() == v.id {
+			return p.settings.resolved().config().Interface()
+		}
+	}
+	return nil
+}
+
 // mode is the one in the file.
 func (v *view) mode() (mode seawall.Mode) {
 	for _, p := range v.of.state.Load().spec.policies {

@@ -114,3 +114,22 @@ func readStatus(s seawall.Snapshot, give yield) {
 		read(check, check.Name)
 	}
 }
+
+// readRejections reads those by a reason of the closed list. A ratelimit's group counts some of them twice, and a brownout by
+// the importance of what it sheds, which is one reason.
+func readRejections(s seawall.Snapshot, give yield) {
+	var shed float64
+	for _, v := range s.Values {
+		reason, ok := strings.CutPrefix(v.Name, "rejections.")
+		switch {
+		case !ok || s.Kind == "ratelimit" && reason == "no_room":
+		case s.Kind == "brownout" && reason != string(seawall.ReasonForced):
+			shed += v.V
+		default:
+			give(v.V, reason)
+		}
+	}
+	if s.Kind == "brownout" {
+		give(shed, string(seawall.ReasonShed))
+	}
+}

@@ -76,7 +76,7 @@ var table = []row{
 		[]string{"seawall.kind"}, withKind(value("shadow_rejections"))),
 	counter("gate.rejections", "{rejection}", "Calls that a gate without a counter of its own rejected.",
 		[]string{"ratelimit", "throttle", "brownout"},
-		[]string{"seawall.kind", "seawall.reason"}, withKind(parts("rejections."))),
+		[]string{"seawall.kind", "seawall.reason"}, withKind(readRejections)),
 
 	upDown("breaker.state", "1", "State of a circuit breaker: 1 for the current one.", []string{"breaker"},
 		[]string{"seawall.breaker.state"}, readState),

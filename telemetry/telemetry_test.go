@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -103,6 +104,55 @@ func TestEveryKindExportsWhatItCounts(t *testing.T) {
 		for _, keep := range []any{psp, again, slots, limit, rate, second, copies} {
 			runtime.KeepAlive(keep)
 		}
+	})
+}
+
+// Alerts and dashboards know the reasons by one closed list, whatever a policy counts besides.
+func TestReasonsAreTheClosedList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, telemetry.Config{})
+		r, load := b.registry, 0.99
+		optional := degrade.NewBrownout("optional", degrade.BrownoutConfig{Signal: func() float64 { return load }, Registry: r})
+		users := ratelimit.NewGroup("users", ratelimit.GroupConfig[int]{
+			MaxKeys: 1, Registry: r, Limiter: ratelimit.Config{Rate: 0.001, Burst: 1},
+		})
+		all := []any{
+			optional, users, ratelimit.New("rate", ratelimit.Config{Rate: 1, Registry: r}),
+			ratelimit.NewThrottle("mail", ratelimit.ThrottleConfig{Registry: r}), breaker.New("psp", breaker.Config{Registry: r}),
+			bulkhead.New("slots", bulkhead.Config{Registry: r}), bulkhead.NewAdaptive("stock", bulkhead.AdaptiveConfig{Registry: r}),
+		}
+		shed := 0
+		for range 20 {
+			time.Sleep(time.Second)
+			if optional.Do(seawall.WithPriority(t.Context(), seawall.Sheddable), pass) != nil {
+				shed++
+			}
+		}
+		for key := range 3 {
+			_ = users.Do(t.Context(), key, pass)
+		}
+		b.collect()
+		if shed == 0 {
+			t.Error("the brownout sheds nothing")
+		}
+		b.want(map[string]float64{
+			"seawall.gate.rejections{kind=brownout,name=optional,reason=shed}":  float64(shed),
+			"seawall.gate.rejections{kind=ratelimit,name=users,reason=limited}": 2,
+		})
+		closed := []seawall.Reason{
+			seawall.ReasonOpen, seawall.ReasonProbing, seawall.ReasonRamping, seawall.ReasonForced, seawall.ReasonFull, seawall.ReasonQueueFull,
+			seawall.ReasonQueueTimeout, seawall.ReasonDeadline, seawall.ReasonShed, seawall.ReasonLimited, seawall.ReasonBudget,
+			seawall.ReasonDraining, seawall.ReasonCanceled, seawall.ReasonSlowConsumer,
+		}
+		for id := range b.series {
+			if _, reason, ok := strings.Cut(id, "reason="); ok {
+				reason, _, _ = strings.Cut(strings.TrimSuffix(reason, "}"), ",")
+				if !slices.Contains(closed, seawall.Reason(reason)) {
+					t.Errorf("%s has a reason of its own", id)
+				}
+			}
+		}
+		runtime.KeepAlive(all)
 	})
 }
 

@@ -1,13 +1,10 @@
 package debugpage
 
 import (
-	"cmp"
-	"encoding/json"
+	"fmt"
 	"maps"
-	"math"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +21,16 @@ type overview struct {
 	Faults  []string      `json:"faults,omitempty"`
 	Members []memberFacts `json:"members"`
 	Chains  []chainFacts  `json:"chains,omitempty"`
+}
+
+// Odd returns the members at which somebody should look.
+func (o overview) Odd() (odd []memberFacts) {
+	for _, m := range o.Members {
+		if m.Odd() {
+			odd = append(odd, m)
+		}
+	}
+	return odd
 }
 
 type healthFacts struct {
@@ -45,40 +52,57 @@ type memberFacts struct {
 	Since    string        `json:"since,omitempty"`
 	Load     string        `json:"load,omitempty"` // active and limit
 	Minute   []counts5s    `json:"minute,omitempty"`
-	Last     string        `json:"last_error,omitempty"`
+	Last     string        `json:"last_error,omitempty"` // the latest warning
+	LastType string        `json:"last_error_type,omitempty"`
 	MadeAt   string        `json:"made_at,omitempty"`
 	Values   []value       `json:"values"`
-	Keys     []memberFacts `json:"keys,omitempty"`
-	Events   []happened    `json:"events,omitempty"`
+	KeyCount string        `json:"key_count,omitempty"` // of a family
+	Keys     []memberFacts `json:"keys,omitempty"`      // the open ones and then the busiest
+	Events   []happened    `json:"events,omitempty"`    // the latest first
 	Settings []setting     `json:"settings,omitempty"`
 	Gate     bool          `json:"-"`
 }
 
-// value is a number of a snapshot. One that is not finite is null in JSON, which has no words for it.
-type value struct {
-	Name string `json:"name"`
-	V    number `json:"value"`
+// Now returns the values that say how the policy is doing.
+func (m memberFacts) Now() []value { return m.sorted(value.isNow) }
+
+// Totals returns those that are counted since it was made.
+func (m memberFacts) Totals() []value {
+	return m.sorted(func(v value) bool { return !v.isNow() })
 }
 
-type number float64
-
-// String writes a count without a point, and anything else with few digits.
-func (n number) String() string {
-	if v := float64(n); v != math.Trunc(v) || math.Abs(v) >= 1<<53 {
-		return strconv.FormatFloat(v, 'g', 4, 64)
+func (m memberFacts) sorted(wanted func(value) bool) (some []value) {
+	for _, v := range m.Values {
+		if wanted(v) {
+			some = append(some, v)
+		}
 	}
-	return strconv.FormatInt(int64(n), 10)
+	return some
 }
 
-// MarshalJSON writes the number.
-func (n number) MarshalJSON() ([]byte, error) {
-	if v := float64(n); math.IsNaN(v) || math.IsInf(v, 0) {
-		return []byte("null"), nil
+// Text writes one of the values for people.
+func (m memberFacts) Text(v value) string { return v.textOf(m.Kind) }
+
+// Ends returns what has ended in the last minute.
+func (m memberFacts) Ends() (sum counts5s) {
+	for _, c := range m.Minute {
+		sum.Good += c.Good
+		sum.Bad += c.Bad
+		sum.Rejected += c.Rejected
 	}
-	return json.Marshal(float64(n))
+	return sum
 }
 
-// counts5s are the ends of five seconds.
+// Odd reports whether somebody should look at it.
+func (m memberFacts) Odd() bool {
+	switch m.State {
+	case "", "closed", "pass", "full", "ok", "ready", "serving", "waiting", "done", "fresh":
+		return m.Gate && m.Mode != "enforce"
+	}
+	return true
+}
+
+// counts5s are the ends of five seconds, or of less if they are the latest.
 type counts5s struct {
 	Good     float64 `json:"good"`
 	Bad      float64 `json:"bad"`
@@ -87,8 +111,15 @@ type counts5s struct {
 
 type chainFacts struct {
 	Name     string    `json:"name"`
-	Members  []string  `json:"members"`
+	Members  []link    `json:"members"`
 	Findings []finding `json:"findings,omitempty"`
+}
+
+// link is a policy of a chain. One that is not in the registry has no kind, and no page.
+type link struct {
+	Text string `json:"text"`
+	Kind string `json:"kind,omitempty"`
+	Name string `json:"name,omitempty"`
 }
 
 type finding struct {
@@ -100,8 +131,10 @@ type finding struct {
 // look gathers everything, or what is about one member only. It holds no lock while it asks.
 func (p *Page) look(one *memberID) overview {
 	o := overview{Build: build(), Started: p.started, Uptime: time.Since(p.started).Round(time.Second).String()}
+	known := map[memberID]bool{}
 	for _, m := range p.cfg.Registry.Members() {
 		s, ok := p.snapshot(m)
+		known[memberID{s.Kind, s.Name}] = ok
 		if !ok || one != nil && *one != (memberID{s.Kind, s.Name}) {
 			continue
 		}
@@ -115,13 +148,13 @@ func (p *Page) look(one *memberID) overview {
 		f := p.member(s)
 		f.MadeAt = p.cfg.Registry.MadeAt(s.Kind, s.Name)
 		if one != nil {
-			f.Settings = settingsOf(m)
+			events.Shield(p.cfg.Registry.Logger(), "debugpage", "config", func() { f.Settings = settingsOf(m) })
 		}
 		_, f.Gate = m.(interface{ SetMode(seawall.Mode) error })
 		o.Members = append(o.Members, f)
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.cfg.Chains)) {
-		o.Chains = append(o.Chains, chain(name, p.cfg.Chains[name]))
+		o.Chains = append(o.Chains, p.chain(name, p.cfg.Chains[name], known))
 	}
 	if h := p.cfg.Health; h != nil {
 		s := h.Snapshot()
@@ -139,17 +172,22 @@ func (p *Page) snapshot(m seawall.Member) (s seawall.Snapshot, ok bool) {
 	return s, ok
 }
 
-func chain(name string, p *seawall.Pipeline) chainFacts {
+func (p *Page) chain(name string, pipeline *seawall.Pipeline, known map[memberID]bool) chainFacts {
 	c := chainFacts{Name: name}
-	for _, member := range p.Policies() {
-		if s, ok := member.(interface{ String() string }); ok {
-			c.Members = append(c.Members, s.String())
-		} else {
-			c.Members = append(c.Members, "policy")
+	for _, policy := range pipeline.Policies() {
+		l := link{Text: "policy"}
+		if s, ok := policy.(fmt.Stringer); ok {
+			l.Text = s.String()
 		}
+		if m, ok := policy.(seawall.Member); ok {
+			if s, ok := p.snapshot(m); ok && known[memberID{s.Kind, s.Name}] {
+				l.Kind, l.Name = s.Kind, s.Name
+			}
+		}
+		c.Members = append(c.Members, l)
 	}
-	c.Members = append(c.Members, "op")
-	for _, f := range p.Lint() {
+	c.Members = append(c.Members, link{Text: "op"})
+	for _, f := range pipeline.Lint() {
 		c.Findings = append(c.Findings, finding{f.Rule, strings.Join(f.Policies, ", ") + ": " + f.Problem, f.Remedy})
 	}
 	return c
@@ -161,75 +199,62 @@ func (p *Page) member(s seawall.Snapshot) memberFacts {
 		f.Values = append(f.Values, value{v.Name, number(v.V)})
 	}
 	if since, ok := find(s, "since"); ok {
-		f.Since = time.Duration(since * float64(time.Second)).Round(100 * time.Millisecond).String()
+		f.Since = readable(since)
 	}
-	if limit, ok := find(s, "limit"); ok {
-		if active, ok := find(s, "active"); ok {
-			f.Load = number(active).String() + " of " + number(limit).String()
+	for _, name := range []string{"members", "keys"} {
+		if n, ok := find(s, name); ok {
+			f.KeyCount = number(n).String()
+		}
+	}
+	if active, ok := find(s, "active"); ok {
+		f.Load = number(active).String()
+		if limit, ok := find(s, "limit"); ok && f.KeyCount == "" { // that of a family is each key's
+			f.Load += " of " + number(limit).String()
 		}
 	}
 	f.Minute = p.minute(s)
 	p.mu.Lock()
-	for _, e := range p.events[s.Name] {
+	for _, e := range slices.Backward(p.events[s.Name]) {
 		if e.about(s.Kind) {
 			f.Events = append(f.Events, e)
 		}
 	}
 	p.mu.Unlock()
-	for _, e := range slices.Backward(f.Events) {
+	for _, e := range f.Events {
 		if e.Level == "WARN" || e.Level == "ERROR" {
-			f.Last = e.Event
+			f.Last, f.LastType = e.Event, e.errorType
 			break
 		}
 	}
 	for _, m := range s.Members {
 		f.Keys = append(f.Keys, p.member(m))
 	}
-	slices.SortStableFunc(f.Keys, func(a, b memberFacts) int { return cmp.Compare(b.State, a.State) })
 	return f
 }
 
-// minute returns what has ended in each of the last samples, the oldest first.
+// minute returns what has ended between the samples of the last minute, the oldest first, and from the latest one up to the
+// snapshot.
 func (p *Page) minute(s seawall.Snapshot) (all []counts5s) {
 	id := memberID{s.Kind, s.Name}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	add := func(before, after counts) {
+		all = append(all, counts5s{
+			max(0, after.good-before.good), max(0, after.bad-before.bad), max(0, after.rejected-before.rejected),
+		})
+	}
 	for i := 1; i < len(p.samples); i++ {
 		before, known := p.samples[i-1][id]
-		after, still := p.samples[i][id]
-		if known && still {
-			all = append(all, counts5s{
-				max(0, after.good-before.good), max(0, after.bad-before.bad), max(0, after.rejected-before.rejected),
-			})
+		if after, still := p.samples[i][id]; known && still {
+			add(before, after)
 		}
 	}
-	return all
-}
-
-// countsOf adds up a snapshot's ends: what went well, what did not, and what was not let in.
-func countsOf(s seawall.Snapshot) (c counts) {
-	for _, v := range s.Values {
-		switch name := v.Name; {
-		case strings.HasPrefix(name, "rejections."), name == "calls.rejected":
-			c.rejected += v.V
-		case name == "calls.failure", name == "calls.exhausted", name == "calls.not_retryable", name == "calls.budget_denied",
-			name == "calls.expired", name == "calls.failed", name == "calls.out_of_time", name == "failed", name == "loads.failure":
-			c.bad += v.V
-		case name == "calls.success", name == "calls.first_try", name == "calls.recovered", name == "calls.ended", name == "calls.allowed",
-			name == "calls.admitted", name == "calls.primary", name == "calls.hedge", name == "calls.whole", name == "requests.fresh":
-			c.good += v.V
+	if latest, known := p.samples[len(p.samples)-1][id]; known {
+		if c, ok := countsOf(s); ok {
+			add(latest, c)
 		}
 	}
-	return c
-}
-
-func find(s seawall.Snapshot, name string) (float64, bool) {
-	for _, v := range s.Values {
-		if v.Name == name {
-			return v.V, true
-		}
-	}
-	return 0, false
+	return all[max(0, len(all)-bars):]
 }
 
 func build() string {

@@ -29,6 +29,7 @@ type Config struct {
 const (
 	samplePeriod = 5 * time.Second
 	keptSamples  = 13 // a minute, and what it is measured against
+	bars         = keptSamples - 1
 	keptEvents   = 64 // of each name
 	keptNames    = 256
 	keptMembers  = 2000 // in a sample
@@ -53,10 +54,13 @@ type Page struct {
 // sample is what the members had counted at one time.
 type sample map[memberID]counts
 
-type memberID struct{ kind, name string }
+func (s sample) add(m seawall.Snapshot) {
+	if c, ok := countsOf(m); ok {
+		s[memberID{m.Kind, m.Name}] = c
+	}
+}
 
-// counts are a member's ends.
-type counts struct{ good, bad, rejected float64 }
+type memberID struct{ kind, name string }
 
 // happened is an event as the page shows it.
 type happened struct {
@@ -65,7 +69,8 @@ type happened struct {
 	Event string    `json:"event"`
 	Facts string    `json:"facts"`
 
-	kind string // that it gives, if it gives one
+	kind      string // that it gives, if it gives one
+	errorType string
 }
 
 // New makes a page.
@@ -104,8 +109,15 @@ func (p *Page) sample() {
 	s := sample{}
 	members := p.cfg.Registry.Members()
 	for _, m := range members[:min(len(members), keptMembers)] {
-		if m, ok := p.snapshot(m); ok {
-			s[memberID{m.Kind, m.Name}] = countsOf(m)
+		m, ok := p.snapshot(m)
+		if !ok {
+			continue
+		}
+		s.add(m)
+		for _, key := range m.Members {
+			if len(s) < keptMembers {
+				s.add(key)
+			}
 		}
 	}
 	p.mu.Lock()
@@ -117,7 +129,7 @@ func (p *Page) sample() {
 
 // take keeps an event, by the name in it.
 func (p *Page) take(e seawall.Event) {
-	kind, name := "", ""
+	kind, name, errorType := "", "", ""
 	var facts []string
 	for _, a := range e.Attrs {
 		switch {
@@ -127,6 +139,9 @@ func (p *Page) take(e seawall.Event) {
 		case a.Key == "kind" && !strings.HasPrefix(e.Event, "seawall.fault."): // there it is the fault's
 			kind = a.Value.String()
 		default:
+			if a.Key == "error_type" {
+				errorType = short(a.Value.String())
+			}
 			facts = append(facts, short(fmt.Sprintf("%s=%v", a.Key, a.Value)))
 		}
 	}
@@ -136,7 +151,7 @@ func (p *Page) take(e seawall.Event) {
 	if list == nil && len(p.events) >= keptNames {
 		p.forgetLocked()
 	}
-	list = append(list, happened{e.Time, e.Level.String(), e.Event, short(strings.Join(facts, " ")), kind})
+	list = append(list, happened{e.Time, e.Level.String(), e.Event, short(strings.Join(facts, " ")), kind, errorType})
 	if len(list) > keptEvents {
 		list = slices.Clone(list[len(list)-keptEvents:])
 	}

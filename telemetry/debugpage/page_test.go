@@ -75,16 +75,19 @@ func TestPageShowsWhatThePoliciesAreDoing(t *testing.T) {
 			t.Fatal(code)
 		}
 		contains(t, page,
-			`<a href="?kind=breaker&amp;name=psp">psp</a></td><td class="state open">open</td><td>6s</td><td class="enforce">enforce</td>`,
-			`seawall.breaker.state_changed`, `0 of 64`, `<td>db</td><td class="warn">warn</td>`, `running`, `aria-label="the last minute"`,
-			`<b>payments</b>: retry &#34;psp&#34;<span>&rarr;</span>breaker &#34;psp&#34;<span>&rarr;</span>bulkhead &#34;slots&#34;<span>&rarr;</span>op`,
-			`breaker_outside_retry`)
+			`<a href="?kind=breaker&amp;name=psp">psp</a></td><td><span class="state odd open">open</span> <span class="dim">6s</span></td><td><span class="mode enforce">enforce</span></td>`,
+			`breaker.state_changed`, `0 of 64`, `<td class="name">db</td><td><span class="state warn">warn</span></td>`, `running`,
+			`aria-label="the last minute"`, `<title>0 good, 4 bad, 0 turned away</title>`, `Out of order`,
+			`<b>payments</b><span class="link"><a href="?kind=retry&amp;name=psp">retry &#34;psp&#34;</a></span><span class="to">&rarr;</span>`+
+				`<span class="link"><a href="?kind=breaker&amp;name=psp">breaker &#34;psp&#34;</a></span>`,
+			`<span class="to">&rarr;</span><span class="link">op</span>`, `breaker_outside_retry`)
 		if strings.Contains(page, "<form") || strings.Contains(page, "<script") {
 			t.Error("there are forms, and nobody may use them, or scripts")
 		}
 
 		_, one := get(p, "/debug/seawall/?kind=breaker&name=psp")
-		contains(t, one, `<tr class="default"><td>failure_rate</td><td>0.5</td><td>default</td></tr>`, `<tr><td>min_calls</td><td>4</td><td></td></tr>`,
+		contains(t, one, `<tr class="default"><td>failure_rate</td><td class="wrap">0.5</td><td>default</td></tr>`,
+			`<tr><td>min_calls</td><td class="wrap">4</td><td></td></tr>`,
 			`from=closed to=open`, `/page_test.go:`, `<td>calls.failure</td><td class="n">4</td>`)
 
 		_, text := get(p, "/debug/seawall/?format=json")
@@ -100,7 +103,7 @@ func TestPageShowsWhatThePoliciesAreDoing(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &facts); err != nil {
 			t.Fatal(err)
 		}
-		if m := facts.Members[0]; m.Kind != "breaker" || m.State != "open" || len(m.Minute) != 1 || m.Minute[0].Bad != 4 ||
+		if m := facts.Members[0]; m.Kind != "breaker" || m.State != "open" || len(m.Minute) != 2 || m.Minute[0].Bad != 4 ||
 			!regexp.MustCompile(`page_test\.go:\d+$`).MatchString(m.MadeAt) {
 			t.Errorf("%+v", m)
 		}

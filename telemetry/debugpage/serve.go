@@ -19,7 +19,11 @@ import (
 //go:embed page.html
 var source string
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{"spark": spark}).Parse(source))
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"spark": spark,
+	"n":     func(v float64) string { return number(v).String() },
+	"short": func(event string) string { return strings.TrimPrefix(event, "seawall.") }, // as all begin
+}).Parse(source))
 
 // view is what the template is given.
 type view struct {
@@ -146,26 +150,31 @@ func (p *Page) gate(kind, name string) gate {
 }
 
 // spark draws the last minute: a bar for each five seconds, of what went well, what did not, and what was not let in.
-func spark(minute []counts5s) template.HTML {
-	if len(minute) == 0 {
+func spark(m memberFacts) template.HTML {
+	if len(m.Minute) == 0 {
 		return ""
 	}
 	most := 1.0
-	for _, c := range minute {
+	for _, c := range m.Minute {
 		most = max(most, c.Good+c.Bad+c.Rejected)
 	}
 	var b strings.Builder
 	const height, width = 24.0, 8
-	fmt.Fprintf(&b, `<svg class="spark" width="%d" height="%d" role="img" aria-label="the last minute">`, width*len(minute), int(height))
-	for i, c := range minute {
-		y := height
+	sum := m.Ends()
+	fmt.Fprintf(&b, `<svg class="spark" width="%d" height="%d" role="img" aria-label="the last minute"><title>%v good, %v bad, %v turned away</title>`,
+		width*bars, int(height), number(sum.Good), number(sum.Bad), number(sum.Rejected))
+	fmt.Fprintf(&b, `<rect class="base" x="0" y="%d" width="%d" height="1"/>`, int(height)-1, width*bars)
+	for i, c := range m.Minute {
+		y, x := height, width*(bars-len(m.Minute)+i) // the latest is at the right, however long the page has been there
 		for _, part := range [...]struct {
 			v     float64
 			class string
 		}{{c.Good, "good"}, {c.Bad, "bad"}, {c.Rejected, "rejected"}} {
-			h := part.v / most * height
-			y -= h
-			fmt.Fprintf(&b, `<rect class="%s" x="%d" y="%.1f" width="%d" height="%.1f"/>`, part.class, i*width, y, width-1, h)
+			if part.v > 0 {
+				h := max(1, part.v/most*height) // what has happened is seen, however rare
+				y -= h
+				fmt.Fprintf(&b, `<rect class="%s" x="%d" y="%.1f" width="%d" height="%.1f"/>`, part.class, x, max(0, y), width-1, h)
+			}
 		}
 	}
 	b.WriteString(`</svg>`)

@@ -7,93 +7,93 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
-	"github.com/seawall-go/seawall/breaker"
-	"github.com/seawall-go/seawall/bulkhead"
-	"github.com/seawall-go/seawall/degrade"
-	"github.com/seawall-go/seawall/health"
-	"github.com/seawall-go/seawall/hedge"
-	"github.com/seawall-go/seawall/ratelimit"
-	"github.com/seawall-go/seawall/retry"
-	"github.com/seawall-go/seawall/timeout"
 )
 
 // setting is one field of a configuration that is in force.
 type setting struct {
 	Field   string `json:"field"` // as it is in a policy file
 	Value   string `json:"value"`
-	Default bool   `json:"default"`
+	Default bool   `json:"default"` // it is what it would be if it were not set
 }
 
-// settingsOf returns the data of a member's Config, nil if it has none.
+// settingsOf returns the data of a member's Config, nil if it has none. It knows a configuration by two methods that all
+// kinds have: Config of the member, and Equal of what that returns, which takes a field that is 0 for its default. So a
+// field has its default if nothing changes when it is 0. That holds for defaults that depend on other fields as well, for
+// the adapters, which this package must not import, and for members of the program's own.
 func settingsOf(m seawall.Member) []setting {
 	method := reflect.ValueOf(m).MethodByName("Config")
 	if !method.IsValid() || method.Type().NumIn() != 0 || method.Type().NumOut() != 1 {
 		return nil
 	}
 	cfg := method.Call(nil)[0]
+	if cfg.Kind() == reflect.Interface {
+		cfg = cfg.Elem()
+	}
 	if cfg.Kind() != reflect.Struct {
 		return nil
 	}
-	byDefault := map[string]string{}
-	if d, ok := defaultsOf(cfg.Interface()); ok {
-		for _, s := range leaves("", reflect.ValueOf(d)) {
-			byDefault[s.Field] = s.Value
-		}
+	all := leaves(cfg, "", nil)
+	settings := make([]setting, len(all))
+	for i, l := range all {
+		settings[i] = setting{Field: l.field, Value: l.text, Default: isDefault(cfg, l.path)}
 	}
-	all := leaves("", cfg)
-	for i, s := range all {
-		d, known := byDefault[s.Field]
-		all[i].Default = known && d == s.Value
-	}
-	return all
+	return settings
 }
 
-// defaultsOf returns what a Config is if nothing is set in it.
-func defaultsOf(cfg any) (any, bool) {
-	nowhere := new(seawall.Registry).Detached()
-	switch cfg.(type) {
-	case breaker.Config:
-		return breaker.New("", breaker.Config{Registry: nowhere}).Config(), true
-	case bulkhead.Config:
-		return bulkhead.New("", bulkhead.Config{Registry: nowhere}).Config(), true
-	case bulkhead.AdaptiveConfig:
-		return bulkhead.NewAdaptive("", bulkhead.AdaptiveConfig{Registry: nowhere}).Config(), true
-	case retry.Config:
-		return retry.New("", retry.Config{Registry: nowhere}).Config(), true
-	case hedge.Config:
-		return hedge.New("", hedge.Config{Registry: nowhere}).Config(), true
-	case timeout.Config:
-		return timeout.New("", timeout.Config{Registry: nowhere}).Config(), true
-	case ratelimit.ThrottleConfig:
-		return ratelimit.NewThrottle("", ratelimit.ThrottleConfig{Registry: nowhere}).Config(), true
-	case ratelimit.Config: // a rate has no default
-		return ratelimit.New("", ratelimit.Config{Rate: 1, Registry: nowhere}).Config(), true
-	case degrade.GatherConfig:
-		return degrade.NewGather("", degrade.GatherConfig{Registry: nowhere}).Config(), true
-	case health.Config:
-		return health.New("", health.Config{Registry: nowhere}).Config(), true
-	}
-	return nil, false
+// leaf is a field with a value of its own, and the way to it.
+type leaf struct {
+	field, text string
+	path        []int
 }
 
-// leaves returns the fields that have a name in files, those of nested structs as window.time.
-func leaves(prefix string, v reflect.Value) (all []setting) {
+// leaves returns the fields that have a name in files, those of nested structs as window.time. A nested struct that is
+// behind a pointer, and not there, is one field.
+func leaves(v reflect.Value, prefix string, path []int) (all []leaf) {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		switch {
-		case !field.IsExported() || name == "-":
-		case field.Type.Kind() == reflect.Struct:
-			inner := prefix
-			if name != "" {
-				inner += name + "."
-			}
-			all = append(all, leaves(inner, v.Field(i))...)
-		case name != "":
-			all = append(all, setting{Field: prefix + name, Value: text(v.Field(i))})
+		if !field.IsExported() || name == "-" || name == "" && !field.Anonymous {
+			continue
 		}
+		at := append(append([]int{}, path...), i)
+		inner := v.Field(i)
+		if inner.Kind() == reflect.Pointer && !inner.IsNil() {
+			inner = inner.Elem()
+		}
+		if _, says := reflect.TypeAssert[fmt.Stringer](inner); inner.Kind() == reflect.Struct && !says {
+			within := prefix
+			if name != "" {
+				within += name + "."
+			}
+			all = append(all, leaves(inner, within, at)...)
+			continue
+		}
+		all = append(all, leaf{prefix + name, text(inner), at})
 	}
 	return all
+}
+
+// isDefault reports whether a configuration means the same without a field.
+func isDefault(cfg reflect.Value, path []int) bool {
+	equal := cfg.MethodByName("Equal")
+	if !equal.IsValid() || equal.Type().NumIn() != 1 || equal.Type().In(0) != cfg.Type() || equal.Type().NumOut() != 1 ||
+		equal.Type().Out(0).Kind() != reflect.Bool {
+		return false
+	}
+	without := reflect.New(cfg.Type()).Elem()
+	without.Set(cfg)
+	at := without
+	for _, i := range path {
+		if at.Kind() == reflect.Pointer { // what it points to is not ours to change
+			own := reflect.New(at.Type().Elem())
+			own.Elem().Set(at.Elem())
+			at.Set(own)
+			at = own.Elem()
+		}
+		at = at.Field(i)
+	}
+	at.SetZero()
+	return equal.Call([]reflect.Value{without})[0].Bool()
 }
 
 // text writes a value as it is written in a file.
@@ -101,5 +101,12 @@ func text(v reflect.Value) string {
 	if d, ok := reflect.TypeAssert[time.Duration](v); ok && d == -1 {
 		return "off"
 	}
-	return fmt.Sprint(v.Interface())
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice:
+		if v.IsNil() || v.Kind() != reflect.Pointer && v.Len() == 0 {
+			return "none"
+		}
+	default:
+	}
+	return strings.TrimSpace(fmt.Sprint(v.Interface()))
 }
