@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/seawall-go/seawall/httpx"
 )
@@ -35,6 +36,21 @@ func TestARequestCostsFewAllocations(t *testing.T) {
 	req = req.WithContext(context.Background()) // that of a test can be canceled
 	if n := client(httpx.NewTransport("test", unlimited, base)) - bare; n > 2 {
 		t.Errorf("the Transport without anything to watch allocates %v times", n)
+	}
+
+	watching := roundTripper(func(r *http.Request) (*http.Response, error) {
+		_ = r.Context().Done()
+		return base(r)
+	})
+	if n := client(httpx.NewTransport("test", quick(), watching)) - bare; n > 11 {
+		t.Errorf("the Transport allocates %v times if its base watches the context", n)
+	}
+	soon, cancelSoon := context.WithTimeout(context.Background(), time.Second)
+	defer cancelSoon()
+	req = req.WithContext(soon)
+	unlimited.Timeout = httpx.Off
+	if n := client(httpx.NewTransport("test", unlimited, watching)) - bare; n > 11 {
+		t.Errorf("the Transport allocates %v times if its base watches the context of a caller with less time", n)
 	}
 
 	inner := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})

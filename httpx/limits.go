@@ -113,11 +113,18 @@ func (s *scope) armLocked(std *standard) {
 		if std.timer != nil {
 			std.timer.Stop()
 		}
+	case std.timer == nil && s.endsWithCaller(end):
 	case std.timer == nil:
 		std.timer = time.AfterFunc(end-mono.Now(), s.ring)
 	default:
 		std.timer.Reset(end - mono.Now())
 	}
+}
+
+// endsWithCaller reports whether the caller's context has ended by then, and the scope with it, so that it needs no timer.
+func (s *scope) endsWithCaller(end time.Duration) bool {
+	callers, ok := s.parent.Deadline()
+	return ok && mono.Of(callers) <= end && s.parent.Done() != nil
 }
 
 // ring is the end of a limit, unless that was moved meanwhile, whoever has found it first. If the response is there, it
