@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/demo/internal/arm"
 	"github.com/seawall-go/seawall/demo/internal/load"
 	"github.com/seawall-go/seawall/demo/internal/measure"
@@ -21,10 +20,10 @@ import (
 
 func build(t *testing.T, cfg arm.Config, kind string) runner.Arm {
 	t.Helper()
-	registry := new(seawall.Registry)
+	registries := new(runner.Registries)
 	a, err := arm.NewBuilder(cfg)(t.Context(), runner.Options{
 		Name: kind, Kind: kind, Seed: 1, Scene: scene.Scene{SLO: measure.DefaultSLO()},
-		Faults: fault.New("none", fault.Config{Registry: registry}), Registry: registry,
+		Faults: fault.New("none", fault.Config{Registry: registries.Of(scene.Inventory)}), Registries: registries,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -65,7 +65,7 @@ type Arm struct {
 func (a *Arm) build(ctx context.Context, cfg Config, o runner.Options) error {
 	switch o.Kind {
 	case verdict.Seawall:
-		a.style = &seawallStyle{registry: o.Registry, onClose: a.onClose}
+		a.style = &seawallStyle{registries: o.Registries, onClose: a.onClose}
 	case verdict.Plain:
 		a.style = plainStyle{plainRetries}
 	case verdict.NoRetry:
@@ -83,13 +83,13 @@ func (a *Arm) build(ctx context.Context, cfg Config, o runner.Options) error {
 	})
 	at := site{wire: cfg.Wire, arm: o.Index, onClose: a.onClose}
 	stock := a.style.inventoryServer(inventory.NewHandler(a.inventory, a.gate))
-	inventoryURL, err := a.serve(ctx, at, "inventory", stock,
+	inventoryURL, err := a.serve(ctx, at, scene.Inventory, stock,
 		health.Check{Name: "inventory.db", Scope: health.Local, Run: health.SQL(a.inventory)})
 	if err != nil {
 		return err
 	}
 	asks := a.style.inventoryClient(inventoryURL, counted{at.transport(), &a.calls, &a.attempts})
-	gatewayURL, err := a.serve(ctx, at, "gateway", a.style.gatewayServer(gateway.Handler(titles, asks)),
+	gatewayURL, err := a.serve(ctx, at, front, a.style.gatewayServer(gateway.Handler(titles, asks)),
 		health.Check{Name: "catalog.db", Scope: health.Local, Run: health.SQL(titles)})
 	if err != nil {
 		return err
@@ -156,6 +156,12 @@ func (a *Arm) openDatabases(ctx context.Context, cfg Config) (*catalog.Catalog, 
 	}
 	return titles, nil
 }
+
+// The components beside the inventory, as their registries and pages are called.
+const (
+	front = "gateway"
+	sdk   = "customers"
+)
 
 // steady is the wall clock as it was at start, plus the time since: a step of the wall clock moves nothing.
 func steady(start time.Time) func() time.Time {

@@ -2,12 +2,10 @@ package arm_test
 
 import (
 	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 
-	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/demo/internal/arm"
 	"github.com/seawall-go/seawall/demo/internal/runner"
 	"github.com/seawall-go/seawall/demo/internal/scene"
@@ -21,11 +19,10 @@ func TestEveryServiceHasItsOperations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	registry := new(seawall.Registry)
-	registry.SetLogger(slog.New(slog.DiscardHandler))
+	registries := new(runner.Registries)
 	built, err := arm.NewBuilder(arm.Config{Wire: wire.TCP{}, InMemory: true})(t.Context(), runner.Options{
 		Name: verdict.Seawall, Kind: verdict.Seawall, Seed: 1, Scene: scenes[0],
-		Faults: fault.New("scene", fault.Config{Registry: registry}), Registry: registry,
+		Faults: fault.New("scene", fault.Config{Registry: registries.Of(scene.Inventory)}), Registries: registries,
 	})
 	if err != nil {
 		t.Fatal(err)

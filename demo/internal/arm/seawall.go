@@ -5,12 +5,13 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/demo/internal/gateway"
 	"github.com/seawall-go/seawall/demo/internal/measure"
 	"github.com/seawall-go/seawall/demo/internal/ops"
+	"github.com/seawall-go/seawall/demo/internal/runner"
+	"github.com/seawall-go/seawall/demo/internal/scene"
 	"github.com/seawall-go/seawall/health"
 	"github.com/seawall-go/seawall/httpx"
 	"github.com/seawall-go/seawall/ratelimit"
@@ -19,8 +20,8 @@ import (
 
 // seawallStyle puts package httpx where plain Go has an http.Client and a bare handler.
 type seawallStyle struct {
-	registry *seawall.Registry
-	onClose  func(func(context.Context) error)
+	registries *runner.Registries
+	onClose    func(func(context.Context) error)
 
 	servers  []*httpx.Handler
 	holds    *httpx.Idempotency
@@ -37,7 +38,7 @@ const (
 )
 
 func (s *seawallStyle) inventoryServer(h http.Handler) http.Handler {
-	return s.server("inventory", h, httpx.ServerConfig{Admission: httpx.AdmissionConfig{Adaptive: bulkhead.AdaptiveConfig{
+	return s.server(scene.Inventory, h, httpx.ServerConfig{Admission: httpx.AdmissionConfig{Adaptive: bulkhead.AdaptiveConfig{
 		Initial:   20, // the default of package bulkhead; from the 64 of httpx a storm takes two seconds more to tame
 		Algorithm: bulkhead.AIMD,
 		AIMD:      bulkhead.AIMDConfig{Timeout: tooLong, Window: tooLong},
@@ -56,10 +57,10 @@ const (
 func (s *seawallStyle) gatewayServer(h http.Handler) http.Handler {
 	customer := httpx.KeyByField(gateway.CustomerHeader)
 	s.holds = httpx.NewIdempotency("holds", httpx.IdempotencyConfig{
-		Field: gateway.KeyHeader, Keep: keeps, Registry: s.registry,
+		Field: gateway.KeyHeader, Keep: keeps, Registry: s.registries.Of(front),
 		Tenant: func(r *http.Request) string { who, _ := customer(r); return who },
 	})
-	return s.server("gateway", h, httpx.ServerConfig{
+	return s.server(front, h, httpx.ServerConfig{
 		Quotas: []httpx.QuotaConfig{{
 			Name: "customer", Key: customer, Limit: ratelimit.Config{Rate: clicks, Burst: clickBurst},
 		}},
@@ -72,18 +73,18 @@ func (s *seawallStyle) gatewayServer(h http.Handler) http.Handler {
 func (s *seawallStyle) server(name string, h http.Handler, own httpx.ServerConfig) http.Handler {
 	own.Inbound = httpx.InboundConfig{TrustPeer: httpx.TrustAll}
 	own.TimeLimit = httpx.TimeLimitConfig{FirstByte: 2 * time.Second}
-	own.Registry = s.registry
+	own.Registry = s.registries.Of(name)
 	handler := httpx.NewHandler(name, own, h)
 	s.servers = append(s.servers, handler)
 	return handler
 }
 
 func (s *seawallStyle) operate(name string, checks ...health.Check) (*ops.Service, error) {
-	return ops.New(name, s.registry, checks...)
+	return ops.New(name, s.registries.Of(name), checks...)
 }
 
 func (s *seawallStyle) inventoryClient(url string, transport http.RoundTripper) gateway.Inventory {
-	s.gateway = gateway.NewSeawall(url, transport, s.registry)
+	s.gateway = gateway.NewSeawall(url, transport, s.registries.Of(front))
 	s.onClose(s.gateway.Close)
 	return s.gateway
 }
@@ -94,7 +95,7 @@ func (s *seawallStyle) customers(transport http.RoundTripper) *http.Client {
 		Retry:     retry.Config{MaxAttempts: 1}, // the gateway repeats, next to what fails; two layers would multiply
 		Bulkhead:  bulkhead.Config{Limit: 1024},
 		TrustPeer: httpx.TrustAll,
-		Registry:  s.registry,
+		Registry:  s.registries.Of(sdk),
 	}, transport)
 	return &http.Client{Transport: s.customer}
 }

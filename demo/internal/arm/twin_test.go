@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/demo/internal/arm"
 	"github.com/seawall-go/seawall/demo/internal/load"
 	"github.com/seawall-go/seawall/demo/internal/report"
@@ -36,13 +35,13 @@ func twinKinds() []string {
 	return []string{verdict.Seawall, verdict.Plain}
 }
 
-// play also returns what the policies of the first arm have counted, by kind, name and value.
+// play also returns what the policies at the first arm's gateway have counted, by kind, name and value.
 func play(t *testing.T, s scene.Scene, cfg runner.Config) (*runner.Played, map[string]float64) {
 	t.Helper()
-	build, registry := arm.NewBuilder(arm.Config{Wire: new(wire.Memory), InMemory: true}), (*seawall.Registry)(nil)
+	build, registries := arm.NewBuilder(arm.Config{Wire: new(wire.Memory), InMemory: true}), (*runner.Registries)(nil)
 	cfg.Build = func(ctx context.Context, o runner.Options) (runner.Arm, error) {
 		if o.Index == 0 {
-			registry = o.Registry
+			registries = o.Registries
 		}
 		return build(ctx, o)
 	}
@@ -51,7 +50,7 @@ func play(t *testing.T, s scene.Scene, cfg runner.Config) (*runner.Played, map[s
 		t.Fatal(err)
 	}
 	counted := map[string]float64{}
-	for _, s := range registry.Snapshots() {
+	for _, s := range registries.Of("gateway").Snapshots() {
 		for _, v := range s.Values {
 			counted[s.Kind+" "+s.Name+" "+v.Name] = v.V
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/demo/internal/load"
 	"github.com/seawall-go/seawall/demo/internal/measure"
 	"github.com/seawall-go/seawall/demo/internal/report"
@@ -54,8 +53,8 @@ type Options struct {
 	Scene scene.Scene
 	// Faults is where the arm gets its points from. Its plan starts with the scene.
 	Faults *fault.Injector
-	// Registry is for the arm's policies: one for each arm, so that equal names do not meet. Its events go nowhere.
-	Registry *seawall.Registry
+	// Registries are for the arm's policies. Each arm has its own, so that equal names do not meet.
+	Registries *Registries
 }
 
 // Builder builds an arm that is ready to serve. ctx is for the building only. An error means that nothing was left

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/demo/internal/load"
 	"github.com/seawall-go/seawall/demo/internal/measure"
 	"github.com/seawall-go/seawall/demo/internal/scene"
@@ -82,11 +80,13 @@ func (st *stage) build(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		registry := new(seawall.Registry)
-		registry.SetLogger(slog.New(slog.DiscardHandler))
-		faults := fault.New("scene", fault.Config{Plan: st.scene.Plan, OnChange: st.onFault(i), Registry: registry})
+		registries := new(Registries)
+		// At its only target: there people see what it is hurt by.
+		faults := fault.New("scene", fault.Config{
+			Plan: st.scene.Plan, OnChange: st.onFault(i), Registry: registries.Of(scene.Inventory),
+		})
 		arm, err := st.cfg.Build(ctx, Options{
-			Name: spec.Name, Kind: spec.Kind, Index: i, Seed: st.cfg.Seed, Scene: st.scene, Faults: faults, Registry: registry,
+			Name: spec.Name, Kind: spec.Kind, Index: i, Seed: st.cfg.Seed, Scene: st.scene, Faults: faults, Registries: registries,
 		})
 		if err != nil {
 			return fmt.Errorf("arm %s: %w", spec.Name, err)
