@@ -214,11 +214,7 @@ func (p *Page) member(s seawall.Snapshot) memberFacts {
 	}
 	f.Minute = p.minute(s)
 	p.mu.Lock()
-	for _, e := range slices.Backward(p.events[s.Name]) {
-		if e.about(s.Kind) {
-			f.Events = append(f.Events, e)
-		}
-	}
+	f.Events = p.events.of(s.Kind, s.Name, f.KeyCount != "")
 	p.mu.Unlock()
 	for _, e := range f.Events {
 		if e.Level == "WARN" || e.Level == "ERROR" {

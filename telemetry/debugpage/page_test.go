@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,9 +21,13 @@ import (
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/degrade"
 	"github.com/seawall-go/seawall/health"
+	"github.com/seawall-go/seawall/hedge"
+	"github.com/seawall-go/seawall/ratelimit"
 	"github.com/seawall-go/seawall/retry"
 	"github.com/seawall-go/seawall/telemetry/debugpage"
+	"github.com/seawall-go/seawall/timeout"
 )
 
 var errDown = errors.New("down")
@@ -259,6 +264,118 @@ func TestPageKeepsABoundedPast(t *testing.T) {
 		p.Close()
 		runtime.KeepAlive(stock)
 	})
+}
+
+// A family's page has the events of its members, and what happens often to one kind of a name crowds out nothing of another.
+func TestEventsOfMembersAreTheFamilysAndOtherKindsAreNotCrowdedOut(t *testing.T) {
+	registry := silent()
+	p := debugpage.New(debugpage.Config{Registry: registry})
+	defer p.Close()
+	hosts := breaker.NewGroup("psp", breaker.GroupConfig[string]{
+		Registry: registry, Breaker: breaker.Config{MinCalls: 1}, Label: func(k string) string { return k },
+	})
+	slots := bulkhead.New("psp", bulkhead.Config{Registry: registry})
+	lone := breaker.New("psp[eu]", breaker.Config{Registry: registry, MinCalls: 1})
+	for _, b := range []*breaker.Breaker{hosts.For("a"), hosts.For("b"), lone} {
+		_ = b.Do(t.Context(), func(context.Context) error { return errDown })
+	}
+	for range 200 {
+		registry.Log(t.Context(), slog.LevelWarn, "seawall.retry.exhausted", slog.String("name", "psp"), slog.String("error_type", "timeout"))
+	}
+	again := retry.New("psp", retry.Config{Registry: registry})
+	count := func(kind, name string) (names []string, last string) {
+		_, text := get(p, "/?format=json&kind="+kind+"&name="+url.QueryEscape(name))
+		var facts struct {
+			Events []struct{ Event, Name string }
+			Last   string `json:"last_error_type"`
+		}
+		if err := json.Unmarshal([]byte(text), &facts); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range facts.Events {
+			names = append(names, e.Name)
+		}
+		return names, facts.Last
+	}
+	if names, _ := count("breaker", "psp"); !slices.Equal(names, []string{"psp[eu]", "psp[b]", "psp[a]"}) {
+		t.Errorf("the family has events of %q, want those of its members, and of the one that is called like one, the latest first", names)
+	}
+	if names, _ := count("breaker", "psp[eu]"); !slices.Equal(names, []string{"psp[eu]"}) {
+		t.Errorf("the lone breaker has events of %q", names)
+	}
+	if names, last := count("retry", "psp"); len(names) != 64 || last != "timeout" {
+		t.Errorf("the retry has %d events, the last of type %q", len(names), last)
+	}
+	if names, _ := count("bulkhead", "psp"); len(names) != 0 {
+		t.Errorf("the bulkhead has events of %q", names)
+	}
+	_, page := get(p, "/?kind=breaker&name=psp")
+	contains(t, page, `<td class="wrap">psp[b]</td>`, "2 of 2")
+	runtime.KeepAlive([]any{hosts, slots, lone, again})
+}
+
+// Each call ends in one way only, whatever else a kind counts of it.
+func TestMinuteCountsEachCallOnce(t *testing.T) {
+	registry := silent()
+	one := ratelimit.Config{Rate: 0.001, Burst: 2}
+	users := ratelimit.NewGroup("users", ratelimit.GroupConfig[int]{Registry: registry, MaxKeys: 1, Limiter: one})
+	one.Registry = registry
+	load := func(context.Context) error { return nil }
+	chains := map[string]seawall.Policy{
+		"breaker":   breaker.New("x", breaker.Config{Registry: registry}),
+		"retry":     retry.New("x", retry.Config{Registry: registry, MaxAttempts: 1}),
+		"hedge":     hedge.New("x", hedge.Config{Registry: registry, Delay: time.Hour}),
+		"timeout":   timeout.New("x", timeout.Config{Registry: registry, Limit: time.Hour}),
+		"bulkhead":  bulkhead.New("x", bulkhead.Config{Registry: registry}),
+		"ratelimit": ratelimit.New("x", one),
+		"throttle":  ratelimit.NewThrottle("x", ratelimit.ThrottleConfig{Registry: registry}),
+		"fallback":  degrade.NewFallback("x", degrade.FallbackConfig{Registry: registry, Func: degrade.Value(1)}),
+		"brownout":  degrade.NewBrownout("x", degrade.BrownoutConfig{Registry: registry, Signal: func() float64 { return 0 }}),
+	}
+	adaptive := bulkhead.NewAdaptive("adaptive", bulkhead.AdaptiveConfig{Registry: registry})
+	p := debugpage.New(debugpage.Config{Registry: registry})
+	defer p.Close()
+	calls := func(policy seawall.Policy) {
+		for i := range 10 {
+			_, _ = seawall.Call(t.Context(), policy, func(ctx context.Context) (int, error) {
+				if i%5 == 0 {
+					return 0, errDown
+				}
+				return 1, load(ctx)
+			})
+		}
+	}
+	for _, policy := range chains {
+		calls(policy)
+	}
+	calls(adaptive)
+	for i := range 10 {
+		_ = users.Do(t.Context(), i, load)
+	}
+	sum := func(kind, name string) (good, bad, rejected float64) {
+		_, text := get(p, "/?format=json&kind="+kind+"&name="+name)
+		var facts struct {
+			Minute []struct{ Good, Bad, Rejected float64 }
+		}
+		if err := json.Unmarshal([]byte(text), &facts); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range facts.Minute {
+			good, bad, rejected = good+c.Good, bad+c.Bad, rejected+c.Rejected
+		}
+		return good, bad, rejected
+	}
+	type ends [3]float64
+	for id, want := range map[[2]string]ends{
+		{"breaker", "x"}: {8, 2, 0}, {"retry", "x"}: {8, 2, 0}, {"hedge", "x"}: {8, 2, 0}, {"timeout", "x"}: {10, 0, 0},
+		{"bulkhead", "x"}: {10, 0, 0}, {"bulkhead", "adaptive"}: {8, 2, 0}, {"ratelimit", "x"}: {2, 0, 8}, {"ratelimit", "users"}: {1, 0, 9},
+		{"throttle", "x"}: {8, 2, 0}, {"fallback", "x"}: {2, 0, 0}, {"brownout", "x"}: {10, 0, 0},
+	} {
+		if good, bad, rejected := sum(id[0], id[1]); (ends{good, bad, rejected}) != want {
+			t.Errorf("%v: %v good, %v bad, %v turned away, want %v", id, good, bad, rejected, want)
+		}
+	}
+	runtime.KeepAlive([]any{chains, users, adaptive})
 }
 
 func ExampleNew() {
