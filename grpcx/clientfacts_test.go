@@ -2,6 +2,7 @@ package grpcx_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 
@@ -60,5 +61,47 @@ func TestTheNextHopLearnsAttemptAndPriority(t *testing.T) {
 	}
 	if md, _ := metadata.FromOutgoingContext(ctx); md.Get("grpc-previous-rpc-attempts")[0] != "77" {
 		t.Errorf("the caller's metadata has become %v", md)
+	}
+}
+
+// What is inside of our interceptors, such as a trace of each attempt, learns which one it is. A first attempt inside of
+// one that is repeated further out has the number of that.
+func TestWhatIsInsideLearnsWhichAttemptItIs(t *testing.T) {
+	for _, c := range []struct {
+		outer int
+		want  []int
+	}{{1, []int{1, 2, 3}}, {4, []int{4, 2, 3}}} {
+		for kind, get := range map[string]func(context.Context, echopb.EchoClient) error{
+			"unary": func(ctx context.Context, stub echopb.EchoClient) error { _, err := call(ctx, stub, get); return err },
+			"stream": func(ctx context.Context, stub echopb.EchoClient) error {
+				_, err := list(stub.List(ctx, &echopb.EchoRequest{}))
+				return err
+			},
+		} {
+			var got []int
+			_, stub := pair(t, quick(), &echo{unary: failing(2, codes.Unavailable), list: failingAfter(0, 2, codes.Unavailable)},
+				grpc.WithChainUnaryInterceptor(func(
+					ctx context.Context, m string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, o ...grpc.CallOption,
+				) error {
+					got = append(got, seawall.Attempt(ctx))
+					return invoke(ctx, m, req, reply, cc, o...)
+				}),
+				grpc.WithChainStreamInterceptor(func(
+					ctx context.Context, d *grpc.StreamDesc, cc *grpc.ClientConn, m string, open grpc.Streamer, o ...grpc.CallOption,
+				) (grpc.ClientStream, error) {
+					got = append(got, seawall.Attempt(ctx))
+					return open(ctx, d, cc, m, o...)
+				}))
+			ctx := t.Context()
+			if c.outer > 1 {
+				ctx = seawall.WithAttempt(ctx, c.outer)
+			}
+			if err := get(ctx, stub); err != nil {
+				t.Errorf("%s: %v", kind, err)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%s: the attempts are %v, want %v", kind, got, c.want)
+			}
+		}
 	}
 }
