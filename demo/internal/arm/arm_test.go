@@ -145,6 +145,29 @@ func TestGatewayHasAQuotaForEachCustomer(t *testing.T) {
 	})
 }
 
+// A customer who is impatient gets one hold, and is told to wait for it.
+func TestGatewayHoldsOnceForAnImpatientCustomer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := build(t, arm.Config{Wire: new(wire.Memory), InMemory: true}, verdict.Seawall)
+		defer func() { _ = a.Close(context.Background()) }()
+		first := make(chan load.Answer)
+		go func() { first <- order(t, a, "first") }()
+		time.Sleep(5 * time.Millisecond) // less than any service takes
+		if again := order(t, a, "first"); again.Status != http.StatusConflict || !again.Pushback || again.Conflict {
+			t.Errorf("while the first is at work: %+v", again)
+		}
+		held := <-first
+		for range 3 {
+			if again := order(t, a, "first"); !again.Valid || again.Status != held.Status {
+				t.Errorf("afterwards: %+v, want what %+v was", again, held)
+			}
+		}
+		if s := a.Status(); s.Draws != 1 || s.Calls != 1 || s.Open != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 // The clock of the databases must not move with the machine's: it is the wall clock of the start plus the time since.
 func TestArmClockRunsWithTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
