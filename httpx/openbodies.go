@@ -19,7 +19,9 @@ type OpenBody struct {
 // openBodies are those that no limit of ours ends. Most bodies are read at once, so coming and going is one atomic
 // operation each, at a place that seldom two ask for; whoever finds it taken goes into a map.
 type openBodies struct {
+	_      [64]byte // what every call writes, off the lines of what every call reads
 	places [64]openPlace
+	_      [64]byte
 
 	mu     sync.Mutex // guards others
 	others map[*scope]struct{}
