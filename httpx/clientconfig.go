@@ -19,7 +19,8 @@ import (
 type ClientConfig struct {
 	// Timeout is the total limit: for all attempts and the waits between them, for the redirects that follow, and for
 	// reading the body of the response. Default 30 s; at least 1 ms, or [Off]. With Off, and without a deadline of the
-	// caller, a body that never ends holds its reader for ever; [Transport.OpenBodies] lists those.
+	// caller, a body that never ends holds its reader for ever; [Transport.OpenBodies] lists those. The timeout policy of the
+	// client counts the calls that it limits, so none then.
 	Timeout time.Duration `json:"timeout" yaml:"timeout"`
 	// AttemptTimeout is how long one attempt may take, the connection included. Default 10 s; at least 1 ms, or [Off].
 	// Too short a limit turns a slow service into a failing one, and multiplies its load by the attempts.
