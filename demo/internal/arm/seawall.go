@@ -104,9 +104,10 @@ func (s *seawallStyle) status(m *measure.Status) {
 	budget := s.gateway.Transport().Retry().Budget().Config()
 	m.Budget, m.Floor = budget.Ratio, budget.Burst
 	for _, h := range s.servers {
-		b := h.Stats().Admission
+		stats := h.Stats()
+		b := stats.Admission
 		m.Gates = append(m.Gates, measure.Gate{Name: h.Name(), InFlight: b.InUse, Limit: b.Limit})
-		m.Shed += uint64(b.Rejected.Total() + h.Stats().Limited)
+		m.Shed += uint64(b.Rejected.Total() + stats.Limited)
 	}
 	for _, t := range []*httpx.Transport{s.gateway.Transport(), s.customer} {
 		for _, b := range t.Breakers() {

@@ -54,7 +54,9 @@ func (s *seawallStyle) settings() []report.Setting {
 func admissionOf(h *httpx.Handler) []report.Setting {
 	of, inForce := "admission of "+h.String(), h.Config().Admission
 	if inForce.Fixed.Limit > 0 {
-		return settingsOf(of, inForce.Fixed, bulkhead.New("", bulkhead.Config{Registry: new(seawall.Registry)}).Config())
+		fixed := inForce.Fixed
+		fixed.Registry = new(seawall.Registry)
+		return settingsOf(of, bulkhead.New("", fixed).Config(), bulkhead.New("", bulkhead.Config{Registry: new(seawall.Registry)}).Config())
 	}
 	usual := httpx.NewHandler("", httpx.ServerConfig{Registry: new(seawall.Registry)}, http.NotFoundHandler()).Config().Admission
 	return settingsOf(of, adaptive(inForce.Adaptive), adaptive(usual.Adaptive))
