@@ -21,6 +21,7 @@ type Facts struct {
 	Waited      time.Duration // time between attempts
 	ServerDelay time.Duration // the longest wait that the dependency asked for
 	Replaced    bool          // the result is a fallback's
+	Source      string        // where it comes from then: func, static, stale or partial, as in seawall.degrade.served
 	Stale       time.Duration // age of a result that is a copy; 0 if it is fresh
 	Cache       CacheResult   // what caches had for the call; of several, the worst
 	DecidedBy   string        // the policy that decided the end, such as: breaker "payments"

@@ -205,7 +205,7 @@ func (c *Cache[K, V]) fail(ctx context.Context, cfg *Config[K, V], key K, why Wh
 		if value, derr := cfg.Default(ctx, key, err); derr == nil {
 			c.counts.defaults.Add(1)
 			c.degradedAt(mono.Now())
-			c.note(ctx, func(f *seawall.Facts) { f.Replaced, f.Cache = true, seawall.CacheError }, err)
+			c.note(ctx, func(f *seawall.Facts) { f.Replaced, f.Source, f.Cache = true, "static", seawall.CacheError }, err)
 			return Result[V]{Value: c.hand(value), State: Default, Why: why, Cause: err}, nil
 		}
 	}

@@ -75,7 +75,7 @@ func (f *Fallback) Replace(ctx context.Context, err error) (any, error) {
 	end = &f.counts.served[a.source]
 	if record := seawall.RecordOf(ctx); record != nil {
 		record.Note(func(facts *seawall.Facts) {
-			facts.Replaced, facts.DecidedBy = true, f.String()
+			facts.Replaced, facts.Source, facts.DecidedBy = true, sourceNames[a.source], f.String()
 			if rejection, ok := errors.AsType[*seawall.RejectedError](err); ok {
 				facts.Reason = rejection.Reason
 			}

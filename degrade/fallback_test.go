@@ -37,7 +37,7 @@ func TestFallbackTellsWhyTheRejectedCallWasReplaced(t *testing.T) {
 	_, err := seawall.Call(ctx, f, func(context.Context) (string, error) {
 		return "", fmt.Errorf("seats: %w", seawall.Reject("breaker", "seats", seawall.ReasonOpen, nil, 0))
 	})
-	want := seawall.Facts{Replaced: true, DecidedBy: `fallback "copy"`, Reason: seawall.ReasonOpen}
+	want := seawall.Facts{Replaced: true, Source: "static", DecidedBy: `fallback "copy"`, Reason: seawall.ReasonOpen}
 	if facts := record.Facts(); err != nil || facts != want {
 		t.Fatalf("the record says %+v, want %+v; %v", facts, want, err)
 	}

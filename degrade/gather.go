@@ -257,7 +257,7 @@ func (m *meeting) note(record *seawall.Record, report Report) {
 			facts.Cache = max(facts.Cache, f.Cache)
 		}
 		if !report.Whole() {
-			facts.Replaced, facts.DecidedBy = true, m.gather.String()
+			facts.Replaced, facts.Source, facts.DecidedBy = true, "partial", m.gather.String()
 		}
 	})
 }

@@ -110,6 +110,8 @@ const (
 	sourceCount
 )
 
+var sourceNames = [sourceCount]string{"func", "static", "stale"}
+
 // answerOf reads what a step gave. A plain function says nothing of its source.
 func answerOf(given any) answer {
 	if a, ok := given.(answer); ok {

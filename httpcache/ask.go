@@ -185,7 +185,7 @@ func (c *Cache) rescue(q *question, now time.Time, status int, err error) *http.
 	}
 	resp := c.serveStale(q, now, "load_failed", t)
 	seawall.RecordOf(q.req.Context()).Note(func(f *seawall.Facts) {
-		f.Replaced, f.DecidedBy = true, c.String()
+		f.Replaced, f.Source, f.DecidedBy = true, "stale", c.String()
 		if rejected {
 			f.Reason = rejection.Reason
 		}

@@ -57,7 +57,10 @@ func TestOpenBreakerGivesTheStaleAnswerWithoutARequest(t *testing.T) {
 		if n := o.calls.Load(); n != 1 {
 			t.Errorf("%d requests", n)
 		}
-		want := seawall.Facts{Replaced: true, Stale: 19 * time.Second, Cache: seawall.CacheStale, DecidedBy: `httpcache "test"`, Reason: seawall.ReasonForced}
+		want := seawall.Facts{
+			Replaced: true, Source: "stale", Stale: 19 * time.Second, Cache: seawall.CacheStale,
+			DecidedBy: `httpcache "test"`, Reason: seawall.ReasonForced,
+		}
 		if f := record.Facts(); f != want {
 			t.Errorf("the record is %+v, want %+v", f, want)
 		}

@@ -16,6 +16,7 @@
 package span
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -66,7 +67,9 @@ func addTo(outer *seawall.Facts, f seawall.Facts) {
 	outer.Hedges += f.Hedges
 	outer.Waited += f.Waited
 	outer.ServerDelay = max(outer.ServerDelay, f.ServerDelay)
-	outer.Replaced = outer.Replaced || f.Replaced
+	if f.Replaced {
+		outer.Replaced, outer.Source = true, f.Source
+	}
 	outer.Stale = max(outer.Stale, f.Stale)
 	outer.Cache = max(outer.Cache, f.Cache)
 	if f.Winner != 0 {
@@ -85,7 +88,7 @@ func addTo(outer *seawall.Facts, f seawall.Facts) {
 //	seawall.attempt             the attempt of the caller's caller that this call is part of, if not the first
 //	seawall.retry.count         attempts after the first
 //	seawall.hedge.winner        the number of the attempt that won a race
-//	seawall.degrade.source      stale, if the answer is a copy, and fallback if it is another replacement
+//	seawall.degrade.source      stale, if the answer is a copy; func, static or partial, if it is another replacement
 //	seawall.cache.result        what caches had: fresh, miss, stale or error; of several, the worst
 //	seawall.stale.age           the age of a copy, in seconds
 //	seawall.deadline.remaining  the time left when the call has ended, in seconds
@@ -124,7 +127,7 @@ func Describe(ctx context.Context, err error) {
 		all = append(all, attribute.String("seawall.degrade.source", "stale"),
 			attribute.Float64("seawall.stale.age", facts.Stale.Seconds()))
 	case facts.Replaced:
-		all = append(all, attribute.String("seawall.degrade.source", "fallback"))
+		all = append(all, attribute.String("seawall.degrade.source", cmp.Or(facts.Source, "func")))
 	}
 	if facts.Cache != seawall.NoCache {
 		all = append(all, attribute.String("seawall.cache.result", facts.Cache.String()))

@@ -111,7 +111,7 @@ func TestRejectionIsAnErrorOfTheSpanAndAStaleAnswerIsNone(t *testing.T) {
 	ctx, s = begin(t, t.Context())
 	_, err = seawall.Call(ctx, none, func(context.Context) (int, error) { return 0, errDown })
 	span.Describe(ctx, err)
-	s.want(t, codes.Unset, "seawall.degrade.source", "fallback")
+	s.want(t, codes.Unset, "seawall.degrade.source", "static")
 }
 
 // Each attribute of the documentation is set by something that really happens.
