@@ -93,7 +93,7 @@ func TestArmShowsItsSettingsAndMarksDefaults(t *testing.T) {
 			`admission of handler "inventory" AIMD.Backoff`: "0.9 (default)",
 			`admission of handler "inventory" Queue.Limit`:  "256 (default)",
 			`admission of handler "gateway" Limit`:          "256",
-			`admission of handler "gateway" Queue.Order`:    "adaptive_lifo (default)",
+			`admission of handler "gateway" Queue.Order`:    "fifo (default)",
 			`httpx "inventory", breaker of a host OpenFor`:  "500ms",
 			`httpx "inventory", breaker of a host MinCalls`: "20 (default)",
 			`httpx "inventory", retry MaxAttempts`:          "3 (default)",
