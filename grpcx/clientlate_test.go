@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -110,6 +111,64 @@ func TestAnEndThatIsToldLateDoesNotEndTheNextAttempt(t *testing.T) {
 		t.Errorf("OnFinish has got %v", finished)
 	}
 	wantTally(t, client, tally{Successes: 1, Failures: 1})
+	atRest(t, client)
+}
+
+// watched is a context that never ends, and counts who waits for its end.
+type watched struct {
+	context.Context
+	done    chan struct{}
+	waiting atomic.Int64
+}
+
+func (w *watched) Done() <-chan struct{} { return w.done }
+func (w *watched) AfterFunc(func()) (stop func() bool) {
+	w.waiting.Add(1)
+	return sync.OnceValue(func() bool {
+		w.waiting.Add(-1)
+		return true
+	})
+}
+
+// A caller may live as long as the program, and all streams that there ever were would hang on its context.
+func TestAStreamThatIsOverDoesNotHangOnItsCallersContext(t *testing.T) {
+	down := status.Error(codes.Unavailable, "down")
+	attempts := []*scriptedStream{{receive: []error{down}}, {receive: []error{nil, io.EOF}}}
+	client := grpcx.NewClient("test", quick())
+	n := 0
+	caller := &watched{Context: context.Background(), done: make(chan struct{})}
+	stream, err := client.StreamInterceptor()(caller, &grpc.StreamDesc{ServerStreams: true}, nil, "/a.B/C",
+		func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, o ...grpc.CallOption) (grpc.ClientStream, error) {
+			s := attempts[n]
+			n++
+			s.ctx = ctx
+			for _, o := range o {
+				if o, ok := o.(grpc.OnFinishCallOption); ok {
+					s.finished = o.OnFinish
+				}
+			}
+			return s, nil
+		}, grpcx.CallIdempotent())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.SendMsg("request"); err != nil {
+		t.Fatal(err)
+	}
+	attempts[0].finished(down)
+	if caller.waiting.Load() == 0 {
+		t.Error("a stream that may be opened anew would not hear of its caller's leaving")
+	}
+	var reply string
+	if err := stream.RecvMsg(&reply); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.RecvMsg(&reply); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+	if got := caller.waiting.Load(); got != 0 {
+		t.Errorf("%d still wait for the end of the caller", got)
+	}
 	atRest(t, client)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,10 +13,12 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/grpcx"
 	"github.com/seawall-go/seawall/grpcx/internal/echopb"
 	"github.com/seawall-go/seawall/timeout"
@@ -669,4 +672,55 @@ func TestStreamsAreUsedFromBothSidesAtOnce(t *testing.T) {
 	}
 	atRest(t, client)
 	wantTally(t, client, tally{Successes: 1})
+}
+
+// What a stream brings beside its messages is that of the attempt that the caller has read from.
+func TestTheResultsOfAStreamAreThoseOfItsLastAttempt(t *testing.T) {
+	_, stub := pair(t, quick(), &echo{
+		list: func(n int, _ *echopb.EchoRequest, stream grpc.ServerStreamingServer[echopb.EchoReply]) error {
+			name := string(rune('0' + n))
+			stream.SetTrailer(metadata.Pairs("number", name, "only-"+name, "x"))
+			if n < 3 {
+				return status.Error(codes.Unavailable, "no")
+			}
+			if err := stream.SetHeader(metadata.Pairs("number", name)); err != nil {
+				return err
+			}
+			return stream.Send(&echopb.EchoReply{Number: int32(n)})
+		},
+	})
+	var header, trailer metadata.MD
+	var p peer.Peer
+	numbers, err := list(stub.List(t.Context(), &echopb.EchoRequest{}, grpc.Header(&header), grpc.Trailer(&trailer), grpc.Peer(&p)))
+	if err != nil || !slices.Equal(numbers, []int32{3}) {
+		t.Errorf("%v, %v", numbers, err)
+	}
+	if !slices.Equal(header.Get("number"), []string{"3"}) || !slices.Equal(trailer.Get("number"), []string{"3"}) ||
+		len(trailer) != 2 || p.Addr == nil || p.Addr.String() != "bufconn" {
+		t.Errorf("header %v, trailer %v, peer %v", header, trailer, p)
+	}
+}
+
+// A policy inside of ours, such as a limit of its own for one server, has said what its rejection means.
+func TestARejectionByAPolicyInsideSaysNothingAboutTheServer(t *testing.T) {
+	full := seawall.Reject("bulkhead", "inside", seawall.ReasonFull, bulkhead.ErrFull, 0)
+	client, stub := pair(t, quick(), &echo{},
+		grpc.WithChainUnaryInterceptor(func(
+			context.Context, string, any, any, *grpc.ClientConn, grpc.UnaryInvoker, ...grpc.CallOption,
+		) error {
+			return full
+		}),
+		grpc.WithChainStreamInterceptor(func(
+			context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, grpc.Streamer, ...grpc.CallOption,
+		) (grpc.ClientStream, error) {
+			return nil, full
+		}))
+	for kind, call := range kinds {
+		err := call(t.Context(), stub)
+		wantIs(t, err, bulkhead.ErrFull)
+		if t.Failed() {
+			t.Fatal(kind)
+		}
+	}
+	wantTally(t, client, tally{Ignored: 4})
 }

@@ -96,6 +96,7 @@ func tapped(cfg grpcx.ServerConfig) grpcx.ServerConfig {
 func TestServerConfigReadsBackWithItsDefaults(t *testing.T) {
 	cfg := grpcx.NewServer("test", grpcx.ServerConfig{Registry: silent()}).Config()
 	if a := cfg.Admission; a.Place != grpcx.InInterceptor || a.Adaptive.Initial != 64 || a.Adaptive.Queue.Limit != 256 ||
+		a.Adaptive.Queue.Order != bulkhead.AdaptiveLIFO ||
 		cfg.Timeout != 30*time.Second || cfg.DeadlineMargin != 10*time.Millisecond || len(cfg.HealthMethods) != 3 {
 		t.Errorf("the defaults are %+v", cfg)
 	}
