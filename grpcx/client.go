@@ -61,7 +61,7 @@ func NewClient(name string, cfg ClientConfig) *Client {
 	c.total = c.newTotal("", cfg.Timeout, cfg.Registry)
 	c.plain = seawall.Chain(c.retry)
 	c.gates = newGates(c.name, &cfg)
-	c.methods.Store(c.newMethodTable(&cfg))
+	c.methods.Store(c.newMethodTable(&cfg, nil))
 	return c
 }
 

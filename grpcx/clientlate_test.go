@@ -18,6 +18,7 @@ import (
 	"github.com/seawall-go/seawall/fault"
 	"github.com/seawall-go/seawall/grpcx"
 	"github.com/seawall-go/seawall/grpcx/internal/echopb"
+	"github.com/seawall-go/seawall/retry"
 	"github.com/seawall-go/seawall/timeout"
 )
 
@@ -231,5 +232,45 @@ func TestAFaultOfAStreamIsTheVerdictOnIt(t *testing.T) {
 		atRest(t, client)
 		wantTally(t, client, c.want)
 		injector.Stop()
+	}
+}
+
+// A caller who leaves while a stream waits for its next attempt has ended the call, and not the attempt before.
+func TestACallerWhoLeavesBetweenTwoAttemptsHasEndedTheCall(t *testing.T) {
+	why := errors.New("the user has left")
+	for kind, run := range map[string]func(context.Context, *grpcx.Client) error{
+		"unary": func(ctx context.Context, client *grpcx.Client) error {
+			return client.UnaryInterceptor()(ctx, "/a.B/C", nil, nil, nil,
+				func(ctx context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
+					return unavailable(ctx)
+				},
+				grpcx.CallIdempotent())
+		},
+		"stream": func(ctx context.Context, client *grpcx.Client) error {
+			_, err := client.StreamInterceptor()(ctx, &grpc.StreamDesc{ServerStreams: true}, nil, "/a.B/C",
+				func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+					return nil, unavailable(ctx)
+				}, grpcx.CallIdempotent())
+			return err
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client := grpcx.NewClient("test", with(func(c *grpcx.ClientConfig) {
+				c.Timeout, c.Retry.Backoff = time.Hour, retry.Backoff{Base: time.Minute, Max: time.Minute, Kind: retry.EqualJitter}
+			}))
+			ctx, leave := context.WithCancelCause(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- run(ctx, client) }()
+			synctest.Wait()
+			leave(why)
+			err := <-ended
+			if status.Code(err) != codes.Canceled || !errors.Is(err, why) {
+				t.Errorf("%s: ended with %v", kind, err)
+			}
+			if s := client.Retry().Stats(); s.Canceled != 1 || s.Attempts != 1 {
+				t.Errorf("%s: the retry has counted %+v", kind, s)
+			}
+			wantTally(t, client, tally{Failures: 1})
+		})
 	}
 }

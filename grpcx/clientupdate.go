@@ -84,7 +84,8 @@ func (c *Client) Update(cfg ClientConfig) error {
 func (c *Client) update(cfg ClientConfig) (old, next *ClientConfig, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	old = c.methods.Load().cfg
+	table := c.methods.Load()
+	old = table.cfg
 	cfg.Registry, cfg.Retry.Registry = old.Registry, old.Retry.Registry
 	cfg = cfg.withDefaults()
 	if cfg.MaxGroups != old.MaxGroups {
@@ -95,6 +96,6 @@ func (c *Client) update(cfg ClientConfig) (old, next *ClientConfig, err error) {
 		c.total.Update(timeout.Config{Limit: cfg.Timeout}),
 		c.gates.update(old, &cfg),
 	)
-	c.methods.Store(c.newMethodTable(&cfg))
+	c.methods.Store(c.newMethodTable(&cfg, *table.known.Load()))
 	return old, &cfg, err
 }

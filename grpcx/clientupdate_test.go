@@ -126,6 +126,9 @@ func TestAnUpdateReachesMethodsThatAreKnown(t *testing.T) {
 	if n, m := attempts(codes.Unavailable), attempts(codes.DataLoss); n != 2 || m != 2 {
 		t.Errorf("%d and %d attempts", n, m)
 	}
+	if n := client.Known(); n != 1 { // for Lint
+		t.Errorf("%d methods are known", n)
+	}
 	if group, idempotent := client.Method("/a.B/C"); group != "b" || !idempotent {
 		t.Errorf("%s, %v", group, idempotent)
 	}

@@ -65,8 +65,8 @@ type prefix struct {
 // maxKnown bounds what is remembered, for programs that pass on calls of methods that others name.
 const maxKnown = 1000
 
-// newMethodTable makes the table of a configuration that has its defaults.
-func (c *Client) newMethodTable(cfg *ClientConfig) *methodTable {
+// newMethodTable makes the table of a configuration that has its defaults. It knows the methods that were called before.
+func (c *Client) newMethodTable(cfg *ClientConfig, called map[methodKey]*target) *methodTable {
 	t := &methodTable{cfg: cfg, exact: map[string]*rules{}, others: c.newRules(cfg, "", MethodConfig{})}
 	for _, pattern := range slices.Sorted(maps.Keys(cfg.Methods)) {
 		r := c.newRules(cfg, pattern, cfg.Methods[pattern])
@@ -77,7 +77,11 @@ func (c *Client) newMethodTable(cfg *ClientConfig) *methodTable {
 		}
 	}
 	slices.SortStableFunc(t.prefixes, func(a, b prefix) int { return len(b.text) - len(a.text) })
-	t.known.Store(&map[methodKey]*target{})
+	known := map[methodKey]*target{}
+	for k := range called {
+		known[k] = t.look(k)
+	}
+	t.known.Store(&known)
 	return t
 }
 
