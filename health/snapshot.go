@@ -3,6 +3,7 @@ package health
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/seawall-go/seawall"
 )
@@ -40,7 +41,8 @@ func (h *Health) CheckStatus(name string) (s Status, ok bool) {
 const maxMembers = 32
 
 // Snapshot returns the status of the whole as its state, and a member for each check and watchdog, with the values
-// status.pass, status.warn and status.fail, of which one is 1. If there are more than 32, it has those that fail, then
+// status.pass, status.warn and status.fail, of which one is 1; that of a check has since, in seconds, and fails, in a row, as
+// well. If there are more than 32, it has those that fail, then
 // those that warn, then the first ones; the value checks is how many there are. A verbose answer has them all.
 func (h *Health) Snapshot() seawall.Snapshot {
 	h.mu.Lock()
@@ -49,14 +51,15 @@ func (h *Health) Snapshot() seawall.Snapshot {
 	s.Values = append(s.Values, oneOf("phase.", phaseNames[:], int(h.phase))...)
 	s.Values = append(s.Values, seawall.Value{Name: "checks", V: float64(len(h.checks) + len(h.watchdogs))})
 	var of []Status
-	add := func(kind, name string, status Status) {
+	add := func(kind, name string, status Status, more ...seawall.Value) {
 		of = append(of, status)
 		s.Members = append(s.Members, seawall.Snapshot{
-			Kind: kind, Name: name, State: status.String(), Values: oneOf("status.", statusNames[:], int(status)),
+			Kind: kind, Name: name, State: status.String(), Values: append(oneOf("status.", statusNames[:], int(status)), more...),
 		})
 	}
 	for _, c := range h.checks {
-		add("check", c.Name, c.status)
+		add("check", c.Name, c.status,
+			seawall.Value{Name: "since", V: time.Since(c.since).Seconds()}, seawall.Value{Name: "fails", V: float64(c.fails)})
 	}
 	for _, w := range h.watchdogs {
 		status := Pass

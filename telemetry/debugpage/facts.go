@@ -41,7 +41,10 @@ type healthFacts struct {
 
 type checkStatus struct {
 	Name   string `json:"name"`
+	Kind   string `json:"kind"`
 	Status string `json:"status"`
+	Since  string `json:"since,omitempty"`
+	Fails  number `json:"fails"`
 }
 
 type memberFacts struct {
@@ -160,7 +163,13 @@ func (p *Page) look(one *memberID) overview {
 		s := h.Snapshot()
 		o.Health = &healthFacts{Status: s.State, Phase: h.Phase().String()}
 		for _, c := range s.Members {
-			o.Health.Checks = append(o.Health.Checks, checkStatus{c.Name, c.State})
+			status := checkStatus{Name: c.Name, Kind: c.Kind, Status: c.State}
+			if since, ok := find(c, "since"); ok {
+				status.Since = readable(since)
+			}
+			fails, _ := find(c, "fails")
+			status.Fails = number(fails)
+			o.Health.Checks = append(o.Health.Checks, status)
 		}
 	}
 	return o

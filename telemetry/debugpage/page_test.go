@@ -97,7 +97,13 @@ func TestPageShowsWhatThePoliciesAreDoing(t *testing.T) {
 
 		_, text := get(p, "/debug/seawall/?format=json")
 		var facts struct {
-			Health  struct{ Status, Phase string }
+			Health struct {
+				Status, Phase string
+				Checks        []struct {
+					Kind, Since string
+					Fails       float64
+				}
+			}
 			Members []struct {
 				Kind, Name, State string
 				MadeAt            string `json:"made_at"`
@@ -111,6 +117,9 @@ func TestPageShowsWhatThePoliciesAreDoing(t *testing.T) {
 		if m := facts.Members[0]; m.Kind != "breaker" || m.State != "open" || len(m.Minute) != 2 || m.Minute[0].Bad != 4 ||
 			!regexp.MustCompile(`page_test\.go:\d+$`).MatchString(m.MadeAt) {
 			t.Errorf("%+v", m)
+		}
+		if c := facts.Health.Checks; len(c) != 1 || c[0].Kind != "check" || c[0].Since == "" || c[0].Fails < 1 {
+			t.Errorf("the checks are %+v", c)
 		}
 		if facts.Health.Status != "warn" || facts.Health.Phase != "running" || len(facts.Chains) != 2 {
 			t.Errorf("%+v", facts)
