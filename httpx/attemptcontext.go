@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/seawall-go/seawall/internal/mono"
@@ -16,7 +17,9 @@ import (
 type standard struct {
 	context.Context
 	cancel context.CancelCauseFunc
-	timer  *time.Timer // rings at the limit that ends first; nil before there was one. Guarded by the scope's mutex.
+
+	mu    sync.Mutex  // guards timer
+	timer *time.Timer // rings at the limit that ends first; nil before there was one
 }
 
 // ended is what the context of an attempt is after its end, if nobody has asked for Done before.
@@ -43,14 +46,11 @@ func (s *scope) standard() *standard {
 	}
 	std := &standard{}
 	std.Context, std.cancel = context.WithCancelCause(s.parent)
-	s.mu.Lock()
 	if !s.std.CompareAndSwap(nil, std) {
-		s.mu.Unlock()
 		std.cancel(nil)
 		return s.std.Load()
 	}
-	s.armLocked(std)
-	s.mu.Unlock()
+	s.rearm()
 	if !s.state().live() {
 		std.cancel(s.why())
 	}
@@ -88,7 +88,7 @@ func (s *scope) Err() error {
 // Value finds the caller's values, the trace of the attempt, and for package context what the scope has become.
 func (s *scope) Value(key any) any {
 	if key == traceKey {
-		return s.trace()
+		return &s.sent().hooks
 	}
 	if std := s.become(); std != nil {
 		if v := std.Value(key); v != nil || std != ended {
@@ -96,4 +96,14 @@ func (s *scope) Value(key any) any {
 		}
 	}
 	return s.parent.Value(key)
+}
+
+// end cancels the context, and stops what would.
+func (std *standard) end() {
+	std.mu.Lock()
+	if std.timer != nil {
+		std.timer.Stop()
+	}
+	std.mu.Unlock()
+	std.cancel(nil)
 }

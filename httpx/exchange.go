@@ -14,7 +14,6 @@ import (
 
 // exchange is one call of RoundTrip: a request, and its attempts.
 type exchange struct {
-	t     *Transport
 	opts  *settings
 	req   *http.Request // the caller's, never written to
 	host  hostKey
@@ -39,7 +38,7 @@ var errNoResponse = errors.New("httpx: the base returned neither response nor er
 func (x *exchange) Call(ctx context.Context) (*scope, error) {
 	number := x.started.Add(1)
 	if most := x.terms.most; most > 0 && int(number) > most {
-		return nil, seawall.Reject("httpx", x.opts.name, seawall.ReasonBudget, seawall.ErrRejected, 0)
+		return nil, seawall.Reject("httpx", x.opts.t.name, seawall.ReasonBudget, seawall.ErrRejected, 0)
 	}
 	s := &x.first
 	if number > 1 {
@@ -73,7 +72,7 @@ func (x *exchange) try(ctx context.Context, s *scope) (verdict, err error) {
 		first = x.running.Add(1) == 1
 		defer x.running.Add(-1)
 	}
-	if err := x.t.hosts.enter(ctx, x.host, s, first); err != nil {
+	if err := x.opts.t.hosts.enter(ctx, x.host, s, first); err != nil {
 		return nil, err
 	}
 	req, err := x.prepare(ctx, s)
@@ -162,7 +161,7 @@ func (x *exchange) verdict(s *scope, why, err error) seawall.Verdict {
 	case why == seawall.ErrLost: //nolint:errorlint // it is told bare
 		v.Outcome = seawall.Ignored
 	case x.req.Context().Err() != nil, why == x.terms.total: //nolint:errorlint // see fail
-	case x.t.std != nil && s.Err() == nil && s.unasked() && s.conn == nil && !isDial(err):
+	case x.opts.t.std != nil && s.Err() == nil && s.unasked() && s.ownConn() == nil && !isDial(err):
 		// Refused by net/http before it turned to the network, for a field or a scheme that it does not send.
 		v.Outcome = seawall.Ignored
 	case why == nil && hopeless(err):

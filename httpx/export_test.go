@@ -44,7 +44,7 @@ func Key(u *url.URL) (string, error) {
 func Outgoing(ctx context.Context, h http.Header, left time.Duration, limited bool) http.Header {
 	t := &Transport{}
 	req := (&http.Request{Header: h}).WithContext(ctx)
-	x := &exchange{t: t, opts: newSettings(t, ClientConfig{}.withDefaults()), req: req}
+	x := &exchange{opts: newSettings(t, ClientConfig{}.withDefaults()), req: req}
 	x.terms = &x.opts.terms
 	return x.outgoing(&scope{parent: ctx}, left, limited)
 }

@@ -97,14 +97,12 @@ func (s *scope) exceeded() error {
 // rearm lets the timer ring at the limit that ends first now, if the scope has become a standard context. It is called
 // where that may be earlier than before: a limit that has moved away is found when the timer rings.
 func (s *scope) rearm() {
-	if std := s.std.Load(); std != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.armLocked(std)
+	std := s.std.Load()
+	if std == nil {
+		return
 	}
-}
-
-func (s *scope) armLocked(std *standard) {
+	std.mu.Lock()
+	defer std.mu.Unlock()
 	st := s.state()
 	kind, end := s.limit(st)
 	switch {
@@ -131,11 +129,11 @@ func (s *scope) endsWithCaller(end time.Duration) bool {
 // ends the attempt as well: nobody may come for the body.
 func (s *scope) ring() {
 	std := s.std.Load()
-	s.mu.Lock()
+	std.mu.Lock()
 	if _, left := s.expire(); left > 0 {
 		std.timer.Reset(left)
 	}
-	s.mu.Unlock()
+	std.mu.Unlock()
 	st, why := s.state(), s.why()
 	switch by := st.by(); {
 	case by == noLimit || st&released != 0:

@@ -20,25 +20,21 @@ type OpenBody struct {
 // operation each, at a place that seldom two ask for; whoever finds it taken goes into a map.
 type openBodies struct {
 	_      [64]byte // what every call writes, off the lines of what every call reads
-	places [64]openPlace
+	places [64]atomic.Pointer[scope]
 	_      [64]byte
 
 	mu     sync.Mutex // guards others
 	others map[*scope]struct{}
 }
 
-// openPlace holds an open body, or nil.
-type openPlace = atomic.Pointer[scope]
-
-// placeOf returns where a scope goes that began at a time: another place for each, wherever the clock stands.
-func (o *openBodies) placeOf(since time.Duration) *openPlace {
+// placeOf returns where a scope goes, by when it began.
+func (o *openBodies) placeOf(s *scope) *atomic.Pointer[scope] {
 	// The multiplication brings the last bits of the clock to the top: Knuth, The Art of Computer Programming, 6.4.
-	return &o.places[uint64(since)*0x9e3779b97f4a7c15>>58]
+	return &o.places[uint64(s.since)*0x9e3779b97f4a7c15>>58]
 }
 
 func (o *openBodies) add(s *scope) {
-	if place := o.placeOf(s.since); place.CompareAndSwap(nil, s) {
-		s.place = place
+	if o.placeOf(s).CompareAndSwap(nil, s) {
 		return
 	}
 	o.mu.Lock()
@@ -50,8 +46,7 @@ func (o *openBodies) add(s *scope) {
 }
 
 func (o *openBodies) remove(s *scope) {
-	if s.place != nil {
-		s.place.Store(nil)
+	if o.placeOf(s).CompareAndSwap(s, nil) {
 		return
 	}
 	o.mu.Lock()

@@ -45,7 +45,7 @@ func (x *exchange) outgoing(s *scope, left time.Duration, limited bool) http.Hea
 		}
 	}
 	if limited && f.Timeout != NoField { // the one that nearly all requests have
-		s.left[0] = x.t.millis.format(left - min(left/100, wireMargin))
+		s.left[0] = x.opts.t.millis.format(left - min(left/100, wireMargin))
 		h[f.Timeout] = s.left[:]
 	}
 	if attempt > 1 {

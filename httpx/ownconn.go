@@ -28,22 +28,22 @@ func (x *exchange) send(s *scope, req *http.Request, first bool) (resp *http.Res
 // over sends an attempt through the base, or over a connection of its own: a hedge that is to have one, and what comes
 // after a 421.
 func (x *exchange) over(s *scope, req *http.Request, first bool) (*http.Response, error) {
-	own := x.t.std != nil && (x.misdirected.Load() || !first && x.opts.HedgeOtherConn)
+	own := x.opts.t.std != nil && (x.misdirected.Load() || !first && x.opts.HedgeOtherConn)
 	if !own {
-		return x.t.base.RoundTrip(req)
+		return x.opts.t.base.RoundTrip(req)
 	}
 	to := x.host.Value()
 	if to.scheme != "http" && to.scheme != "https" {
-		return x.t.base.RoundTrip(req)
+		return x.opts.t.base.RoundTrip(req)
 	}
-	conn, err := x.t.std.NewClientConn(s, to.scheme, to.address())
+	conn, err := x.opts.t.std.NewClientConn(s, to.scheme, to.address())
 	if err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close()
 		}
 		return nil, &dialError{err}
 	}
-	s.conn = conn
+	s.sent().conn = conn
 	return conn.RoundTrip(req)
 }
 

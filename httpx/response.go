@@ -53,7 +53,7 @@ func (b *responseBody) Read(p []byte) (int, error) {
 }
 
 // watched reports whether there is a timer, or a caller, that may end the body.
-func (s *scope) watched() bool { return s.watching || s.std.Load() != nil }
+func (s *scope) watched() bool { return s.std.Load() != nil || s.state()&attached != 0 }
 
 // progress moves the limits that go by it away.
 func (s *scope) progress(n int) {

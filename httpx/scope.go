@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,26 +26,21 @@ type scope struct {
 	since  time.Duration   // when it began: a reading of mono.Now, as all times here
 
 	breaker, slot seawall.Permit
-	conn          *http.ClientConn // of its own; nil if it is one of the base's pool
 
 	resp   *http.Response
 	body   io.ReadCloser // of the response, as the base gave it
 	failed error         // what the status says, if that is no good
-	place  *openPlace    // among the open bodies; nil if it has none
 	left   [1]string     // the value of the field that says how much time is left
+	detach func() bool   // from the caller's context, if attached
 
 	totalEnd time.Duration // if bounded
 	moving   atomic.Int64  // the end of the limit that moves: the idle one, or that of draining
 	word     atomic.Uint32 // a state
 	bounded  bool          // there is a total limit, and the caller's deadline is not nearer
 	endless  bool          // no limit ends the body, so it is among the open ones
-	watching bool          // the caller's context
 
 	sending atomic.Pointer[sending] // nil until the base asks for a trace
 	std     atomic.Pointer[standard]
-
-	mu     sync.Mutex  // guards detach, and the timer of std
-	detach func() bool // from the caller's context
 }
 
 var _ context.Context = (*scope)(nil)
@@ -69,7 +63,7 @@ func (s *scope) abandon(why error) {
 		end = &bodyError{why}
 	}
 	end = seawall.Settle(s.parent, end)
-	events.Shield(s.x.opts.Registry.Logger(), "httpx", s.x.opts.name, func() {
+	events.Shield(s.x.opts.Registry.Logger(), "httpx", s.x.opts.t.name, func() {
 		defer s.release(end)
 		if std := s.std.Load(); std != nil {
 			defer std.cancel(why) // who reads wakes up when the policies know
@@ -140,24 +134,18 @@ func (s *scope) attend() {
 // watch sees to it that an open body does not outlive its time or its caller, where that is up to us: if the base watches
 // its context, or if no limit ends it.
 func (s *scope) watch() {
+	if s.endless {
+		s.x.opts.t.open.add(s)
+	}
 	if s.x.opts.IdleTimeout != Off {
 		s.standard()
 	}
-	if !s.endless && s.std.Load() == nil {
+	if !s.endless && s.std.Load() == nil || s.parent.Done() == nil {
 		return
 	}
-	if s.endless {
-		s.x.t.open.add(s)
-	}
-	if s.parent.Done() != nil {
-		s.watching = true
-		detach := context.AfterFunc(s.parent, func() { s.abandon(context.Cause(s.parent)) })
-		s.mu.Lock()
-		s.detach = detach
-		s.mu.Unlock()
-		if s.state()&released != 0 {
-			detach()
-		}
+	s.detach = context.AfterFunc(s.parent, func() { s.abandon(context.Cause(s.parent)) })
+	if s.set(attached)&released != 0 {
+		s.detach()
 	}
 }
 
@@ -169,35 +157,26 @@ func (s *scope) settle(end error) {
 
 // release ends the attempt; end is what the policies are told.
 func (s *scope) release(end error) {
-	if s.state()&released != 0 || s.set(released)&released != 0 {
+	if s.state()&released != 0 {
 		return
 	}
-	if std := s.std.Load(); std != nil || s.watching {
-		s.letGo(std)
+	was := s.set(released)
+	if was&released != 0 {
+		return
 	}
-	if s.conn != nil {
-		_ = s.conn.Close() // it was for this attempt alone
+	if was&attached != 0 {
+		s.detach()
+	}
+	if std := s.std.Load(); std != nil {
+		std.end()
+	}
+	if conn := s.ownConn(); conn != nil {
+		_ = conn.Close()
 	}
 	if s.endless {
-		s.x.t.open.remove(s)
+		s.x.opts.t.open.remove(s)
 	}
 	s.settle(end)
-}
-
-// letGo cancels what the scope has become, if anything, and lets go of the caller's context.
-func (s *scope) letGo(std *standard) {
-	s.mu.Lock()
-	detach := s.detach
-	if std != nil && std.timer != nil {
-		std.timer.Stop()
-	}
-	s.mu.Unlock()
-	if std != nil {
-		std.cancel(nil)
-	}
-	if detach != nil {
-		detach()
-	}
 }
 
 // discard lets go of a response that is not returned: it reads what little there is to read, so that the connection can
@@ -208,7 +187,7 @@ func (s *scope) discard() {
 		end = seawall.ErrCanceled
 	}
 	defer s.release(end)
-	if s.body != http.NoBody && s.conn == nil && s.resp.ContentLength <= drainBytes && s.startDraining() {
+	if s.body != http.NoBody && s.ownConn() == nil && s.resp.ContentLength <= drainBytes && s.startDraining() {
 		_, _ = io.CopyN(io.Discard, s.body, drainBytes)
 	}
 	_ = s.body.Close() // nobody is left who could act on the error

@@ -10,7 +10,7 @@ import (
 // settings is a ClientConfig made ready for the path of a request.
 type settings struct {
 	ClientConfig
-	name      string
+	t         *Transport // whose they are
 	terms     terms
 	idleLimit *timeout.ExceededError // what ends a body without progress
 }
@@ -20,7 +20,7 @@ func newSettings(t *Transport, cfg ClientConfig) *settings {
 		return &timeout.ExceededError{Name: t.name + "." + of, Limit: d}
 	}
 	return &settings{
-		ClientConfig: cfg, name: t.name,
+		ClientConfig: cfg, t: t,
 		terms: terms{
 			attempt: cfg.AttemptTimeout, attemptErr: limit("attempt", cfg.AttemptTimeout),
 			total: limit("total", cfg.Timeout),

@@ -10,6 +10,7 @@ const (
 	begun                      // the first byte of the body was read
 	reading                    // somebody waits for the body
 	draining                   // the response is not returned
+	attached                   // to the caller's context, for the body's sake
 	released                   // the attempt is over
 	endedBy                    // times the limitKind that has ended it
 )

@@ -33,7 +33,7 @@ func (x *exchange) agree(says overrides) {
 	}
 	if d := says.attemptTimeout; d != 0 {
 		of := x.own()
-		of.attempt, of.attemptErr = d, &timeout.ExceededError{Name: x.opts.name + ".attempt", Limit: d}
+		of.attempt, of.attemptErr = d, &timeout.ExceededError{Name: x.opts.t.name + ".attempt", Limit: d}
 	}
 	if says.attempts > 0 {
 		x.own().most = says.attempts
@@ -44,7 +44,7 @@ func (x *exchange) agree(says overrides) {
 			x.own().total = trail.total
 		}
 	case d != 0 && d != Off:
-		x.own().total = &timeout.ExceededError{Name: x.opts.name + ".total", Limit: d}
+		x.own().total = &timeout.ExceededError{Name: x.opts.t.name + ".total", Limit: d}
 	}
 }
 

@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
 )
@@ -11,6 +12,7 @@ type sending struct {
 	asked, connected atomic.Bool // for a connection; got one
 
 	hooks httptrace.ClientTrace // by which it knows
+	conn  *http.ClientConn      // of its own; nil if it is one of the base's pool
 }
 
 // unsent reports whether it is certain that nothing of the request was sent. A connection is obtained by the goroutine
@@ -27,10 +29,18 @@ func (s *scope) unasked() bool {
 	return of == nil || !of.asked.Load() && !of.connected.Load()
 }
 
-// trace returns the hooks, with those of the caller's context behind them.
-func (s *scope) trace() *httptrace.ClientTrace {
+// ownConn returns the connection that is for this attempt alone, or nil.
+func (s *scope) ownConn() *http.ClientConn {
 	if of := s.sending.Load(); of != nil {
-		return &of.hooks
+		return of.conn
+	}
+	return nil
+}
+
+// sent returns what is noted of the connection. Its hooks have those of the caller's context behind them.
+func (s *scope) sent() *sending {
+	if of := s.sending.Load(); of != nil {
+		return of
 	}
 	of := &sending{}
 	of.hooks.GetConn = func(string) { of.asked.Store(true) }
@@ -39,7 +49,7 @@ func (s *scope) trace() *httptrace.ClientTrace {
 		httptrace.WithClientTrace(s.parent, &of.hooks) // puts the caller's hooks behind ours
 	}
 	s.sending.CompareAndSwap(nil, of)
-	return &s.sending.Load().hooks
+	return s.sending.Load()
 }
 
 // traceKey is the key under which package httptrace asks a context for a trace. With it the context of an attempt can

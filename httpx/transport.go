@@ -86,7 +86,7 @@ func defaultBase(cfg ClientConfig) http.RoundTripper {
 // or one that matches the cause of the request's context, if that has ended. No text of ours holds a field's value, a
 // query or a part of a body.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := &exchange{t: t, opts: t.opts.Load(), req: req}
+	x := &exchange{opts: t.opts.Load(), req: req}
 	x.body = newRequestBody(req, x.opts.ReplayBuffer)
 	defer x.body.finish()
 	var err error
