@@ -71,8 +71,9 @@ type ClientConfig struct {
 	Fields Fields `json:"fields" yaml:"fields"`
 
 	// TrustPeer says whether the server of a request is believed when it says that it has refused the request before it
-	// did anything (Seawall-Pushback: refused): then even a POST is repeated. Default: none is. It is asked only after
-	// such an answer. See [TrustAll] and [TrustLoopback].
+	// did anything (Seawall-Pushback: refused): then even a POST is repeated. From the answers of others the field is
+	// removed, unless it says final: whoever trusts a proxy would believe what its origin says. Default: none is. It is
+	// asked only about answers that have the field, and a status of 400 or more. See [TrustAll] and [TrustLoopback].
 	TrustPeer func(*http.Request) bool `json:"-" yaml:"-"`
 	// Registry is where the policies enter themselves, unless their own Config names another. Default
 	// [seawall.DefaultRegistry].

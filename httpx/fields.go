@@ -32,8 +32,10 @@ type Fields struct {
 	// IdempotencyKey is what makes a request repeatable that is not so by its method. Default Idempotency-Key.
 	IdempotencyKey string `json:"idempotency_key" yaml:"idempotency_key"`
 
-	// OtherTimeouts are read from peers beside Timeout; of several the smallest valid one counts. Default, for nil:
-	// X-Envoy-Expected-Rq-Timeout-Ms, Request-Timeout in seconds, and Grpc-Timeout. An empty list is none.
+	// OtherTimeouts are read from peers beside Timeout; of several the smallest valid one counts. A client takes them, and
+	// the two lists below, out of what it sends, so that a proxy passes on no claim: one whose requests are gRPC's own has
+	// a list without Grpc-Timeout. Default, for nil: X-Envoy-Expected-Rq-Timeout-Ms, Request-Timeout in seconds, and
+	// Grpc-Timeout. An empty list is none.
 	OtherTimeouts []TimeoutField `json:"other_timeouts" yaml:"other_timeouts"`
 	// OtherAttempts are read from peers beside Attempt; of several the largest valid one counts. Default, for nil:
 	// X-Envoy-Attempt-Count and Grpc-Previous-Rpc-Attempts. An empty list is none.
@@ -242,6 +244,22 @@ func (f *Fields) hasFacts(h http.Header) bool {
 	return slices.ContainsFunc(f.OtherTimeouts, func(other TimeoutField) bool { return values(h, other.Name) != nil }) ||
 		slices.ContainsFunc(f.OtherAttempts, func(other AttemptField) bool { return values(h, other.Name) != nil }) ||
 		slices.ContainsFunc(f.OtherPriorities, func(other string) bool { return values(h, other) != nil })
+}
+
+// remove takes out of a header all that incoming would read. f has its defaults.
+func (f *Fields) remove(h http.Header) {
+	for _, name := range [...]string{f.Timeout, f.Attempt, f.Priority} {
+		delete(h, name)
+	}
+	for _, other := range f.OtherTimeouts {
+		delete(h, other.Name)
+	}
+	for _, other := range f.OtherAttempts {
+		delete(h, other.Name)
+	}
+	for _, other := range f.OtherPriorities {
+		delete(h, other)
+	}
 }
 
 // values returns the values of the field with a name in canonical form.

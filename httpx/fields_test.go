@@ -110,6 +110,10 @@ func TestOnlyWhatIsTrueNowIsSent(t *testing.T) {
 	stale := http.Header{
 		"Accept": {"*/*"}, "X-Request-Timeout-Ms": {"1"}, "Seawall-Attempt": {"9"}, "Seawall-Priority": {"critical-plus"},
 	}
+	others := http.Header{
+		"Accept": {"*/*"}, "X-Envoy-Expected-Rq-Timeout-Ms": {"1"}, "Request-Timeout": {"1"}, "Grpc-Timeout": {"1m"},
+		"X-Envoy-Attempt-Count": {"9"}, "Grpc-Previous-Rpc-Attempts": {"8"},
+	}
 	for _, row := range []struct {
 		name    string
 		ctx     context.Context
@@ -130,6 +134,7 @@ func TestOnlyWhatIsTrueNowIsSent(t *testing.T) {
 		{"the priority that all have", seawall.WithPriority(background, seawall.Critical), nil, 0, false, http.Header{}},
 		{"another priority", sheddable, nil, 0, false, http.Header{"Seawall-Priority": {"sheddable"}}},
 		{"what somebody else claimed", background, stale, 0, false, http.Header{"Accept": {"*/*"}}},
+		{"what somebody else claimed by other names", background, others, 0, false, http.Header{"Accept": {"*/*"}}},
 		{
 			"over what somebody else claimed", background, stale, time.Second, true,
 			http.Header{"Accept": {"*/*"}, "X-Request-Timeout-Ms": {"990"}},

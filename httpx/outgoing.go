@@ -18,13 +18,13 @@ const fieldPushback = "Seawall-Pushback"
 const wireMargin = 50 * time.Millisecond
 
 // outgoing returns the header to send in an attempt: the caller's own if nothing is to be changed, else a copy. left is
-// the time for the whole answer, if that is limited. What the caller's header has under our names goes: a proxy must not
-// pass on what its client has claimed.
+// the time for the whole answer, if that is limited. What the caller's header has under a name that a server of ours would
+// read goes: a proxy must not pass on what its client has claimed.
 func (x *exchange) outgoing(s *scope, left time.Duration, limited bool) http.Header {
 	f, given := &x.opts.Fields, x.req.Header
 	says := !x.terms.trail.leaves(x.host)
 	attempt, priority := seawall.Attempt(s.parent), seawall.PriorityOf(s.parent)
-	clean := len(given) == 0 || given[f.Timeout] == nil && given[f.Attempt] == nil && given[f.Priority] == nil
+	clean := len(given) == 0 || !f.hasFacts(given)
 	quiet := !says || !limited && attempt <= 1 && priority == seawall.Critical && x.terms.key == ""
 	if given != nil && clean && quiet {
 		return given
@@ -32,9 +32,9 @@ func (x *exchange) outgoing(s *scope, left time.Duration, limited bool) http.Hea
 	h := http.Header{}
 	if len(given) > 0 { // a copy of an empty one would cost more
 		h = maps.Clone(given)
-		delete(h, f.Timeout)
-		delete(h, f.Attempt)
-		delete(h, f.Priority)
+		if !clean {
+			f.remove(h)
+		}
 	}
 	if !says {
 		return h

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -43,10 +44,12 @@ func (e *statusError) Verdict() seawall.Verdict { return e.verdict }
 
 // judge returns what a response is to the policies: nil for an answer like any other. The body is not looked at.
 func (x *exchange) judge(ctx context.Context, resp *http.Response) error {
+	if resp.StatusCode < 400 {
+		return nil
+	}
+	pushback, trusted := x.pushback(resp)
 	var v seawall.Verdict
 	switch code := resp.StatusCode; {
-	case code < 400:
-		return nil
 	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests:
 		v.Outcome = seawall.Overload
 	case code == http.StatusConflict && x.started.Load() > 1 && (x.terms.key != "" || x.opts.hasKey(x.req)):
@@ -61,17 +64,13 @@ func (x *exchange) judge(ctx context.Context, resp *http.Response) error {
 	default:
 		return nil
 	}
-	pushback := ""
-	if says := values(resp.Header, x.opts.Fields.Pushback); len(says) > 0 {
-		pushback = says[0]
-	}
 	refused := pushback == hop.Refused
 	if refused {
 		v.Outcome = seawall.Overload
 	}
 	switch {
 	case !x.body.repeatable() || pushback == hop.Final:
-	case refused && x.opts.TrustPeer(x.req):
+	case refused && trusted:
 		v.Repeat = seawall.RepeatAlways
 	case x.idempotent:
 		v.Repeat = seawall.RepeatIfIdempotent
@@ -80,6 +79,26 @@ func (x *exchange) judge(ctx context.Context, resp *http.Response) error {
 		seawall.RecordOf(ctx).Note(func(f *seawall.Facts) { f.ServerDelay = max(f.ServerDelay, v.After) })
 	}
 	return x.status(resp, v)
+}
+
+// pushback returns what a response says of repeating the request, and whether to believe it. Of a peer that is not
+// trusted, only that the request must not be repeated stays in the response: a proxy would pass the rest on, to clients
+// that trust the proxy.
+func (x *exchange) pushback(resp *http.Response) (says string, trusted bool) {
+	name := x.opts.Fields.Pushback
+	all := values(resp.Header, name)
+	if len(all) == 0 {
+		return "", false
+	}
+	if says = all[0]; x.opts.TrustPeer(x.req) {
+		return says, true
+	}
+	resp.Header = maps.Clone(resp.Header) // a base may have others that read it
+	delete(resp.Header, name)
+	if says == hop.Final {
+		resp.Header[name] = []string{hop.Final}
+	}
+	return says, false
 }
 
 func (x *exchange) status(resp *http.Response, v seawall.Verdict) error {
