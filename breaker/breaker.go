@@ -89,7 +89,7 @@ func (b *Breaker) acquireSlowly(ctx context.Context) (seawall.Permit, error) {
 		case seawall.Enforce, seawall.Shadow, seawall.ForcedClosed:
 		}
 		now := mono.Now()
-		if now >= e.due() {
+		if now >= e.due() || e.ahead(now) {
 			b.catchUp(now)
 			continue
 		}
@@ -188,7 +188,7 @@ func (b *Breaker) String() string { return fmt.Sprintf("%s %q", kind, b.name) }
 // that hang open a closed one.
 func (b *Breaker) State() State {
 	e, now := b.era.Load(), mono.Now()
-	if now >= e.due() {
+	if now >= e.due() || e.ahead(now) {
 		b.catchUp(now)
 		e = b.era.Load()
 	}

@@ -4,6 +4,9 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/mono"
 )
 
 // never is a time that does not come.
@@ -53,6 +56,9 @@ func (b *Breaker) catchUp(now time.Duration) {
 }
 
 func (b *Breaker) catchUpLocked(now time.Duration) {
+	if e := b.era.Load(); e.ahead(now) && e.ahead(mono.Now()) { // not only held up between reading the clock and the lock
+		b.restartLocked(e, now)
+	}
 	for {
 		e := b.era.Load()
 		deadline := e.deadline()
@@ -131,4 +137,35 @@ func (b *Breaker) dropLocked(e *era, t *tracking) {
 	next := *e
 	next.older = slices.DeleteFunc(slices.Clone(e.older), func(other *tracking) bool { return other == t })
 	b.era.Store(next.with(e.settings))
+}
+
+// ahead reports whether an era has seen a later time than now. The clock goes back only at the border of a testing/synctest
+// bubble, whose time begins in the year 2000: for a breaker that was made outside, or used in an earlier bubble.
+func (e *era) ahead(now time.Duration) bool {
+	return now < e.since || e.tracking != nil && now < e.tracking.oldest()
+}
+
+// restartLocked begins the state anew by a clock that has gone back: an open time, a window and probes that were measured
+// by the other one say nothing, and would be over in a quarter of a century. Calls in flight end too late to count.
+func (b *Breaker) restartLocked(e *era, now time.Duration) {
+	s := e.settings
+	next := era{ticket: e.nextTicket(), state: e.state, since: now, opened: e.opened, rejection: e.rejection}
+	switch e.state {
+	case Open:
+		next.openFor, next.until = e.openFor, now+e.openFor
+		next.rejection = reject(b.name, seawall.ReasonOpen, e.openFor)
+	case HalfOpen:
+		next.probes = newProbes()
+	case Ramping:
+		next.window, next.step = newWindow(s.Window, now), newStep(e.step.share, now, next.ticket)
+	case Closed:
+		next.window = newWindow(s.Window, now)
+	}
+	if e.state != Open {
+		next.track(s, now)
+	}
+	b.era.Store(next.with(s))
+	if e.window != nil {
+		b.foldLocked(e.window)
+	}
 }

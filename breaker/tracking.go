@@ -66,6 +66,9 @@ func (t *tracking) slot(start time.Duration) (slot *atomic.Uint64, empty uint64)
 
 func (t *tracking) due() time.Duration { return time.Duration(t.next.Load()) }
 
+// oldest returns when the oldest slice began. All calls of the ones before had become slow by a time that is past.
+func (t *tracking) oldest() time.Duration { return t.due() - t.over - 1<<t.shift }
+
 // begin counts a call that begins at now. It returns false if now is too old, or if what is due was not collected.
 func (t *tracking) begin(now time.Duration) bool {
 	slot, empty := t.slot(now)

@@ -70,11 +70,14 @@ type window struct {
 // unknown is an instant before all others.
 const unknown = math.MinInt64
 
-// pace is what a time window needs to judge an outcome, until end.
+// pace is what a time window needs to judge an outcome, from floor until end.
 type pace struct {
-	end  time.Duration
-	base tally // the word when the oldest step of the window began
-	slow int64 // and the number of slow calls
+	end time.Duration
+	// floor lies far enough before the step that no call was held up for so long between reading the clock and counting:
+	// at an earlier time the clock has gone back, see era.ahead.
+	floor time.Duration
+	base  tally // the word when the oldest step of the window began
+	slow  int64 // and the number of slow calls
 }
 
 func newWindow(shape Window, now time.Duration) *window {
@@ -84,9 +87,13 @@ func newWindow(shape Window, now time.Duration) *window {
 		w.ring = make([]atomic.Uint32, shape.Calls)
 	} else {
 		w.step = shape.Time / steps
-		w.pace.Store(&pace{end: now + w.step})
+		w.pace.Store(w.paceUntil(now+w.step, 0, 0))
 	}
 	return w
+}
+
+func (w *window) paceUntil(end time.Duration, base tally, slow int64) *pace {
+	return &pace{end: end, floor: end - w.step - w.shape.Time - time.Minute, base: base, slow: slow}
 }
 
 // reshaped returns an empty window of another shape that remembers what does not depend on it.
@@ -126,7 +133,7 @@ func (w *window) recordSuccess(now time.Duration) (in evidence, ok bool) {
 		return w.record(now, false, false)
 	}
 	p := w.pace.Load()
-	if now >= p.end {
+	if now >= p.end || now < p.floor {
 		p = w.advance(now)
 	}
 	word := tally(w.word.Add(int64(oneCall)))
@@ -206,7 +213,7 @@ func (w *window) wait(until time.Duration) {
 
 // paceAt returns what holds at now, and first moves the window on if a step has ended.
 func (w *window) paceAt(now time.Duration) *pace {
-	if p := w.pace.Load(); now < p.end {
+	if p := w.pace.Load(); p.floor <= now && now < p.end {
 		return p
 	}
 	return w.advance(now)
@@ -216,18 +223,26 @@ func (w *window) advance(now time.Duration) *pace {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.pace.Load()
-	if now < p.end { // somebody else did it
+	if p.floor <= now && now < p.end { // somebody else did it
 		return p
 	}
 	w.foldLocked()
 	slow := w.slow.Load()
+	if now < p.floor { // what the window holds is of another time
+		for i := range w.bases {
+			w.bases[i], w.slows[i] = w.origin, slow
+		}
+		p = w.paceUntil(now+w.step, w.origin, slow)
+		w.pace.Store(p)
+		return p
+	}
 	passed := int64((now-p.end)/w.step) + 1
 	for range min(passed, steps) {
 		w.number = (w.number + 1) % steps
 		w.bases[w.number], w.slows[w.number] = w.origin, slow
 	}
 	oldest := (w.number + 1) % steps
-	p = &pace{end: p.end + time.Duration(passed)*w.step, base: w.bases[oldest], slow: w.slows[oldest]}
+	p = w.paceUntil(p.end+time.Duration(passed)*w.step, w.bases[oldest], w.slows[oldest])
 	w.pace.Store(p)
 	return p
 }

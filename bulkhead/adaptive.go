@@ -80,6 +80,7 @@ func NewAdaptive(name string, cfg AdaptiveConfig) *Adaptive {
 	}
 	a.settings.Store(s)
 	p := a.algorithm.begin(a.begun)
+	p.floor = a.begun - time.Minute
 	a.plan.Store(&p)
 	seawall.Register(cfg.Registry, kind, &a.engine.name, a)
 	a.engine.waits = seawall.NewTiming(cfg.Registry, seawall.QueueWait, kind, a.engine.name)
@@ -143,7 +144,7 @@ func (a *Adaptive) succeeded(now, took time.Duration) {
 	} else {
 		a.ends.addLatency(now, min(took, p.clip))
 	}
-	if now >= p.until {
+	if now >= p.until || now < p.floor {
 		a.endPeriod(now)
 	}
 }
@@ -167,7 +168,7 @@ func (a *Adaptive) judge(now, took time.Duration, err error) {
 		default:
 			a.ends.add(now, endedFailed)
 		}
-		if now >= a.plan.Load().until {
+		if p := a.plan.Load(); now >= p.until || now < p.floor {
 			a.endPeriod(now)
 		}
 	}()
@@ -199,6 +200,12 @@ func (a *Adaptive) endPeriod(now time.Duration) {
 }
 
 func (a *Adaptive) endPeriodLocked(now time.Duration) {
+	if now < a.plan.Load().floor && a.settings.Load().learns { // what was learned is of another time
+		a.algorithm = newAlgorithm(a.settings.Load().AdaptiveConfig, a.algorithm.learned())
+		a.told.at, a.told.floor = min(a.told.at, now), min(a.told.floor, now)
+		a.startLocked(a.algorithm.begin(now), a.ends.sum(), now)
+		return
+	}
 	if now < a.plan.Load().until || !a.settings.Load().learns {
 		return
 	}
@@ -219,6 +226,7 @@ func (a *Adaptive) startLocked(p plan, sum tally, now time.Duration) {
 	}
 	a.counted, a.begun = sum, now
 	a.full.Store(false)
+	p.floor = now - time.Minute
 	a.plan.Store(&p)
 	if a.engine.settings.Load().Limit != p.limit {
 		a.engine.setLimit(p.limit)

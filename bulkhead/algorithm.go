@@ -78,7 +78,10 @@ func newAlgorithm(cfg AdaptiveConfig, limit int) algorithm {
 type plan struct {
 	limit int
 	until time.Duration // reading of the clock
-	calls int64         // how many have to have ended that teach something
+	// floor lies far enough before the period that no call was held up for so long. At an earlier time the clock has gone
+	// back, at the border of a testing/synctest bubble, and the period begins anew.
+	floor time.Duration
+	calls int64 // how many have to have ended that teach something
 
 	clip time.Duration // a latency counts as no more than this
 	late time.Duration // a success that took longer counts as dropped

@@ -40,6 +40,7 @@ type Brownout struct {
 	forced *seawall.RejectedError
 
 	next    atomic.Int64 // reading of mono.Now at which the signal is due
+	asked   atomic.Int64 // and at which it was asked last
 	reading atomic.Bool  // one call at a time reads it
 
 	mu       sync.Mutex    // guards the fields below, and every change of era
@@ -70,6 +71,7 @@ func NewBrownout(name string, cfg BrownoutConfig) *Brownout {
 	now := mono.Now()
 	b := &Brownout{name: name, lastRead: now}
 	b.next.Store(int64(now))
+	b.asked.Store(int64(now))
 	for p := range b.works {
 		b.works[p] = Work{b, seawall.Priority(p)}
 	}

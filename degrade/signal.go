@@ -15,13 +15,19 @@ import (
 // look returns the era in force. If the signal is due, it is read first.
 func (b *Brownout) look() *era {
 	e := b.era.Load()
-	if !e.automatic() || mono.Now() < time.Duration(b.next.Load()) {
+	if !e.automatic() || !b.due(mono.Now()) {
 		return e
 	}
 	if b.read(e.settings) {
 		b.tell()
 	}
 	return b.era.Load()
+}
+
+// due reports whether the signal is to be read. It also is where the clock has gone back since it was asked, at the border
+// of a testing/synctest bubble.
+func (b *Brownout) due(now time.Duration) bool {
+	return now >= time.Duration(b.next.Load()) || now < time.Duration(b.asked.Load())
 }
 
 // read asks the signal, outside of all locks, and does what it means. One call at a time does so: the others go on with
@@ -32,9 +38,10 @@ func (b *Brownout) read(s *brownoutSettings) bool {
 	}
 	defer b.reading.Store(false) // also if the signal calls runtime.Goexit
 	now := mono.Now()
-	if now < time.Duration(b.next.Load()) {
+	if !b.due(now) {
 		return false // another call was quicker
 	}
+	b.asked.Store(int64(now))
 	b.next.Store(int64(now + s.Interval))
 	signal, err := s.ask()
 	b.counts.readings.Add(1)
@@ -72,6 +79,7 @@ var errNoNumber = errors.New("not a number")
 // stepLocked does what a reading means: at most one step for the worse; for the better one for each Recover that has
 // passed without a reading, because a brownout that nobody has asked for a while is not to keep an old level.
 func (b *Brownout) stepLocked(signal float64, now time.Duration) {
+	b.rewindLocked(now)
 	e, before := b.era.Load(), b.lastRead
 	b.lastRead = now
 	if !e.automatic() {
@@ -93,9 +101,19 @@ func (b *Brownout) stepLocked(signal float64, now time.Duration) {
 // loseLocked does what a reading means that is not good: nothing, until there has been no good one for as long as a
 // level is held. Then the brownout fails open, step by step.
 func (b *Brownout) loseLocked(now time.Duration) {
+	b.rewindLocked(now)
 	e := b.era.Load()
 	if e.automatic() && e.level > Full && now-max(e.since, b.lastRead) >= e.settings.Recover {
 		b.enterLocked(e, e.level-1, false, LevelEvent{Reason: ReasonLost, Signal: b.signal})
+	}
+}
+
+// rewindLocked counts from now how long the level has been held, if the clock has gone back.
+func (b *Brownout) rewindLocked(now time.Duration) {
+	b.lastRead = min(b.lastRead, now)
+	if e := *b.era.Load(); now < e.since {
+		e.since = now
+		b.era.Store(&e)
 	}
 }
 

@@ -75,15 +75,16 @@ func TestBucketCountsTimeOnceWhenCallsComeOutOfOrder(t *testing.T) {
 	now := time.Now()
 	theirs := rate.NewLimiter(10, 100)
 	theirs.AllowN(now, 100)
-	ours := ratelimit.NewBucket(0, ratelimit.Config{Rate: 10, Burst: 100})
-	ours.Take(0, 100)
+	const earlier, later = -2 * time.Second, -time.Second // readings of the clock, from before the program began
+	ours := ratelimit.NewBucket(earlier, ratelimit.Config{Rate: 10, Burst: 100})
+	ours.Take(earlier, 100)
 	for range 10 {
 		theirs.AllowN(now.Add(time.Second), 1)
 		theirs.AllowN(now, 1)
-		ours.Take(time.Second, 1)
-		ours.Take(0, 1)
+		ours.Take(later, 1)
+		ours.Take(earlier, 1)
 	}
-	if got := ours.Tokens(time.Second); got != 0 {
+	if got := ours.Tokens(later); got != 0 {
 		t.Errorf("%v tokens are left of 10 that came, after 20 calls", got)
 	}
 	if got := theirs.TokensAt(now.Add(time.Second)); got <= 10 {

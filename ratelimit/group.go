@@ -42,6 +42,7 @@ type Group[K comparable] struct {
 
 	mu        sync.Mutex // guards the fields below, and what the index holds; taken before the lock of a limiter
 	entries   entryHeap[K]
+	latest    time.Duration // reading of mono.Now when the latest newcomer came
 	forgotten int64
 	retired   counts // of the keys that were forgotten
 }
@@ -171,6 +172,12 @@ func (g *Group[K]) remember(key K) (*entry[K], time.Duration) {
 	if key != key { // a NaN: no map would find it again
 		return nil, untimed
 	}
+	if now < g.latest { // the clock has gone back, see bucket.rewind: nobody's time is known, and a heap of equals is in order
+		for _, e := range g.entries {
+			e.idleAt = now
+		}
+	}
+	g.latest = now
 	s := g.settings.Load()
 	for len(g.entries) >= s.MaxKeys {
 		if !g.forgetLocked(now) {

@@ -41,11 +41,9 @@ type Limiter struct {
 	mu sync.Mutex // guards the fields below
 	bucket
 	queue      queue
-	timer      *time.Timer     // for the tokens of the first in the queue; nil if nobody waits
-	rehearsed  []time.Duration // when the calls would start that would wait by now
-	configured seawall.Mode    // that of New or Update: another one was set by hand
-	changed    time.Duration   // reading of mono.Now at which rate or burst changed
-	forgotten  bool            // its group has no such key any more: no call may take from it
+	timer      *time.Timer  // for the tokens of the first in the queue; nil if nobody waits
+	configured seawall.Mode // that of New or Update: another one was set by hand
+	forgotten  bool         // its group has no such key any more: no call may take from it
 	counts     counts
 }
 
@@ -66,7 +64,6 @@ func New(name string, cfg Config) *Limiter {
 
 func newLimiter(name string, s *settings) *Limiter {
 	l := &Limiter{name: name, registry: s.Registry, bucket: newBucket(mono.Now(), s.Config), configured: s.Mode}
-	l.changed = l.latest
 	l.settings.Store(s)
 	return l
 }

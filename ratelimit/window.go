@@ -38,16 +38,23 @@ type window struct {
 	_    [56]byte
 }
 
-// pace is what is needed to look at the window, until end.
+// pace is what is needed to look at the window, from floor until end.
 type pace struct {
-	end  time.Duration // reading of mono.Now
-	base tally         // the word when the oldest step of the window began
+	end time.Duration // reading of mono.Now
+	// floor lies far enough before the step that no call was held up for so long between reading the clock and counting:
+	// at an earlier time the clock has gone back, see bucket.rewind.
+	floor time.Duration
+	base  tally // the word when the oldest step of the window began
 }
 
 func newWindow(length, now time.Duration) *window {
 	w := &window{step: length / steps}
-	w.pace.Store(&pace{end: now + w.step})
+	w.pace.Store(w.paceUntil(now+w.step, 0))
 	return w
+}
+
+func (w *window) paceUntil(end time.Duration, base tally) *pace {
+	return &pace{end: end, floor: end - (steps+1)*w.step - time.Minute, base: base}
 }
 
 // request counts a request and returns what the window held before.
@@ -80,7 +87,7 @@ func (w *window) in(now time.Duration) tally {
 
 // paceAt returns what holds at now, and first moves the window on if a step has ended.
 func (w *window) paceAt(now time.Duration) *pace {
-	if p := w.pace.Load(); now < p.end {
+	if p := w.pace.Load(); p.floor <= now && now < p.end {
 		return p
 	}
 	return w.advance(now)
@@ -90,16 +97,24 @@ func (w *window) advance(now time.Duration) *pace {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.pace.Load()
-	if now < p.end { // somebody else did it
+	if p.floor <= now && now < p.end { // somebody else did it
 		return p
 	}
 	word := tally(w.word.Load())
+	if now < p.floor { // what the window holds is of another time
+		for i := range w.bases {
+			w.bases[i] = word
+		}
+		p = w.paceUntil(now+w.step, word)
+		w.pace.Store(p)
+		return p
+	}
 	passed := int64((now-p.end)/w.step) + 1
 	for range min(passed, steps) {
 		w.number = (w.number + 1) % steps
 		w.bases[w.number] = word
 	}
-	p = &pace{end: p.end + time.Duration(passed)*w.step, base: w.bases[(w.number+1)%steps]}
+	p = w.paceUntil(p.end+time.Duration(passed)*w.step, w.bases[(w.number+1)%steps])
 	w.pace.Store(p)
 	return p
 }

@@ -1,6 +1,7 @@
 package seawalltest
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -10,8 +11,13 @@ import (
 // Rate is a number of calls per second that depends on the time since the start of the scenario.
 type Rate func(at time.Duration) float64
 
-// Constant is the same rate at all times.
-func Constant(perSecond float64) Rate { return func(time.Duration) float64 { return perSecond } }
+// Constant is the same rate at all times, 0 for no calls. It panics if the rate is below 0, or no number.
+func Constant(perSecond float64) Rate {
+	if !(perSecond >= 0) {
+		panic(fmt.Sprintf("seawalltest: Constant(%v): want a rate of 0 or more", perSecond))
+	}
+	return func(time.Duration) float64 { return perSecond }
+}
 
 // Ramp goes evenly from one rate to another in the given time, and stays there.
 func Ramp(from, to float64, over time.Duration) Rate {

@@ -10,9 +10,13 @@ import (
 func (r *Report) Recovers(t testing.TB, triggerEnds, within time.Duration, share float64) {
 	t.Helper()
 	switch d, ok := r.RecoveryTime(triggerEnds, share); {
+	case !ok && triggerEnds > r.end()-steady:
+		t.Errorf("whether goodput came back to %.0f %% cannot be told: the trigger ends at %v, and the scenario at %v, which is less than %v later (%v)",
+			100*share, triggerEnds, r.end(), steady, r)
 	case !ok:
-		t.Errorf("goodput did not come back to %.0f %%: it was %.1f %% at the end (%v)",
-			100*share, 100*r.Between(r.end()-steady, r.end()).Goodput(), r)
+		at := r.latestBelow(triggerEnds, share)
+		t.Errorf("goodput did not come back to %.0f %% for good: in the %v from %v on it was still %.1f %% (%v)",
+			100*share, steady, at, 100*r.Between(at, at+steady).Goodput(), r)
 	case d > within:
 		t.Errorf("goodput was back at %.0f %% after %v, want within %v (%v)", 100*share, d, within, r)
 	}

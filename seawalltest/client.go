@@ -2,6 +2,7 @@ package seawalltest
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/seawall-go/seawall"
@@ -37,17 +38,28 @@ func (e *Env) cleanup() {
 type Client func(env *Env) (call func(ctx context.Context) error)
 
 // Policy is a client that calls the dependency through a policy, such as a [seawall.Pipeline]. make is called once, in the
-// bubble: what has timers or channels must be made there.
+// bubble, and is to make the policy there, of the same configuration as the program's, rather than to return a variable of
+// the package. A policy that was made outside works, and begins anew by the clock of the bubble, which starts in the year
+// 2000: a window of time is empty, an open time runs in full, a bucket has the tokens that it had. But it brings along
+// what it has learned or kept, copies in a cache with the time to live that they have by the other clock included, and one
+// that is in use outside at the same time, with calls in its queue, ends the test by a panic of a timer. If make returns
+// nil, the scenario panics and says so.
 func Policy(make func() seawall.Policy) Client {
 	return func(env *Env) func(context.Context) error {
 		p := make()
+		if p == nil {
+			panic("seawalltest: the function of Policy returned nil, want a policy")
+		}
 		return func(ctx context.Context) error { return p.Do(ctx, env.Dependency) }
 	}
 }
 
 // Plain is a client without policies: it makes up to so many attempts, each with a limit of time, one right after the
-// other. It is what to compare with.
+// other. It is what to compare with. Plain panics unless both are above 0.
 func Plain(attempts int, limit time.Duration) Client {
+	if attempts < 1 || limit <= 0 {
+		panic(fmt.Sprintf("seawalltest: Plain(%d, %v): want at least one attempt, and a limit above 0", attempts, limit))
+	}
 	return func(env *Env) func(context.Context) error {
 		return func(ctx context.Context) (err error) {
 			for range attempts {

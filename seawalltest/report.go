@@ -114,6 +114,16 @@ func (r *Report) RecoveryTime(after time.Duration, share float64) (d time.Durati
 	return recovered - after, recovered >= 0
 }
 
+// latestBelow returns the start of the last five seconds in which less than the share of the calls that came ended well.
+func (r *Report) latestBelow(after time.Duration, share float64) (at time.Duration) {
+	for _, b := range r.between(after, r.end()-steady+1) {
+		if r.Between(b.At, b.At+steady).Goodput() < share {
+			at = b.At
+		}
+	}
+	return at
+}
+
 func (r *Report) end() time.Duration { return time.Duration(len(r.Bins)) * r.Width }
 
 // PeakInFlight returns the most calls that were under way at the end of a bin.

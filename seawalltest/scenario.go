@@ -174,6 +174,9 @@ func admitted(s Scenario, dep *server) (request func(context.Context) error, lim
 		return dep.call, func() float64 { return 0 }
 	}
 	p := s.Server()
+	if p == nil {
+		panic("seawalltest: Scenario.Server returned nil, want a policy; leave the field nil for none")
+	}
 	return func(ctx context.Context) error { return p.Do(ctx, dep.call) }, func() float64 { return limitOf(p) }
 }
 
