@@ -2,7 +2,9 @@ package health_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -159,6 +161,53 @@ func TestModeOfAFamilyIsShownOnceAndThatOfAKeyAsWell(t *testing.T) {
 			t.Errorf("shown are %v", shown)
 		}
 	})
+}
+
+// stored is a member with a shared store: a rate limit, a cache, the keys of requests.
+type stored struct {
+	kind, name string
+	lost       bool
+}
+
+func (s *stored) Snapshot() seawall.Snapshot {
+	snapshot := seawall.Snapshot{Kind: s.kind, Name: s.name}
+	switch {
+	case s.kind == "ratelimit" && s.lost:
+		snapshot.Values = []seawall.Value{{Name: "local_fallback", V: 1}}
+	case s.lost:
+		snapshot.State = map[string]string{"cache": "l2_lost", "idempotency": "store_lost"}[s.kind]
+	}
+	return snapshot
+}
+
+// A lost store is told at once where an event says so, and fails nothing: they all work on without it.
+func TestLostSharedStoreWarnsAtOnce(t *testing.T) {
+	for kind, c := range map[string]struct{ event, back, note string }{
+		"ratelimit":   {"seawall.ratelimit.shared_lost", "seawall.ratelimit.shared_restored", "the shared store is lost, the limit is local"},
+		"idempotency": {"seawall.idempotency.store_lost", "seawall.idempotency.store_restored", "store lost"},
+		"cache":       {"seawall.breaker.state_changed", "seawall.breaker.state_changed", "l2 lost"}, // its store's breaker
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := start(t, health.Config{Interval: time.Hour})
+			m := &stored{kind: kind, name: "x"}
+			seawall.Register(b.registry, kind, &m.name, m)
+			change := func(lost bool, event string) {
+				m.lost = lost
+				b.registry.Log(t.Context(), slog.LevelWarn, event, slog.String("name", "x"))
+				b.after(time.Second)
+			}
+			change(true, c.event)
+			b.answers("/readyz", 200)
+			if r := b.report("/readyz"); r.Status != "warn" || len(r.Gates) != 1 || r.Gates[0].Note != c.note {
+				t.Errorf("%s: %+v", kind, r)
+			}
+			change(false, c.back)
+			if r := b.report("/readyz"); r.Status != "pass" || len(r.Gates) != 0 {
+				t.Errorf("%s is back: %+v", kind, r)
+			}
+			runtime.KeepAlive(m)
+		})
+	}
 }
 
 func TestForcedModesAreAlwaysShown(t *testing.T) {

@@ -36,5 +36,6 @@
 //
 // At most [Config.MaxNames] names are exported for each kind, and of a family the members that its snapshot has, at most
 // 32. The counters of the others are folded into a series called _other, which never decreases; their states and gauges
-// are left out. That a name is folded is logged once, as seawall.telemetry.folded.
+// are left out. That a name is folded is logged once, as seawall.telemetry.folded. The histograms know families as a whole:
+// they have no seawall.key. A histogram goes on to export a policy that is gone, as far as the SDK does.
 package telemetry
