@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seawall-go/seawall/internal/hop"
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
@@ -85,10 +86,14 @@ func (s *scope) Err() error {
 	return s.standard().Err()
 }
 
-// Value finds the caller's values, the trace of the attempt, and for package context what the scope has become.
+// Value finds the caller's values, the trace of the attempt, where a client further in notes that it has repeated enough,
+// and for package context what the scope has become.
 func (s *scope) Value(key any) any {
-	if key == traceKey {
+	switch key {
+	case traceKey:
 		return &s.sent().hooks
+	case hop.RepeatsKey{}:
+		return s.x
 	}
 	if std := s.become(); std != nil {
 		if v := std.Value(key); v != nil || std != ended {

@@ -39,6 +39,13 @@
 // the last answer is returned as it is: the response with its body unread and no error, or the error with the earlier
 // ones in its tree. A rejection by a policy matches seawall.ErrRejected.
 //
+// Layers do not multiply attempts: only the client next to the failure repeats a request, until it has no more attempts or
+// no more budget. A Transport around it does not begin again; that goes by the context of the request, so what is between
+// the two may wrap the response, and must keep the context. Nor does a client of the service: where a client has used up
+// its attempts for a request of a [Handler], and so with its context, an answer of 408, 425, 429, 500, 502, 503 or 504 to
+// that request says Seawall-Pushback: final. A fallback says nothing of the kind. A client with one attempt, or without a
+// budget, leaves the repeating to those above.
+//
 // # Limits
 //
 // The attempt limit ends when the response headers are there, unless AttemptSpan says otherwise. The total limit goes
@@ -72,7 +79,8 @@
 //
 // Every 429 and 503 has a Retry-After in whole seconds, at least 1 and spread upwards at random, and Cache-Control:
 // no-store. "Refused" is Seawall-Pushback: refused, which says that nothing was started. A broken answer is a reset stream
-// in HTTP/2, and a closed connection in HTTP/1.
+// in HTTP/2, and a closed connection in HTTP/1. An answer that is no good after a client of the handler has used up its
+// attempts says final, see above.
 //
 // What goes between it and a handler, for some routes or for all: [Idempotency] answers repeats of a request by its
 // Idempotency-Key; [ETags], [Preconditions] and [RequireIfMatch] answer conditions; [CachePolicy] tells browsers and CDNs

@@ -23,11 +23,20 @@ type exchange struct {
 	idempotent bool
 	hedged     bool
 
-	started     atomic.Int32
-	running     atomic.Int32
-	misdirected atomic.Bool // by a 421: from then on attempts have connections of their own
-	first       scope       // of the first attempt, which is the only one of most calls
+	started atomic.Int32
+	running atomic.Int32
+	told    atomic.Uint32 // misdirected, usedUpInside
+	first   scope         // of the first attempt, which is the only one of most calls
 }
+
+// What an exchange was told by the server, or by a client that is part of the base.
+const (
+	misdirected  uint32 = 1 << iota // by a 421: from then on attempts have connections of their own
+	usedUpInside                    // the base has repeated the request as often as may be
+)
+
+// NoteUsedUp is how a client in the base says so; see hop.NoteUsedUp.
+func (x *exchange) NoteUsedUp() { x.told.Or(usedUpInside) }
 
 var errNoResponse = errors.New("httpx: the base returned neither response nor error")
 
@@ -134,6 +143,10 @@ func (x *exchange) prepare(ctx context.Context, s *scope) (*http.Request, error)
 func (x *exchange) fail(s *scope, err error) error {
 	caller, why := x.req.Context(), s.exceeded()
 	v := x.verdict(s, why, err)
+	final := x.told.Load()&usedUpInside != 0 || usedUp(err)
+	if final {
+		v.Repeat = seawall.RepeatNever
+	}
 	switch {
 	// What the base made of its canceled context is left out: it may match an error of the caller's context.
 	case why == x.terms.total: //nolint:errorlint // which one, not of what kind
@@ -145,7 +158,7 @@ func (x *exchange) fail(s *scope, err error) error {
 			err = fmt.Errorf("%w: %w", cause, err)
 		}
 	}
-	return x.fault(err, v)
+	return &transportError{method(x.req), x.req.URL.Host, err, v, final}
 }
 
 // noResponse is what an attempt has to say when the total limit ends it; the limit speaks for itself, further out.
@@ -178,7 +191,7 @@ func (x *exchange) verdict(s *scope, why, err error) seawall.Verdict {
 }
 
 func (x *exchange) fault(err error, v seawall.Verdict) error {
-	return &transportError{method(x.req), x.req.URL.Host, err, v}
+	return &transportError{method(x.req), x.req.URL.Host, err, v, false}
 }
 
 func method(req *http.Request) string {

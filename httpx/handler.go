@@ -58,6 +58,7 @@ func NewHandler(name string, cfg ServerConfig, next http.Handler) *Handler {
 	h.cfg.Store(&cfg)
 	h.recovery = &recovery{name: name, registry: cfg.Registry}
 	h.inbound = newInbound(name, cfg.Inbound)
+	h.inbound.part = true
 	h.admission = newAdmission(name, cfg.Admission)
 	h.timeLimit = newTimeLimit(name, cfg.TimeLimit)
 
@@ -65,7 +66,7 @@ func NewHandler(name string, cfg ServerConfig, next http.Handler) *Handler {
 	for _, m := range slices.Backward(cfg.Inner) {
 		chain = m(chain)
 	}
-	chain = h.admission.wrap(h.timeLimit.wrap(h.tellDegraded(chain)))
+	chain = h.admission.wrap(h.timeLimit.wrap(noteUsedUp(h.tellDegraded(chain))))
 	for _, q := range slices.Backward(cfg.Quotas) {
 		made := newQuota(name+"."+q.Name, q)
 		h.quotas = append(h.quotas, made)

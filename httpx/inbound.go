@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/hop"
 )
 
 // NoMargin as an InboundConfig.Margin takes nothing off a peer's deadline.
@@ -64,7 +65,8 @@ func (c InboundConfig) Equal(other InboundConfig) bool {
 // to 24 hours, an attempt to 1000, a priority to one of the four levels. What is not understood is ignored.
 //
 // The time that is left becomes the deadline of the request's context, and ends it with context.DeadlineExceeded. A
-// request whose deadline has passed gets a 503, and no handler is started.
+// request whose deadline has passed gets a 503, and no handler is started. To a peer that is believed an answer that is no
+// good says final, if a client of this package has used up its attempts for it; a [Handler] and [TimeLimit] say so to all.
 //
 // Inbound panics if cfg is not valid. A request that says nothing costs some tens of nanoseconds and no allocation.
 func Inbound(name string, cfg InboundConfig) func(http.Handler) http.Handler {
@@ -78,6 +80,7 @@ func Inbound(name string, cfg InboundConfig) func(http.Handler) http.Handler {
 
 type inbound struct {
 	name string
+	part bool                          // of a Handler, which says final itself
 	cfg  atomic.Pointer[InboundConfig] // with its defaults
 
 	believed, tooLate atomic.Int64
@@ -108,6 +111,11 @@ func (in *inbound) wrap(next http.Handler) http.Handler {
 		if ctx == r.Context() {
 			next.ServeHTTP(rw, r)
 			return
+		}
+		if !in.part {
+			var w *writer
+			w, rw = share(rw)
+			ctx = hop.WithRepeats(ctx, &w.ctx.repeats)
 		}
 		req := r.WithContext(ctx)
 		defer func() { r.Pattern, r.MultipartForm = req.Pattern, req.MultipartForm }() // the server looks at its own

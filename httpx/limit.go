@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seawall-go/seawall/internal/hop"
 )
 
 // limitContext is the context of a handler: the request's, with a deadline that falls away when the response begins. A
@@ -19,6 +21,7 @@ type limitContext struct {
 	start           time.Time
 	limit           atomic.Int64                // from start on; 0 if there is none, or none any more
 	became          atomic.Pointer[liveContext] // nil as long as nobody waits
+	repeats         hop.Repeats                 // of what the handler asks of others
 }
 
 // liveContext is what a limitContext becomes.
@@ -105,8 +108,12 @@ func (c *limitContext) Err() error {
 	return c.Context.Err()
 }
 
-// Value finds the request's values, and for package context the standard context that it has become.
+// Value finds the request's values, where clients note that they have repeated enough, and for package context the
+// standard context that it has become.
 func (c *limitContext) Value(key any) any {
+	if key == (hop.RepeatsKey{}) {
+		return &c.repeats
+	}
 	switch l := c.became.Load(); l {
 	case nil:
 	case gone:

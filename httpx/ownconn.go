@@ -28,7 +28,7 @@ func (x *exchange) send(s *scope, req *http.Request, first bool) (resp *http.Res
 // over sends an attempt through the base, or over a connection of its own: a hedge that is to have one, and what comes
 // after a 421.
 func (x *exchange) over(s *scope, req *http.Request, first bool) (*http.Response, error) {
-	own := x.opts.t.std != nil && (x.misdirected.Load() || !first && x.opts.HedgeOtherConn)
+	own := x.opts.t.std != nil && (x.told.Load()&misdirected != 0 || !first && x.opts.HedgeOtherConn)
 	if !own {
 		return x.opts.t.base.RoundTrip(req)
 	}

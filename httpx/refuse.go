@@ -13,7 +13,8 @@ import (
 
 // Refuse answers a request that a gate has rejected, for a handler that has started nothing: with a 503, a Retry-After
 // not before the one of err, Seawall-Pushback: refused and Cache-Control: no-store. A client of this package then knows
-// that it may repeat even a POST. It is for a handler whose own dependency is behind an open breaker or a full bulkhead.
+// that it may repeat even a POST. It is for a handler whose own dependency is behind an open breaker or a full bulkhead. If a
+// client has used up its attempts for the request before, the answer says final instead.
 //
 //	if errors.Is(err, seawall.ErrRejected) {
 //		httpx.Refuse(w, err)

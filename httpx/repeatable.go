@@ -26,22 +26,6 @@ func (x *exchange) mayRepeat(says overrides) bool {
 	return says.idempotent || x.terms.key != "" || x.opts.hasKey(x.req)
 }
 
-// statusError is a response that is no good, in the eyes of the policies. The caller gets the response, not the error,
-// unless another attempt followed.
-type statusError struct {
-	method, host string
-	status       int
-	verdict      seawall.Verdict
-}
-
-// Error returns such as: GET api.example: 503 Service Unavailable.
-func (e *statusError) Error() string {
-	return fmt.Sprintf("%s %s: %d %s", e.method, e.host, e.status, http.StatusText(e.status))
-}
-
-// Verdict says what the status means.
-func (e *statusError) Verdict() seawall.Verdict { return e.verdict }
-
 // judge returns what a response is to the policies: nil for an answer like any other. The body is not looked at.
 func (x *exchange) judge(ctx context.Context, resp *http.Response) error {
 	if resp.StatusCode < 400 {
@@ -50,26 +34,25 @@ func (x *exchange) judge(ctx context.Context, resp *http.Response) error {
 	pushback, trusted := x.pushback(resp)
 	var v seawall.Verdict
 	switch code := resp.StatusCode; {
-	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests:
+	case asksForLess(code):
 		v.Outcome = seawall.Overload
 	case code == http.StatusConflict && x.started.Load() > 1 && (x.terms.key != "" || x.opts.hasKey(x.req)):
 		v.Outcome = seawall.Overload // the first of the attempts is still at work
-	case code == http.StatusMisdirectedRequest && x.body.repeatable() && x.misdirected.CompareAndSwap(false, true):
-		return x.status(resp, seawall.Verdict{Outcome: seawall.Success, Repeat: seawall.RepeatAlways})
-	case code == http.StatusInternalServerError, code == http.StatusBadGateway, code == http.StatusServiceUnavailable,
-		code == http.StatusGatewayTimeout:
+	case code == http.StatusMisdirectedRequest && x.body.repeatable() && x.told.Or(misdirected)&misdirected == 0:
+		return x.status(resp, seawall.Verdict{Outcome: seawall.Success, Repeat: seawall.RepeatAlways}, false)
+	case hasFailed(code):
 		v.Outcome = seawall.Failure
 	case code >= 500:
-		return x.status(resp, seawall.Verdict{Outcome: seawall.Failure})
+		return x.status(resp, seawall.Verdict{Outcome: seawall.Failure}, false)
 	default:
 		return nil
 	}
-	refused := pushback == hop.Refused
+	refused, final := pushback == hop.Refused, pushback == hop.Final || x.told.Load()&usedUpInside != 0
 	if refused {
 		v.Outcome = seawall.Overload
 	}
 	switch {
-	case !x.body.repeatable() || pushback == hop.Final:
+	case !x.body.repeatable() || final:
 	case refused && trusted:
 		v.Repeat = seawall.RepeatAlways
 	case x.idempotent:
@@ -78,7 +61,7 @@ func (x *exchange) judge(ctx context.Context, resp *http.Response) error {
 	if v.After = hint(resp.Header); v.After > 0 {
 		seawall.RecordOf(ctx).Note(func(f *seawall.Facts) { f.ServerDelay = max(f.ServerDelay, v.After) })
 	}
-	return x.status(resp, v)
+	return x.status(resp, v, final)
 }
 
 // pushback returns what a response says of repeating the request, and whether to believe it. Of a peer that is not
@@ -101,8 +84,11 @@ func (x *exchange) pushback(resp *http.Response) (says string, trusted bool) {
 	return says, false
 }
 
-func (x *exchange) status(resp *http.Response, v seawall.Verdict) error {
-	return &statusError{method(x.req), x.req.URL.Host, resp.StatusCode, v}
+func (x *exchange) status(resp *http.Response, v seawall.Verdict, final bool) error {
+	return &StatusError{
+		Method: method(x.req), Host: x.req.URL.Host, Code: resp.StatusCode,
+		verdict: v, final: final,
+	}
 }
 
 // transportError is an attempt without a response.
@@ -110,6 +96,7 @@ type transportError struct {
 	method, host string
 	err          error
 	verdict      seawall.Verdict
+	final        bool // a client further in has used up its attempts
 }
 
 // Error returns such as: GET api.example: connection refused. Where err is the error of a client of its own, its URL is

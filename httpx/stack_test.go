@@ -85,8 +85,11 @@ func TestRetriesDoNotMultiplyDownAStackOfServices(t *testing.T) {
 		}
 	}
 	t.Logf("%d calls: %d, %d, %d", calls, top.Load(), middle.Load(), bottom.Load())
-	if top.Load() <= calls {
+	if bottom.Load() <= calls {
 		t.Error("nobody has repeated anything: the test shows nothing")
+	}
+	if top.Load() != calls || middle.Load() != calls {
+		t.Error("who is not next to the failure has repeated something")
 	}
 	if n := bottom.Load(); float64(n) > 1.4*calls {
 		t.Errorf("%d calls became %d at the bottom, want at most 1.4 times as many", calls, n)

@@ -13,6 +13,7 @@ import (
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/hedge"
+	"github.com/seawall-go/seawall/internal/hop"
 	"github.com/seawall-go/seawall/retry"
 	"github.com/seawall-go/seawall/telemetry/span"
 	"github.com/seawall-go/seawall/timeout"
@@ -97,6 +98,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	s, err := t.call(ctx, x)
 	if recording {
 		span.Describe(ctx, err)
+	}
+	if err != nil && usedUp(err) {
+		hop.NoteUsedUp(req.Context())
 	}
 	if s != nil { // also with an error: that is for the policies, and the last response is the caller's
 		return s.resp, nil

@@ -52,6 +52,7 @@ func (w *writer) commit(status int) {
 	if w.caches != nil {
 		w.caches.set(status, w.below.Header())
 	}
+	w.tellUsedUp(status)
 	w.begin()
 }
 

@@ -1,0 +1,47 @@
+package httpx
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/hop"
+	"github.com/seawall-go/seawall/retry"
+)
+
+// usedUp reports whether the error of a call says that it was repeated as often as may be, by this client, by one further
+// in, or by a server on its way: the next layer is not to do it all over.
+func usedUp(err error) bool {
+	if e, ok := errors.AsType[*retry.Error](err); ok && e.Verdict().Repeat == seawall.RepeatNever &&
+		(errors.Is(e.Why, retry.ErrExhausted) || errors.Is(e.Why, retry.ErrBudget)) {
+		return true
+	}
+	if e, ok := errors.AsType[*StatusError](err); ok && e.final {
+		return true
+	}
+	e, ok := errors.AsType[*transportError](err)
+	return ok && e.final
+}
+
+// tellUsedUp says final with an answer that is no good, if a client that the handler has used for the request has used up
+// its attempts.
+func (w *writer) tellUsedUp(status int) {
+	if w.ctx.repeats.UsedUp() && (asksForLess(status) || hasFailed(status)) && !w.unread() {
+		w.below.Header()[fieldPushback] = []string{hop.Final}
+	}
+}
+
+// noteUsedUp lets the clients of a handler without a limit of time find where to note that; with a limit they find it in
+// the context that the limit makes.
+func noteUsedUp(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w, offered := share(rw)
+		if w.limits != nil {
+			next.ServeHTTP(rw, r)
+			return
+		}
+		req := r.WithContext(hop.WithRepeats(r.Context(), &w.ctx.repeats))
+		defer func() { r.Pattern, r.MultipartForm = req.Pattern, req.MultipartForm }() // the server looks at its own
+		next.ServeHTTP(offered, req)
+	})
+}
