@@ -202,6 +202,11 @@ func TestAnUpdateClosesNoBreaker(t *testing.T) {
 		_ = over(t.Context(), client, "/a.B/C", unavailable)
 	}
 	wantIs(t, over(t.Context(), client, "/a.B/C", answer), breaker.ErrOpen)
+	_, err := client.StreamInterceptor()(t.Context(), &grpc.StreamDesc{ServerStreams: true}, nil, "/a.Streams/C",
+		func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+			return nil, unavailable(ctx)
+		}, grpcx.CallMaxAttempts(1))
+	wantCode(t, err, codes.Unavailable)
 	next := with(func(c *grpcx.ClientConfig) {
 		c.Breaker.MinCalls, c.Timeout, c.Bulkhead.Limit, c.StreamBulkhead.Limit = 7, time.Minute, 5, 6
 	})
@@ -218,6 +223,15 @@ func TestAnUpdateClosesNoBreaker(t *testing.T) {
 		if b.Config().Limit != 5 {
 			t.Errorf("%s has the old configuration", name)
 		}
+	}
+	streams := 0
+	for name, b := range client.StreamBulkheads() {
+		if streams++; b.Config().Limit != 6 {
+			t.Errorf("%s has the old configuration", name)
+		}
+	}
+	if streams != 1 {
+		t.Errorf("there are %d bulkheads of streams", streams)
 	}
 }
 
