@@ -21,21 +21,22 @@ type Check struct {
 	Severity Severity
 	// FailReadiness makes a critical shared check fail readiness, where other instances could do better after all: they
 	// have another zone's replica, say. If they have not, all instances leave at once, and the outage is total; so this
-	// check falls only after three times as many failures, if it has no Fall of its own, then waits for up to Config.MaxHold, and the log says so.
+	// check falls only after three times as many failures as Config.Fall, or more if its own Fall is, then waits for up to
+	// Config.MaxHold, and the log says so.
 	FailReadiness bool
 	// DependsOn names checks that are causes of this one's failure. While one of them fails, this one's failure is
 	// listed under it, is a warning whatever it would be else, and is not told.
 	DependsOn []string
 
-	// Interval, Timeout, Fall and Rise are those of Config where they are 0.
+	// Interval, Timeout, Fall and Rise are those of Config where they are 0. For Fall see FailReadiness as well.
 	Interval, Timeout time.Duration
 	Fall, Rise        int
 }
 
 func (c Check) withDefaults(cfg Config) Check {
 	c.DependsOn = slices.Clone(c.DependsOn)
-	if c.FailReadiness && c.Fall == 0 {
-		c.Fall = min(1000, 3*cfg.Fall)
+	if c.FailReadiness {
+		c.Fall = max(c.Fall, min(1000, 3*cfg.Fall))
 	}
 	setDefault(&c.Interval, cfg.Interval)
 	setDefault(&c.Timeout, cfg.Timeout)

@@ -45,7 +45,9 @@ type Config struct {
 	IgnoreGates bool `json:"ignore_gates" yaml:"ignore_gates"`
 
 	// OnChange is told about each change, in order and outside of all locks, on a goroutine of a check or of whoever
-	// caused it. It may call anything of this package but Stop. A panic of it is logged.
+	// caused it. It may call anything of this package but Stop. A panic of it is logged. If it does not return, nothing is
+	// logged meanwhile, the latest 1000 events wait, and older ones are lost, which is logged as seawall.health.events_lost;
+	// what the handlers and a gRPC health service answer does not wait for it.
 	OnChange func(Change) `json:"-" yaml:"-"`
 	// Registry is where health enters itself, whose gates it reads, and where its events are logged. Default
 	// [seawall.DefaultRegistry].

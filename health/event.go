@@ -30,48 +30,101 @@ type happening struct {
 	change *Change
 }
 
-// log puts an event behind those that wait to be told. It is called under the lock.
-func (h *Health) log(e happening) { h.events.Put(e) }
+// maxUntold is how many events wait for a listener or a log that does not return.
+const maxUntold = 1000
 
-// tell tells what has happened, outside of the lock.
-func (h *Health) tell() {
-	h.events.Tell(func(e happening) {
-		logger := h.cfg.Registry.Logger()
-		events.Shield(logger, kind, h.name, func() {
-			h.cfg.Registry.Log(context.Background(), e.level, e.event, e.attrs...)
-		})
-		if e.change == nil {
-			return
-		}
-		if h.cfg.OnChange != nil {
-			events.Shield(logger, kind, h.name, func() { h.cfg.OnChange(*e.change) })
-		}
-		for _, l := range h.listening() {
-			events.Shield(logger, kind, h.name, l.tell)
-		}
-	})
+// log puts an event behind those that wait to be told. It is called under the lock. If too many wait the oldest is dropped:
+// what is told last is always the latest.
+func (h *Health) log(e happening) {
+	if e.change != nil {
+		h.changes++
+	}
+	h.lost.Add(int64(h.events.PutLast(e, maxUntold)))
 }
 
-type listener struct{ tell func() }
+// tell tells what has happened, outside of the lock: first to those who are only told that something has, and then in
+// order to the log and Config.OnChange. So those that serve by it, such as a gRPC health service, wait for neither of these.
+func (h *Health) tell() {
+	defer h.events.Tell(h.tellOne)
+	h.mu.Lock()
+	listeners := h.listeners
+	h.mu.Unlock()
+	h.wakeAll(listeners)
+}
 
-// OnChange calls f after each change from now on, until stop is called, in the manner of Config.OnChange. That is how a
-// gRPC health service follows. stop may be called more than once, and does not wait for an f that is running.
+func (h *Health) tellOne(e happening) {
+	logger := h.cfg.Registry.Logger()
+	log := func(e happening) {
+		events.Shield(logger, kind, h.name, func() { h.cfg.Registry.Log(context.Background(), e.level, e.event, e.attrs...) })
+	}
+	if lost := h.lost.Swap(0); lost > 0 {
+		log(lostEvent(h.name, lost))
+	}
+	log(e)
+	if e.change != nil && h.cfg.OnChange != nil {
+		events.Shield(logger, kind, h.name, func() { h.cfg.OnChange(*e.change) })
+	}
+}
+
+// listener is who is told that something has changed, and not what. The fields but the first are guarded by the lock.
+type listener struct {
+	tell    func()
+	seen    int64 // the changes that it has been told of
+	telling bool
+	stopped bool
+}
+
+// OnChange calls f after each change from now on, until stop is called: on the goroutine of a check or of whoever has caused
+// the change, outside of all locks, before the change is logged and before Config.OnChange. What it then reads is the
+// latest. f runs once at a time: changes that come meanwhile are one call after it. A panic of it is logged. That is
+// how a gRPC health service follows. stop may be called more than once, and does not wait for an f that is running.
 func (h *Health) OnChange(f func()) (stop func()) {
-	l := &listener{f}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	l := &listener{tell: f, seen: h.changes}
 	h.listeners = append(slices.Clone(h.listeners), l)
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
+		l.stopped = true
 		h.listeners = slices.DeleteFunc(slices.Clone(h.listeners), func(other *listener) bool { return other == l })
 	}
 }
 
-func (h *Health) listening() []*listener {
+// wakeAll tells the listeners that something has changed. One that leaves by runtime.Goexit keeps the others from nothing.
+func (h *Health) wakeAll(listeners []*listener) {
+	if len(listeners) == 0 {
+		return
+	}
+	defer h.wakeAll(listeners[1:])
+	for h.wakeOne(listeners[0]) {
+	}
+}
+
+// wakeOne tells a listener, and reports whether there was something to tell. While one goroutine does so, another leaves it
+// to that one to look again.
+func (h *Health) wakeOne(l *listener) bool {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.listeners
+	if l.stopped || l.telling || l.seen == h.changes {
+		h.mu.Unlock()
+		return false
+	}
+	l.telling, l.seen = true, h.changes
+	h.mu.Unlock()
+
+	returned := false
+	defer func() {
+		h.mu.Lock()
+		l.telling = false
+		h.mu.Unlock()
+		if !returned { // the goroutine ends: what came meanwhile is told before
+			for h.wakeOne(l) {
+			}
+		}
+	}()
+	events.Shield(h.cfg.Registry.Logger(), kind, h.name, l.tell)
+	returned = true
+	return true
 }
 
 func (h *Health) statusEvent(c Change, scope string) happening {
@@ -124,5 +177,12 @@ func startLateEvent(name string, missing []string) happening {
 	return happening{slog.LevelError, "seawall.health.start_late", []slog.Attr{
 		slog.String("name", name),
 		slog.Any("missing", missing),
+	}, nil}
+}
+
+func lostEvent(name string, lost int64) happening {
+	return happening{slog.LevelWarn, "seawall.health.events_lost", []slog.Attr{
+		slog.String("name", name),
+		slog.Int64("lost", lost),
 	}, nil}
 }

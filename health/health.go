@@ -23,6 +23,7 @@ type Health struct {
 
 	view   atomic.Pointer[view] // what the handlers write
 	events events.Queue[happening]
+	lost   atomic.Int64 // events that were dropped and not yet told of
 	loops  sync.WaitGroup
 	wake   chan struct{} // to the gates' goroutine: something has happened
 
@@ -41,6 +42,7 @@ type Health struct {
 	runs      map[*run]bool       // that are under way, also of checks that were removed
 	back      chan struct{}       // closed when all goroutines have ended; nil before Stop
 	listeners []*listener         // replaced, never written to
+	changes   int64               // that have happened
 	timers    []*time.Timer
 	unwatch   func()
 }
@@ -257,5 +259,6 @@ func (h *Health) Name() string { return h.name }
 // String returns such as: health "box-office".
 func (h *Health) String() string { return fmt.Sprintf("%s %q", kind, h.name) }
 
-// Config returns the configuration with its defaults filled in.
-func (h *Health) Config() Config { return h.cfg }
+// Config returns a copy of the configuration with its defaults filled in. It does not change while the Health lives; what it
+// looks at does, by [Health.Add] and [Health.Remove].
+func (h *Health) Config() Config { return h.cfg.withDefaults() }

@@ -23,6 +23,19 @@ func (q *Queue[E]) Put(e E) {
 	q.mu.Unlock()
 }
 
+// PutLast is like Put, for an owner whose events come without end while one of them is told forever: it drops the oldest so
+// that no more than limit wait, and returns how many.
+func (q *Queue[E]) PutLast(e E, limit int) (dropped int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, e)
+	if dropped = max(0, len(q.waiting)-limit); dropped > 0 {
+		clear(q.waiting[:dropped])
+		q.waiting = q.waiting[dropped:]
+	}
+	return dropped
+}
+
 // Tell gives the events to tell, in order. One goroutine at a time does so: whoever else comes leaves its events to
 // that one, so a tell that does not return holds up no other call. If tell panics, the panic is the caller's; if it
 // leaves by panic or runtime.Goexit, the events behind it are told before the goroutine goes on.

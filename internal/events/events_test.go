@@ -122,6 +122,19 @@ func TestQueueDoesNotKeepWhatItHasTold(t *testing.T) {
 	runtime.KeepAlive(&q)
 }
 
+func TestQueueWithALimitKeepsTheLatest(t *testing.T) {
+	var q events.Queue[int]
+	dropped := 0
+	for e := range 10 {
+		dropped += q.PutLast(e, 3)
+	}
+	var told []int
+	q.Tell(func(e int) { told = append(told, e) })
+	if want := []int{7, 8, 9}; !slices.Equal(told, want) || dropped != 7 {
+		t.Errorf("told %v, want %v; %d were dropped", told, want, dropped)
+	}
+}
+
 func TestShieldSurvivesALogThatPanics(t *testing.T) {
 	ran := false
 	events.Shield(slog.New(panicking{slog.DiscardHandler}), "breaker", "payments", func() { ran = true; panic("ouch") })
