@@ -220,3 +220,11 @@ func ExampleWithUser() {
 	fmt.Println(user, seawall.PriorityOf(ctx))
 	// Output: customer-42 sheddable-plus
 }
+
+func ExampleRecord_NoteCache() {
+	ctx, record := seawall.WithRecord(context.Background())
+	seawall.RecordOf(ctx).NoteCache(seawall.CacheStale) // as a cache does; one of the program's own may as well
+	seawall.RecordOf(ctx).NoteCache(seawall.CacheFresh)
+	fmt.Println(record.Facts().Cache)
+	// Output: stale
+}

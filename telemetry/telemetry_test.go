@@ -360,3 +360,15 @@ func ExampleRegister() {
 	fmt.Println(len(telemetry.Instruments()) > 30)
 	// Output: true
 }
+
+func ExampleAllHistograms() {
+	meters := &provider{meter: meter{units: map[string]string{}}} // otel.GetMeterProvider(), in a program
+	registration, err := telemetry.Register(meters, telemetry.Config{Histograms: telemetry.AllHistograms()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = registration.Unregister() }()
+	fmt.Println(telemetry.AllHistograms())
+	// Output: [seawall.queue.wait seawall.attempt.duration seawall.stale.age]
+}

@@ -2,6 +2,7 @@ package telemetry_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/cache"
 	"github.com/seawall-go/seawall/grpcx"
 	"github.com/seawall-go/seawall/httpx"
 	"github.com/seawall-go/seawall/retry"
@@ -104,6 +106,29 @@ func TestSpansOfOtelhttpSayWhatThePoliciesDid(t *testing.T) {
 	if len(all) != 1 || all[0]["seawall.retry.count"] != "1" {
 		t.Errorf("the client's spans have %v, want one, with a retry", all)
 	}
+}
+
+// What a cache had for the handler is in the span of the request.
+func TestSpanOfARequestSaysWhatTheCacheHad(t *testing.T) {
+	r := shopless()
+	served := newSpans(t)
+	prices := cache.New("prices", cache.Config[string, string]{Registry: r})
+	defer func() { _ = prices.Close(context.Background()) }()
+	api := httpx.NewHandler("api", httpx.ServerConfig{Registry: r}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		price, err := prices.Get(r.Context(), "a", func(context.Context, string) (string, error) { return "9.80", nil })
+		if err != nil {
+			t.Error(err)
+		}
+		_, _ = io.WriteString(w, price)
+	}))
+	server := httptest.NewServer(otelhttp.NewHandler(api, "api", otelhttp.WithTracerProvider(served)))
+	defer server.Close()
+	for range 2 {
+		fetch(t, server.Client(), http.MethodGet, server.URL)
+	}
+	server.Close()
+	served.want(t, oteltrace.SpanKindServer, codes.Unset,
+		map[attribute.Key]string{"seawall.cache.result": "miss"}, map[attribute.Key]string{"seawall.cache.result": "fresh"})
 }
 
 func shopless() *seawall.Registry {

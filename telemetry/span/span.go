@@ -12,6 +12,9 @@
 // Handler or Server that of otelhttp or otelgrpc. Spans of single attempts, further in, are not described. That of a stream is
 // described when the stream ends: a span that has ended before says nothing of it.
 //
+// What a cache had for a call is known where the call's record is around the cache: in a handler behind a Handler or a Server,
+// or between Begin and Describe. A client that is further in says nothing of a cache around it.
+//
 // A call whose span is not recorded costs a look into its context.
 package span
 
