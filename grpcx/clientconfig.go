@@ -115,9 +115,6 @@ func (c ClientConfig) withDefaults() ClientConfig {
 	if c.AttemptTimeout == 0 {
 		c.AttemptTimeout = defaultAttemptTimeout
 	}
-	if c.Breaker.Slow.Over == 0 {
-		c.Breaker.Slow.Over = slowOver(c.AttemptTimeout)
-	}
 	if c.StreamBulkhead.Limit == 0 {
 		c.StreamBulkhead.Limit = defaultStreams
 	}

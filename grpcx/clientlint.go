@@ -53,7 +53,7 @@ func (c *Client) Lint(conns ...*grpc.ClientConn) []seawall.Finding {
 func (c *Client) chain() *seawall.Pipeline {
 	table := c.methods.Load()
 	quiet := table.cfg.Registry.Detached()
-	gate, slots := table.cfg.Breaker, table.cfg.Bulkhead
+	gate, slots := table.cfg.breakers().Breaker, table.cfg.Bulkhead
 	gate.Registry, slots.Registry = quiet, quiet
 	repeats := c.plain
 	if r := table.others; r.hedge != nil {

@@ -25,7 +25,7 @@ func (c ClientConfig) changes(other ClientConfig) (fields reconfig.Fields) {
 	fields.Add("retry", !c.Retry.Equal(other.Retry))
 	fields.Add("retry_codes", !sameCodes(c.RetryCodes, other.RetryCodes))
 	fields.Add("hedge", !equal(c.Hedge, other.Hedge))
-	fields.Add("breaker", !c.Breaker.Equal(other.Breaker))
+	fields.Add("breaker", !c.breakers().Breaker.Equal(other.breakers().Breaker))
 	fields.Add("bulkhead", !c.Bulkhead.Equal(other.Bulkhead))
 	fields.Add("stream_bulkhead", !c.StreamBulkhead.Equal(other.StreamBulkhead))
 	fields.Add("stream_settle", c.StreamSettle != other.StreamSettle)

@@ -483,6 +483,34 @@ func TestUpdatesAndCallsMayRunBesideEachOther(t *testing.T) {
 	all.Wait()
 }
 
+// The usual way to change one field is to take the configuration in force. What other fields say by default about that one is
+// not fixed by it.
+func TestADefaultThatFollowsAnotherFieldFollowsItsUpdate(t *testing.T) {
+	client := grpcx.NewClient("test", quick())
+	if err := over(t.Context(), client, "/a.B/C", answer); err != nil {
+		t.Fatal(err)
+	}
+	for attempt, want := range map[time.Duration]time.Duration{
+		2 * time.Second: 1800 * time.Millisecond, grpcx.Off: breaker.NoSlowCalls, 10 * time.Second: 9 * time.Second,
+	} {
+		cfg := client.Config()
+		cfg.AttemptTimeout = attempt
+		if err := client.Update(cfg); err != nil {
+			t.Fatal(err)
+		}
+		for name, b := range client.Breakers() {
+			if got := b.Config().Slow.Over; got != want {
+				t.Errorf("with attempts of %v a call to %s is slow from %v on, want %v", attempt, name, got, want)
+			}
+		}
+	}
+	said := quick()
+	said.Breaker.Slow.Over = 9 * time.Second
+	if !said.Equal(quick()) {
+		t.Error("the default is another one when it is said")
+	}
+}
+
 func ExampleClient_Update() {
 	client := grpcx.NewClient("catalog", grpcx.ClientConfig{Registry: silent()})
 	cfg := client.Config()

@@ -41,8 +41,8 @@ func newGates(name string, cfg *ClientConfig) gates {
 // update gives the gates, and those to come, what differs in the configuration; next is valid. The others are left alone, with
 // the modes that somebody has set by hand.
 func (g *gates) update(old, next *ClientConfig) (err error) {
-	if !next.Breaker.Equal(old.Breaker) {
-		err = g.breakers.Update(next.breakers())
+	if breakers := next.breakers(); !breakers.Breaker.Equal(old.breakers().Breaker) {
+		err = g.breakers.Update(breakers)
 	}
 	if !next.Bulkhead.Equal(old.Bulkhead) {
 		err = errors.Join(err, g.unary.Update(next.bulkheads(next.Bulkhead)))
@@ -58,6 +58,9 @@ func (c *ClientConfig) breakers() breaker.GroupConfig[groupKey] {
 		Breaker: c.Breaker, MaxKeys: c.MaxGroups, Label: label, Registry: cmp.Or(c.Breaker.Registry, c.Registry),
 	}
 	g.Breaker.Registry = nil
+	if g.Breaker.Slow.Over == 0 { // not in the configuration that is kept: it follows AttemptTimeout when that changes
+		g.Breaker.Slow.Over = slowOver(c.AttemptTimeout)
+	}
 	return g
 }
 
