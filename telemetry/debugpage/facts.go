@@ -64,6 +64,13 @@ type memberFacts struct {
 	Events   []happened    `json:"events,omitempty"`    // the latest first
 	Settings []setting     `json:"settings,omitempty"`
 	Gate     bool          `json:"-"`
+	// KeyStates are how many keys of a family are in which state, but for those in order.
+	KeyStates []stateCount `json:"key_states,omitempty"`
+}
+
+type stateCount struct {
+	State string `json:"state"`
+	N     int    `json:"n"`
 }
 
 // Now returns the values that say how the policy is doing.
@@ -98,11 +105,45 @@ func (m memberFacts) Ends() (sum counts5s) {
 
 // Odd reports whether somebody should look at it.
 func (m memberFacts) Odd() bool {
-	switch m.State {
-	case "", "closed", "pass", "full", "ok", "ready", "serving", "waiting", "done", "fresh":
-		return m.Gate && m.Mode != "enforce"
+	return !inOrder(m.State) || m.Gate && m.Mode != "enforce" || len(m.KeyStates) > 0
+}
+
+func inOrder(state string) bool {
+	switch state {
+	case "", "closed", "pass", "full", "ok", "ready", "serving", "waiting":
+		return true
 	}
-	return true
+	return false
+}
+
+// keyStates counts the keys of a family that are not in order. A family that does not count them itself has the foremost
+// ones as members, which these are.
+func keyStates(s seawall.Snapshot) (all []stateCount) {
+	count := func(state string, n int) {
+		if n == 0 || inOrder(state) {
+			return
+		}
+		for i := range all {
+			if all[i].State == state {
+				all[i].N += n
+				return
+			}
+		}
+		all = append(all, stateCount{state, n})
+	}
+	counted := false
+	for _, v := range s.Values {
+		if state, ok := strings.CutPrefix(v.Name, "members."); ok {
+			counted = true
+			count(state, int(v.V))
+		}
+	}
+	if !counted {
+		for _, m := range s.Members {
+			count(m.State, 1)
+		}
+	}
+	return all
 }
 
 // counts5s are the ends of five seconds, or of less if they are the latest.
@@ -214,6 +255,9 @@ func (p *Page) member(s seawall.Snapshot) memberFacts {
 		if n, ok := find(s, name); ok {
 			f.KeyCount = number(n).String()
 		}
+	}
+	if f.KeyCount != "" {
+		f.KeyStates = keyStates(s)
 	}
 	if active, ok := find(s, "active"); ok {
 		f.Load = number(active).String()

@@ -320,6 +320,8 @@ func TestEventsOfMembersAreTheFamilysAndOtherKindsAreNotCrowdedOut(t *testing.T)
 	}
 	_, page := get(p, "/?kind=breaker&name=psp")
 	contains(t, page, `<td class="wrap">psp[b]</td>`, "2 of 2")
+	_, page = get(p, "/")
+	contains(t, page, `<span class="state odd open">2 open</span>`, "Out of order")
 	runtime.KeepAlive([]any{hosts, slots, lone, again})
 }
 
