@@ -18,12 +18,14 @@ import (
 // ClientConfig sets a [Transport]. The zero value is a good client for most services; a zero field is its default.
 type ClientConfig struct {
 	// Timeout is the total limit: for all attempts and the waits between them, for the redirects that follow, and for
-	// reading the body of the response. Default 30 s; at least 1 ms, or [Off]. With Off, and without a deadline of the
+	// reading the body of the response. Default 30 s; at least 1 ms, or [Off]. A shorter one than AttemptTimeout wants that
+	// shortened as well: else a server that hangs gets one attempt, and no other follows. With Off, and without a deadline of the
 	// caller, a body that never ends holds its reader for ever; [Transport.OpenBodies] lists those. The timeout policy of the
 	// client counts the calls that it limits, so none then.
 	Timeout time.Duration `json:"timeout" yaml:"timeout"`
 	// AttemptTimeout is how long one attempt may take, the connection included. Default 10 s; at least 1 ms, or [Off].
 	// Too short a limit turns a slow service into a failing one, and multiplies its load by the attempts.
+	// One that is not shorter than Timeout leaves no time for a second attempt; [Transport.Lint] finds that.
 	AttemptTimeout time.Duration `json:"attempt_timeout" yaml:"attempt_timeout"`
 	// AttemptSpan says where AttemptTimeout ends. Default [SpanHeaders]: the body may take longer. What fails behind the
 	// headers is not repeated, because the response has been returned by then.
@@ -46,10 +48,12 @@ type ClientConfig struct {
 	// AttemptTimeout here, and [breaker.NoSlowCalls] where AttemptTimeout is Off or above its default: whoever raises it has
 	// uploads or long polls, which take long by their nature. A call's time ends with the response headers.
 	Breaker breaker.Config `json:"breaker" yaml:"breaker"`
-	// Bulkhead limits the concurrent requests to each scheme, host and port, until the end of their response bodies.
+	// Bulkhead limits the concurrent requests to each scheme, host and port, until the end of their response bodies. By
+	// default 64 run at once, 64 more wait up to 1 s each, and what comes on top is refused: a burst of 200 requests to a
+	// server that takes 1 s loses more than a third of them, whether healthy or not. It must be zero with Adaptive.
 	Bulkhead bulkhead.Config `json:"bulkhead" yaml:"bulkhead"`
 	// Adaptive limits the concurrent requests to each scheme, host and port by what that can serve, in the place of
-	// Bulkhead. Default nil, which is off; an empty one is the default of [bulkhead.AdaptiveConfig].
+	// Bulkhead, which must be zero then. Default nil, which is off; an empty one is the default of [bulkhead.AdaptiveConfig].
 	Adaptive *bulkhead.AdaptiveConfig `json:"adaptive,omitempty" yaml:"adaptive,omitempty"`
 	// RateLimit limits the rate of attempts to each scheme, host and port. Default nil, which is off. Beyond MaxHosts it
 	// rejects new hosts as long as the buckets of the others are not full, rather than give each a full one.
@@ -125,9 +129,8 @@ func (c ClientConfig) withDefaults() ClientConfig {
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = Off
 	}
-	if c.Breaker.Slow.Over == 0 {
-		c.Breaker.Slow.Over = slowOver(c.AttemptTimeout)
-	}
+	c.Timeout, c.AttemptTimeout = min(c.Timeout, mostLimit), min(c.AttemptTimeout, mostLimit)
+	c.IdleTimeout = min(c.IdleTimeout, mostLimit)
 	if c.MaxHosts == 0 {
 		c.MaxHosts = 1000
 	}
@@ -179,6 +182,8 @@ func (c ClientConfig) Validate() error {
 		}
 	}
 	switch {
+	case c.Adaptive != nil && !c.Bulkhead.Equal(bulkhead.Config{}):
+		return bad("Bulkhead", "set", "it zero with Adaptive, which is in its place")
 	case c.AttemptSpan > SpanEnd:
 		return bad("AttemptSpan", c.AttemptSpan, "SpanHeaders, SpanFirstByte or SpanEnd")
 	case c.MaxHosts < 0 || c.MaxHosts > 1_000_000:

@@ -21,7 +21,7 @@ func (c ClientConfig) changes(other ClientConfig) (fields reconfig.Fields) {
 	fields.Add("retry", !c.Retry.Equal(other.Retry))
 	fields.Add("hedge", !equal(c.Hedge, other.Hedge))
 	fields.Add("hedge_other_conn", c.HedgeOtherConn != other.HedgeOtherConn)
-	fields.Add("breaker", !c.Breaker.Equal(other.Breaker))
+	fields.Add("breaker", !c.breakers().Breaker.Equal(other.breakers().Breaker))
 	fields.Add("bulkhead", !c.Bulkhead.Equal(other.Bulkhead))
 	fields.Add("adaptive", !equal(c.Adaptive, other.Adaptive))
 	fields.Add("rate_limit", !equal(c.RateLimit, other.RateLimit))

@@ -122,7 +122,7 @@ func TestUploadsAndLongPollsAreNotSlowByDefault(t *testing.T) {
 		{httpx.ClientConfig{Breaker: breaker.Config{Slow: breaker.SlowCalls{Over: time.Minute}}}, time.Minute},
 	} {
 		c.cfg.Registry = quiet()
-		got := httpx.NewTransport("slow", c.cfg, nil).Config().Breaker.Slow.Over
+		got := httpx.SlowOver(c.cfg)
 		if got != c.want {
 			t.Errorf("with an attempt limit of %v a call is slow over %v, want %v", c.cfg.AttemptTimeout, got, c.want)
 		}

@@ -56,8 +56,8 @@
 //
 // # The fields that are sent
 //
-// X-Request-Timeout-Ms says how much time is left for the whole answer, less a hundredth, Seawall-Attempt the number of
-// the attempt, from the second on, and Seawall-Priority the priority, if it is not critical; see [Fields]. They take the
+// X-Request-Timeout-Ms says how much time is left for the whole answer, less a hundredth, at most 50 ms, and from a second
+// on rounded down to hundredths of one; Seawall-Attempt the number of the attempt, from the second on, and Seawall-Priority the priority, if it is not critical; see [Fields]. They take the
 // place of what the request has under these names, so that a proxy does not pass on what its client claimed, and do not
 // follow a redirect to another host.
 //

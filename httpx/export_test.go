@@ -119,3 +119,9 @@ func (x *RequestBody) Repeatable() bool { return x.b.repeatable() }
 func CloseIdle(c *retryablehttp.Client) {
 	c.HTTPClient.Transport.(onlyRoundTrip).transport.CloseIdleConnections()
 }
+
+// SlowOver is from when on a call is slow to the breakers.
+func SlowOver(c ClientConfig) time.Duration {
+	c = c.withDefaults()
+	return c.breakers().Breaker.Slow.Over
+}

@@ -157,6 +157,9 @@ func (c *ClientConfig) breakers() breaker.GroupConfig[hostKey] {
 		Breaker: c.Breaker, MaxKeys: c.MaxHosts, Label: hostKey.String, Registry: cmp.Or(c.Breaker.Registry, c.Registry),
 	}
 	g.Breaker.Registry = nil
+	if g.Breaker.Slow.Over == 0 {
+		g.Breaker.Slow.Over = slowOver(c.AttemptTimeout)
+	}
 	return g
 }
 

@@ -58,6 +58,7 @@ func (s *scope) expire() (by limitKind, left time.Duration) {
 			return noLimit, left
 		}
 		if s.turn(st, st|endedBy*state(kind)) {
+			s.x.opts.t.limits.count(kind, st)
 			return kind, 0
 		}
 	}

@@ -9,7 +9,10 @@ import (
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
-// OpenBody is the body of a response that was returned, and neither closed nor read to its end.
+// OpenBody is the body of a response that was returned, neither closed nor read to its end, and that no limit of the client
+// ends: with Timeout and IdleTimeout Off, and no AttemptSpan to its end. By default each body ends by the total limit, and so
+// none is listed: bodies that are not closed show there as slots that are in use for as long, in the Stats of
+// [Transport.Bulkheads].
 type OpenBody struct {
 	Method string
 	Host   string    // scheme, host and port

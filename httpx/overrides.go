@@ -36,33 +36,29 @@ func Idempotent(ctx context.Context) context.Context {
 }
 
 // WithAttempts returns a context whose requests are made at most n times, in the place of what [ClientConfig] says about
-// retries and hedges; the budget stays. It panics if n is below 1. WithAttempts(ctx, 1) never repeats.
+// retries and hedges; the budget stays. WithAttempts(ctx, 1) never repeats, and what is below counts as 1.
 //
 // The importance of requests is set by [seawall.WithPriority].
 func WithAttempts(ctx context.Context, n int) context.Context {
-	if n < 1 {
-		panic("httpx: WithAttempts: n is below 1")
-	}
-	return override(ctx, func(o *overrides) { o.attempts = n })
+	return override(ctx, func(o *overrides) { o.attempts = max(1, n) })
 }
 
 // WithTimeout returns a context whose requests have a total limit of d, or none with [Off], in the place of that of
 // [ClientConfig]. Unlike a deadline of the context, which may be set beside it and can only shorten, it may be longer than
-// the client's, and its end is an error that matches timeout.ErrExceeded. It panics if d is below 1 ms.
+// the client's, and its end is an error that matches timeout.ErrExceeded. Less than 1 ms counts as that.
 func WithTimeout(ctx context.Context, d time.Duration) context.Context {
-	mustLimit("WithTimeout", d)
-	return override(ctx, func(o *overrides) { o.timeout = d })
+	return override(ctx, func(o *overrides) { o.timeout = limitOf(d) })
 }
 
 // WithAttemptTimeout returns a context whose requests have d for each attempt, or no such limit with [Off], in the place
-// of what [ClientConfig] says. It panics if d is below 1 ms.
+// of what [ClientConfig] says. Less than 1 ms counts as that.
 func WithAttemptTimeout(ctx context.Context, d time.Duration) context.Context {
-	mustLimit("WithAttemptTimeout", d)
-	return override(ctx, func(o *overrides) { o.attemptTimeout = d })
+	return override(ctx, func(o *overrides) { o.attemptTimeout = limitOf(d) })
 }
 
-func mustLimit(function string, d time.Duration) {
-	if d != Off && d < time.Millisecond {
-		panic("httpx: " + function + ": the limit is below 1ms")
+func limitOf(d time.Duration) time.Duration {
+	if d == Off {
+		return Off
 	}
+	return min(max(d, time.Millisecond), mostLimit)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/hop"
 	"github.com/seawall-go/seawall/retry"
+	"github.com/seawall-go/seawall/timeout"
 )
 
 // mayRepeat reports whether a request may be carried out twice: by its method (RFC 9110, section 9.2.2), because it
@@ -141,6 +142,20 @@ func markTimeout(err error) error {
 	}
 	return &timedOut{err}
 }
+
+// overLimit is the error of a call that a total limit has ended which is not the client's own. It reads as the error of
+// that does.
+type overLimit struct {
+	limit *timeout.ExceededError
+	err   error
+}
+
+// Error returns such as: timeout "catalog.total": limit of 100ms exceeded: GET api.example: no response in time.
+func (e *overLimit) Error() string   { return fmt.Sprintf("%v: %v", e.limit, e.err) }
+func (e *overLimit) Unwrap() []error { return []error{e.limit, e.err} }
+
+// Timeout is true.
+func (*overLimit) Timeout() bool { return true }
 
 type timedOut struct{ error }
 

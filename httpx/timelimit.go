@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -20,7 +21,8 @@ type TimeLimitConfig struct {
 	// a heartbeat then.
 	Idle time.Duration `json:"idle" yaml:"idle"`
 	// Total is how long the whole may take, the response included. Default [Off]; at least 1 ms. It cuts off downloads
-	// and streams that are longer. A connection that was hijacked is left alone by every limit.
+	// and streams that are longer. A connection that was hijacked is left alone by every limit. A FirstByte that is set must
+	// not be longer.
 	Total time.Duration `json:"total" yaml:"total"`
 	// Exempt are the routes without limits of ours, as patterns of http.ServeMux, such as "GET /export/". The deadline of
 	// a trusted peer holds there as well. Default none.
@@ -53,6 +55,9 @@ func (c TimeLimitConfig) Validate() error {
 	}
 	if err := validateLimit("TimeLimitConfig.Total", c.Total); err != nil {
 		return err
+	}
+	if c.Total > 0 && c.FirstByte > c.Total {
+		return fmt.Errorf("httpx: TimeLimitConfig.FirstByte is %v, want at most Total, which is %v", c.FirstByte, c.Total)
 	}
 	return validateRoutes("TimeLimitConfig.Exempt", c.Exempt)
 }
@@ -118,7 +123,7 @@ func newTimeSettings(name string, cfg TimeLimitConfig) *timeSettings {
 		if d == Off {
 			d = 0
 		}
-		*[...]*time.Duration{&l.firstByte, &l.idle, &l.total}[i] = d
+		*[...]*time.Duration{&l.firstByte, &l.idle, &l.total}[i] = min(d, mostLimit)
 		l.exceeded[i] = &timeout.ExceededError{Name: name, Limit: d}
 	}
 	unlimited := &limits{name: name, registry: cfg.Registry}

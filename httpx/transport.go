@@ -3,6 +3,7 @@ package httpx
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -42,6 +43,7 @@ type Transport struct {
 	recent  recentKey
 	open    openBodies
 	millis  millisText
+	limits  limitCounts
 }
 
 // NewTransport makes a Transport around base; nil is a clone of http.DefaultTransport that keeps as many idle
@@ -117,6 +119,7 @@ func (t *Transport) call(ctx context.Context, x *exchange) (*scope, error) {
 		ctx = retry.WithMaxAttempts(ctx, says.attempts)
 	}
 	chain, untimed := t.calls, t.untimed
+	var limit *timeout.ExceededError // in the place of the client's
 	if t.hosts.hedges != nil && x.mayRace() {
 		x.hedged = true
 		h := t.hosts.hedges.For(x.host)
@@ -129,6 +132,7 @@ func (t *Transport) call(ctx context.Context, x *exchange) (*scope, error) {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithDeadlineCause(ctx, trail.end, trail.total)
 			defer cancel()
+			limit = trail.total
 		}
 	case says.timeout != 0:
 		chain = untimed
@@ -136,11 +140,17 @@ func (t *Transport) call(ctx context.Context, x *exchange) (*scope, error) {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeoutCause(ctx, says.timeout, x.terms.total)
 			defer cancel()
+			limit = x.terms.total
 		}
 	case x.opts.Timeout == Off:
 		chain = untimed
 	}
-	return seawall.CallOperation(ctx, chain, x)
+	s, err := seawall.CallOperation(ctx, chain, x)
+	if err != nil && s == nil && limit != nil && errors.Is(err, limit) {
+		t.limits.total.Add(1)
+		err = &overLimit{limit, err}
+	}
+	return s, err
 }
 
 // mayRace reports whether attempts of a request may run side by side: each has a body of its own, and two do not hurt.

@@ -117,9 +117,13 @@ func limitsOf(a, b, c byte) httpx.TimeLimitConfig {
 		}
 		return time.Duration(b%12+1)*unit + apart
 	}
-	return httpx.TimeLimitConfig{
+	cfg := httpx.TimeLimitConfig{
 		FirstByte: limit(a, 5*time.Millisecond), Idle: limit(b, 7*time.Millisecond), Total: limit(c, 3*time.Millisecond),
 	}
+	if cfg.Total > 0 && cfg.FirstByte > cfg.Total { // which is not valid
+		cfg.FirstByte = httpx.Off
+	}
+	return cfg
 }
 
 // modelWriter is the naive reference: it goes through the operations with a clock of its own.
