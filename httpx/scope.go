@@ -157,7 +157,7 @@ func (s *scope) settle(end error) {
 
 // release ends the attempt; end is what the policies are told.
 func (s *scope) release(end error) {
-	if s.state()&released != 0 {
+	if s.state()&released != 0 { // as at the Close of a body that was read to its end
 		return
 	}
 	was := s.set(released)
