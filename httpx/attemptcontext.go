@@ -69,10 +69,16 @@ func (s *scope) Deadline() (time.Time, bool) {
 
 // Done makes the scope a standard context.
 func (s *scope) Done() <-chan struct{} {
-	if s.std.Load() == nil && s.state()&(opened|released) == opened {
-		s.set(reading) // only the body is left to ask, while it is read
-	}
+	s.noteReader()
 	return s.standard().Done()
+}
+
+// noteReader notes that somebody waits for the body, if the scope is about to become a standard context: only the body is
+// left to ask, while it is read.
+func (s *scope) noteReader() {
+	if s.std.Load() == nil && s.state()&(opened|released) == opened {
+		s.set(reading)
+	}
 }
 
 // Err returns nil or, from the end of the attempt on, what a canceled context returns.
@@ -83,6 +89,7 @@ func (s *scope) Err() error {
 	if s.exceeded() == nil && s.parent.Err() == nil {
 		return nil
 	}
+	s.noteReader()
 	return s.standard().Err()
 }
 

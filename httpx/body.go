@@ -87,6 +87,15 @@ func (b *requestBody) lend(req *http.Request) (io.ReadCloser, error) {
 	return l, nil
 }
 
+// again is the GetBody of a request whose body is kept while it is sent: net/http sends it once more by itself where it
+// knows that the peer has done nothing, and tells nobody else of that.
+func (b *requestBody) again() (io.ReadCloser, error) {
+	if !b.replay.whole() {
+		return nil, errOutgrown
+	}
+	return b.lend(nil)
+}
+
 // copies reports whether each attempt gets a body of its own.
 func (b *requestBody) copies() bool { return b == nil || b.getBody != nil }
 

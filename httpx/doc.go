@@ -19,21 +19,27 @@
 //
 //	what happened                                      outcome     repeated
 //	nothing was sent: DNS, dial, no connection in time failure     any request whose body can be sent or is unread
-//	HTTP/2 REFUSED_STREAM                              failure     any request whose body can be sent
+//	HTTP/2 REFUSED_STREAM, GOAWAY with a lower stream  failure     the same; see below
 //	the connection was lost, or our attempt limit      failure     idempotent requests
 //	500, 502, 503, 504                                 failure     idempotent requests
 //	408, 425, 429                                      overload    idempotent requests, never before the hint
 //	409 to a repeat of a request with a key            overload    the same: the first is still at work
 //	one of these with Seawall-Pushback: refused        overload    the same; from a trusted peer any request
 //	one of these with Seawall-Pushback: final          as it is    no
-//	421                                                success     any request whose body can be sent, once, on a new
-//	                                                               connection
+//	421                                                success     any request whose body can be sent, once, on a
+//	                                                               connection of its own
 //	other statuses from 500 on                         failure     no
-//	certificates, TLS, protocol mismatch               failure     no
+//	certificates, TLS, an answer that is not HTTP      failure     no
 //	the response breaks off behind its headers         failure     no
 //	the caller's deadline has passed                   failure     no
 //	the caller has left, or a policy has refused       ignored     no
+//	the base refuses to send: scheme, method, field    ignored     no
 //	other statuses                                     success     –
+//
+// Streams that the peer has not begun are sent again by net/http itself, with pauses, inside of one attempt, if the body
+// can be sent again. If it cannot, and after a GOAWAY with an error code to the first request of a connection, net/http
+// tells no difference from a connection that was lost, and so that is how they count. A connection of its own is made where the base is an *http.Transport: inside of another base a 421 is an answer, and a
+// hedge has the pool's connections.
 //
 // The hint is Retry-After, or else the t of a RateLimit whose r is 0; ClientConfig.Retry caps it. When no attempt is left,
 // the last answer is returned as it is: the response with its body unread and no error, or the error with the earlier

@@ -106,7 +106,7 @@ func (x *exchange) try(ctx context.Context, s *scope) (verdict, err error) {
 	resp.Request = x.req
 	verdict = x.judge(ctx, resp)
 	if !s.answer(resp, verdict) {
-		_ = s.body.Close()
+		_ = s.shut()
 		return nil, x.fail(s, s.exceeded())
 	}
 	return verdict, nil
@@ -136,6 +136,9 @@ func (x *exchange) prepare(ctx context.Context, s *scope) (*http.Request, error)
 	req := x.req.WithContext(s)
 	req.Header = x.outgoing(s, left, limited)
 	req.Body = body
+	if x.body != nil && x.body.replay != nil {
+		req.GetBody = x.body.again
+	}
 	return req, nil
 }
 
@@ -174,15 +177,12 @@ func (x *exchange) verdict(s *scope, why, err error) seawall.Verdict {
 	case why == seawall.ErrLost: //nolint:errorlint // it is told bare
 		v.Outcome = seawall.Ignored
 	case x.req.Context().Err() != nil, why == x.terms.total: //nolint:errorlint // see fail
-	case x.opts.t.std != nil && s.Err() == nil && s.unasked() && s.ownConn() == nil && !isDial(err):
-		// Refused by net/http before it turned to the network, for a field or a scheme that it does not send.
+	case s.Err() == nil && s.unasked() && !isDial(err):
+		// Refused by net/http before it turned to the network, for a field or a scheme that it does not send: the caller's
+		// own mistake.
 		v.Outcome = seawall.Ignored
 	case why == nil && hopeless(err):
-	case why == nil && streamRefused(err):
-		if x.body.repeatable() {
-			v.Repeat = seawall.RepeatAlways
-		}
-	case (s.unsent() || isDial(err)) && x.body.takeBack():
+	case (why == nil && streamRefused(err) || s.unsent() || isDial(err)) && x.body.takeBack():
 		v.Repeat = seawall.RepeatAlways
 	case x.idempotent && x.body.takeBack():
 		v.Repeat = seawall.RepeatIfIdempotent

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -171,6 +172,28 @@ func TestAMisdirectedRequestIsSentOnceMoreOnAConnectionOfItsOwn(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Over the same connection the answer would be the same.
+func TestAMisdirectedRequestIsNotRepeatedWithoutAConnectionOfItsOwn(t *testing.T) {
+	var asked atomic.Int64
+	s := newSite(t, http1, quick(), func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusMisdirectedRequest)
+	})
+	defer s.rest(t)
+	req, err := http.NewRequestWithContext(t.Context(), "GET", s.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := s.tr.RoundTrip(req) // its base is not net/http's own
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 421 || asked.Load() != 1 {
+		t.Errorf("%d after %d requests", resp.StatusCode, asked.Load())
 	}
 }
 

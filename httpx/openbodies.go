@@ -19,7 +19,7 @@ type OpenBody struct {
 	Since  time.Time // when the attempt began
 }
 
-// openBodies are those that no limit of ours ends. Most bodies are read at once, so coming and going is one atomic
+// openBodies are those that no limit of ours ends, or none that the base would notice. Most bodies are read at once, so coming and going is one atomic
 // operation each, at a place that seldom two ask for; whoever finds it taken goes into a map.
 type openBodies struct {
 	_      [64]byte // what every call writes, off the lines of what every call reads

@@ -28,14 +28,11 @@ func (x *exchange) send(s *scope, req *http.Request, first bool) (resp *http.Res
 // over sends an attempt through the base, or over a connection of its own: a hedge that is to have one, and what comes
 // after a 421.
 func (x *exchange) over(s *scope, req *http.Request, first bool) (*http.Response, error) {
-	own := x.opts.t.std != nil && (x.told.Load()&misdirected != 0 || !first && x.opts.HedgeOtherConn)
-	if !own {
+	own := x.told.Load()&misdirected != 0 || !first && x.opts.HedgeOtherConn
+	if !own || !x.canDial() {
 		return x.opts.t.base.RoundTrip(req)
 	}
 	to := x.host.Value()
-	if to.scheme != "http" && to.scheme != "https" {
-		return x.opts.t.base.RoundTrip(req)
-	}
 	conn, err := x.opts.t.std.NewClientConn(s, to.scheme, to.address())
 	if err != nil {
 		if req.Body != nil {
@@ -45,6 +42,15 @@ func (x *exchange) over(s *scope, req *http.Request, first bool) (*http.Response
 	}
 	s.sent().conn = conn
 	return conn.RoundTrip(req)
+}
+
+// canDial reports whether an attempt can have a connection of its own: only net/http's own transport makes one.
+func (x *exchange) canDial() bool {
+	if x.opts.t.std == nil {
+		return false
+	}
+	scheme := x.host.Value().scheme
+	return scheme == "http" || scheme == "https"
 }
 
 // address returns host and port.

@@ -9,7 +9,9 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/textproto"
 	"net/url"
+	"strings"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/hop"
@@ -39,7 +41,7 @@ func (x *exchange) judge(ctx context.Context, resp *http.Response) error {
 		v.Outcome = seawall.Overload
 	case code == http.StatusConflict && x.started.Load() > 1 && (x.terms.key != "" || x.opts.hasKey(x.req)):
 		v.Outcome = seawall.Overload // the first of the attempts is still at work
-	case code == http.StatusMisdirectedRequest && x.body.repeatable() && x.told.Or(misdirected)&misdirected == 0:
+	case code == http.StatusMisdirectedRequest && x.canDial() && x.body.repeatable() && x.told.Or(misdirected)&misdirected == 0:
 		return x.status(resp, seawall.Verdict{Outcome: seawall.Success, Repeat: seawall.RepeatAlways}, false)
 	case hasFailed(code):
 		v.Outcome = seawall.Failure
@@ -53,10 +55,10 @@ func (x *exchange) judge(ctx context.Context, resp *http.Response) error {
 		v.Outcome = seawall.Overload
 	}
 	switch {
-	case !x.body.repeatable() || final:
-	case refused && trusted:
+	case final:
+	case refused && trusted && x.body.takeBack():
 		v.Repeat = seawall.RepeatAlways
-	case x.idempotent:
+	case x.idempotent && x.body.repeatable():
 		v.Repeat = seawall.RepeatIfIdempotent
 	}
 	if v.After = hint(resp.Header); v.After > 0 {
@@ -101,14 +103,29 @@ type transportError struct {
 }
 
 // Error returns such as: GET api.example: connection refused. Where err is the error of a client of its own, its URL is
-// left out, because that may hold a secret.
+// left out, because that may hold a secret, and so is what net/http quotes of an answer that is malformed.
 func (e *transportError) Error() string {
 	err := e.err
 	for inner, ok := errors.AsType[*url.Error](err); ok; inner, ok = errors.AsType[*url.Error](err) {
 		err = inner.Err
 	}
-	return fmt.Sprintf("%s %s: %v", e.method, e.host, err)
+	return fmt.Sprintf("%s %s: %s", e.method, e.host, unquoted(err.Error()))
 }
+
+// unquoted is a text up to what it quotes of an answer that is malformed. That may stand anywhere in the text.
+func unquoted(text string) string {
+	for _, of := range [...]string{malformedAnswer, "malformed MIME header", "bad Content-Length"} {
+		if i := strings.Index(text, of); i >= 0 {
+			before, _, _ := strings.Cut(text[i:], `"`)
+			text = text[:i] + strings.TrimRight(before, ": ")
+		}
+	}
+	return text
+}
+
+// malformedAnswer is how the text of net/http's error begins for an answer that is not HTTP/1, or not a valid one. The
+// error has no type to know it by.
+const malformedAnswer = "malformed HTTP "
 
 func (e *transportError) Unwrap() error { return e.err }
 
@@ -167,8 +184,13 @@ func (*timedOut) Timeout() bool { return true }
 // hopeless reports whether the next attempt would end in the same way: the two sides do not speak the same protocol, or
 // do not accept each other.
 func hopeless(err error) bool {
-	if errors.Is(err, http.ErrSchemeMismatch) {
+	if errors.Is(err, http.ErrSchemeMismatch) || is[textproto.ProtocolError](err) {
 		return true
+	}
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		if strings.HasPrefix(inner.Error(), malformedAnswer) {
+			return true
+		}
 	}
 	// The alerts of TLS have no type of their own: they are operations of a connection.
 	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "remote error" || op.Op == "local error") {

@@ -116,12 +116,9 @@ func TestStatusAndMethodDecideOutcomeAndRepeat(t *testing.T) {
 					if err != nil || resp.StatusCode != status {
 						t.Fatalf("ended with %v, %v; want the response", resp, err)
 					}
-					want := 1
-					switch {
-					case again[status] && (idempotent[method] || key):
+					want := 1 // also for 421, since this base makes no second connection
+					if again[status] && (idempotent[method] || key) {
 						want = attempts
-					case status == http.StatusMisdirectedRequest:
-						want = 2
 					}
 					if n != want {
 						t.Errorf("%d attempts, want %d", n, want)
@@ -159,6 +156,8 @@ func TestPushbackIsObeyedAndBelievedFromTrustedPeersOnly(t *testing.T) {
 		{"refused, no peer trusted, POST", "POST", "refused", 503, nil, 1, seawall.Overload},
 		{"refused, no peer trusted, GET", "GET", "refused", 503, nil, 3, seawall.Overload},
 		{"refused, trusted, POST", "POST", "refused", 503, httpx.TrustAll, 3, seawall.Overload},
+		{"refused, trusted, POST, unread", "POST unread", "refused", 503, httpx.TrustAll, 3, seawall.Overload},
+		{"refused, no peer trusted, POST, unread", "POST unread", "refused", 503, nil, 1, seawall.Overload},
 		{"refused, trusted, 429, POST", "POST", "refused", 429, httpx.TrustAll, 3, seawall.Overload},
 		{"refused, another one trusted", "POST", "refused", 503, httpx.TrustLoopback, 1, seawall.Overload},
 		{"not refused, trusted, POST", "POST", "", 503, httpx.TrustAll, 1, seawall.Failure},
@@ -171,13 +170,18 @@ func TestPushbackIsObeyedAndBelievedFromTrustedPeersOnly(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			cfg := quick()
 			cfg.TrustPeer = row.trust
+			method, unread := strings.CutSuffix(row.method, " unread")
+			req := newRequest(t, method, "body")
+			if unread {
+				req.GetBody = nil
+			}
 			n, stats, resp, err := tried(t, cfg, func(*http.Request) (*http.Response, error) {
 				resp := response(row.status, "")
 				if row.pushback != "" {
 					resp.Header.Set("Seawall-Pushback", row.pushback)
 				}
 				return resp, nil
-			}, newRequest(t, row.method, "body"))
+			}, req)
 			if err != nil || resp.StatusCode != row.status || n != row.attempts {
 				t.Errorf("%d attempts, %v, %v; want %d and the response", n, resp, err, row.attempts)
 			}
@@ -273,6 +277,8 @@ func TestWhatWasSentDecidesWhetherAnErrorIsRepeated(t *testing.T) {
 		{"a base that does not trace, GET", "GET", untraced(refused), 3, seawall.Failure},
 		{"a base that does not trace, POST", "POST", untraced(refused), 1, seawall.Failure},
 		{"refused stream, POST", "POST", sent(fmt.Errorf("h2: %w", likeHTTP2{Code: 7})), 3, seawall.Failure},
+		{"refused stream, POST, unread", "POST unread", sent(likeHTTP2{Code: 7}), 3, seawall.Failure},
+		{"canceled stream, POST, unread", "POST unread", sent(likeHTTP2{Code: 8}), 1, seawall.Failure},
 		{"canceled stream, POST", "POST", sent(likeHTTP2{Code: 8}), 1, seawall.Failure},
 		{"certificate not verified", "GET", unsent(&tls.CertificateVerificationError{Err: alert.Err}), 1, seawall.Failure},
 		{"unknown authority", "GET", unsent(x509.UnknownAuthorityError{}), 1, seawall.Failure},
@@ -283,7 +289,12 @@ func TestWhatWasSentDecidesWhetherAnErrorIsRepeated(t *testing.T) {
 		{"neither response nor error, POST", "POST", untraced(nil), 1, seawall.Failure},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			n, stats, resp, err := tried(t, quick(), row.base, newRequest(t, row.method, "body"))
+			method, unread := strings.CutSuffix(row.method, " unread")
+			req := newRequest(t, method, "body")
+			if unread {
+				req.GetBody = nil
+			}
+			n, stats, resp, err := tried(t, quick(), row.base, req)
 			if n != row.attempts || resp != nil || err == nil {
 				t.Errorf("%d attempts, %v, %v; want %d and an error", n, resp, err, row.attempts)
 			}
@@ -294,6 +305,11 @@ func TestWhatWasSentDecidesWhetherAnErrorIsRepeated(t *testing.T) {
 
 // What net/http refuses to send is the caller's mistake: it must not open the breaker for everybody else.
 func TestARequestThatCannotBeSentIsNoFailureOfTheServer(t *testing.T) {
+	t.Run("net/http's own transport", func(t *testing.T) { cannotBeSent(t, nil) })
+	t.Run("the same inside of another", func(t *testing.T) { cannotBeSent(t, wrapped{&http.Transport{}}) })
+}
+
+func cannotBeSent(t *testing.T, base http.RoundTripper) {
 	for _, row := range []struct {
 		name  string
 		spoil func(*http.Request)
@@ -303,11 +319,11 @@ func TestARequestThatCannotBeSentIsNoFailureOfTheServer(t *testing.T) {
 		{"a scheme that nobody knows", func(r *http.Request) { r.URL.Scheme = "gopher" }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			tr := httpx.NewTransport("test", quick(), nil)
+			tr := httpx.NewTransport("test", quick(), base)
 			req := newRequest(t, "GET", "")
 			row.spoil(req)
 			body := newCountedBody("body")
-			req.Body = body
+			req.Body, req.GetBody = body, func() (io.ReadCloser, error) { return newCountedBody("body"), nil }
 			resp, err := tr.RoundTrip(req)
 			if err == nil {
 				resp.Body.Close()

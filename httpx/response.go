@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"context"
 	"io"
 	"net/http"
 
@@ -24,12 +25,12 @@ type responseBody scope
 func (b *responseBody) Read(p []byte) (int, error) {
 	s := (*scope)(b)
 	// Who asks is there only if something else than this reader may end the body.
-	if s.watched() {
-		s.set(reading)
+	if s.watched() && s.set(reading)&deserted != 0 {
+		return 0, s.whyLeft()
 	}
 	n, err := s.body.Read(p)
-	if (err == nil || err == io.EOF) && s.watched() { //nolint:errorlint // the end is never wrapped
-		s.unset(reading)
+	if (err == nil || err == io.EOF) && s.watched() && s.unset(reading)&deserted != 0 { //nolint:errorlint // the end is never wrapped
+		_ = s.shut() // for who has found us here; the caller may still have what was read
 	}
 	if err == nil {
 		if s.x.opts.IdleTimeout != Off || s.x.opts.AttemptSpan == SpanFirstByte {
@@ -39,6 +40,7 @@ func (b *responseBody) Read(p []byte) (int, error) {
 	}
 	if err == io.EOF { //nolint:errorlint // see above
 		s.release(s.failed)
+		_ = s.shut()
 		return n, err
 	}
 	if why := s.exceeded(); why != nil {
@@ -49,7 +51,16 @@ func (b *responseBody) Read(p []byte) (int, error) {
 		end = seawall.Settle(s.parent, &bodyError{err})
 	}
 	s.release(end)
+	_ = s.shut()
 	return n, err
+}
+
+// whyLeft returns why a body was given up that somebody comes for after all.
+func (s *scope) whyLeft() error {
+	if why := s.why(); why != nil {
+		return why
+	}
+	return context.Cause(s.parent)
 }
 
 // watched reports whether there is a timer, or a caller, that may end the body.
@@ -71,7 +82,7 @@ func (s *scope) progress(n int) {
 // Close ends the attempt: a body that is not read to its end is judged by the status.
 func (b *responseBody) Close() error {
 	s := (*scope)(b)
-	err := s.body.Close()
+	err := s.shut()
 	s.release(s.failed)
 	return err
 }
@@ -92,7 +103,7 @@ type upgradedBody struct {
 
 // Close ends the attempt, and gives its slot back.
 func (b *upgradedBody) Close() error {
-	err := b.ReadWriteCloser.Close()
+	err := b.scope.shut()
 	b.scope.release(b.scope.failed)
 	return err
 }

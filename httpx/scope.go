@@ -37,7 +37,8 @@ type scope struct {
 	moving   atomic.Int64  // the end of the limit that moves: the idle one, or that of draining
 	word     atomic.Uint32 // a state
 	bounded  bool          // there is a total limit, and the caller's deadline is not nearer
-	endless  bool          // no limit ends the body, so it is among the open ones
+	endless  bool          // no limit ends the body
+	listed   bool          // among the open bodies
 
 	sending atomic.Pointer[sending] // nil until the base asks for a trace
 	std     atomic.Pointer[standard]
@@ -55,8 +56,8 @@ const (
 	drainTime  = 50 * time.Millisecond
 )
 
-// abandon ends an attempt whose body nobody may come for any more. It runs on a goroutine of its own, where a panic of a
-// function of the user's would have no caller.
+// abandon ends an attempt whose body nobody may come for any more, and closes that, last, since it may take its time. It
+// runs on a goroutine of its own, where a panic of a function of the user's would have no caller.
 func (s *scope) abandon(why error) {
 	end := s.failed
 	if end == nil && s.state()&reading != 0 { // who reads slowly has himself to blame
@@ -64,12 +65,28 @@ func (s *scope) abandon(why error) {
 	}
 	end = seawall.Settle(s.parent, end)
 	events.Shield(s.x.opts.Registry.Logger(), "httpx", s.x.opts.t.name, func() {
+		defer s.leave()
 		defer s.release(end)
 		if std := s.std.Load(); std != nil {
 			defer std.cancel(why) // who reads wakes up when the policies know
 		}
 		s.settle(end)
 	})
+}
+
+// leave closes the body, or leaves that to who is reading: only the caller may close a body under a reader.
+func (s *scope) leave() {
+	if s.set(deserted)&reading == 0 {
+		_ = s.shut() // nobody is left who could act on the error
+	}
+}
+
+// shut closes the body of the response as the base gave it, the first time.
+func (s *scope) shut() error {
+	if s.state()&shut != 0 || s.set(shut)&shut != 0 {
+		return nil
+	}
+	return s.body.Close()
 }
 
 // lose ends an attempt whose race is over, unless its response is there: that is then let go of as any other.
@@ -132,13 +149,15 @@ func (s *scope) attend() {
 }
 
 // watch sees to it that an open body does not outlive its time or its caller, where that is up to us: if the base watches
-// its context, or if no limit ends it.
+// its context, or if no limit ends it. What then still may stay open is listed: a timer for the few bases that do not look
+// at their context would cost each request more than the policies do.
 func (s *scope) watch() {
-	if s.endless {
-		s.x.opts.t.open.add(s)
-	}
 	if s.x.opts.IdleTimeout != Off {
 		s.standard()
+	}
+	if s.endless || s.std.Load() == nil {
+		s.listed = true
+		s.x.opts.t.open.add(s)
 	}
 	if !s.endless && s.std.Load() == nil || s.parent.Done() == nil {
 		return
@@ -173,7 +192,7 @@ func (s *scope) release(end error) {
 	if conn := s.ownConn(); conn != nil {
 		_ = conn.Close()
 	}
-	if s.endless {
+	if s.listed {
 		s.x.opts.t.open.remove(s)
 	}
 	s.settle(end)
@@ -190,7 +209,7 @@ func (s *scope) discard() {
 	if s.body != http.NoBody && s.ownConn() == nil && s.resp.ContentLength <= drainBytes && s.startDraining() {
 		_, _ = io.CopyN(io.Discard, s.body, drainBytes)
 	}
-	_ = s.body.Close() // nobody is left who could act on the error
+	_ = s.shut() // nobody is left who could act on the error
 }
 
 // startDraining puts the bound of time in the place of all limits. It returns false if one of them has passed.

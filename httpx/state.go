@@ -11,6 +11,8 @@ const (
 	reading                    // somebody waits for the body
 	draining                   // the response is not returned
 	attached                   // to the caller's context, for the body's sake
+	deserted                   // the body was given up: nobody reads it any more
+	shut                       // the body is closed, or whoever has set this is about to do so
 	released                   // the attempt is over
 	endedBy                    // times the limitKind that has ended it
 )
@@ -41,4 +43,5 @@ func (s *scope) turn(old, new state) bool { return s.word.CompareAndSwap(uint32(
 // set adds to the state, and returns what it was.
 func (s *scope) set(st state) (old state) { return state(s.word.Or(uint32(st))) }
 
-func (s *scope) unset(st state) { s.word.And(^uint32(st)) }
+// unset takes from the state, and returns what it was.
+func (s *scope) unset(st state) (old state) { return state(s.word.And(^uint32(st))) }

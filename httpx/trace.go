@@ -23,10 +23,11 @@ func (s *scope) unsent() bool {
 	return of != nil && of.asked.Load() && !of.connected.Load()
 }
 
-// unasked reports whether the base has not turned to the network at all, if it is one that would tell.
+// unasked reports whether it is certain that the base has not turned to the network at all: it has looked for whom to tell,
+// and then told nothing. net/http looks before anything else, also further inside of other transports.
 func (s *scope) unasked() bool {
 	of := s.sending.Load()
-	return of == nil || !of.asked.Load() && !of.connected.Load()
+	return of != nil && of.conn == nil && !of.asked.Load() && !of.connected.Load()
 }
 
 // ownConn returns the connection that is for this attempt alone, or nil.

@@ -215,7 +215,8 @@ func (t *Transport) Hedges() iter.Seq2[string, *hedge.Hedge] {
 }
 
 // OpenBodies returns the responses that were returned, and whose bodies are neither closed nor read to their end, the
-// oldest first: those that no limit of the client's ends.
+// oldest first: those that no limit of the client's ends, either because there is none, or because the base does not look
+// at the context of its requests.
 func (t *Transport) OpenBodies() []OpenBody { return t.open.list() }
 
 // named puts the names of hosts in the place of their keys.
