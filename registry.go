@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,8 +71,8 @@ var defaultRegistry Registry
 // DefaultRegistry returns the registry that policies enter whose Config names none.
 func DefaultRegistry() *Registry { return &defaultRegistry }
 
-// Register enters a policy under its kind and *name. If another living policy has both, *name gets a number, which is also
-// logged. *name is changed before anybody can see m through the registry. A nil Registry is the default one. The caller
+// Register enters a policy under its kind and *name. If another living policy has both, *name gets a number, such as
+// payments#2, and that is logged, with the lines of the program that made the two. *name is changed before anybody can see m through the registry. A nil Registry is the default one. The caller
 // is the policy's New:
 //
 //	b := &Breaker{name: name}
@@ -95,7 +96,8 @@ func Register[T any, M interface {
 	runtime.Callers(3, e.stack[:]) // behind New
 	r.enter(kind, name, e)
 	if *name != asked {
-		r.Logger().Warn("seawall.registry.name_taken", "kind", kind, "name", asked, "renamed", *name)
+		r.Logger().Warn("seawall.registry.name_taken", "kind", kind, "name", asked, "renamed", *name,
+			"made_at", r.MadeAt(kind, *name), "first_made_at", r.MadeAt(kind, asked))
 	}
 }
 
@@ -119,8 +121,8 @@ func (r *Registry) enter(kind string, name *string, e entered) {
 	if len(r.members) >= r.sweepAt {
 		r.sweepLocked()
 	}
-	asked := memberKey{kind, *name}
-	key := asked
+	key := memberKey{kind, *name}
+	asked := memberKey{kind, unnumbered(*name)} // what is part of payments#2 may be numbered itself: then it is payments#3
 	for n := max(2, r.latest[asked]+1); ; n++ {
 		if other, taken := r.members[key]; !taken || other.member() == nil {
 			break
@@ -130,6 +132,15 @@ func (r *Registry) enter(kind string, name *string, e entered) {
 	}
 	*name = key.name
 	r.members[key] = e
+}
+
+// unnumbered returns a name without the number that Register has given it.
+func unnumbered(name string) string {
+	base, number, ok := strings.Cut(name, "#")
+	if _, err := strconv.ParseUint(number, 10, 31); ok && base != "" && err == nil {
+		return base
+	}
+	return name
 }
 
 // sweepLocked forgets the dropped members. It runs each time their number may have doubled, so that entering costs a

@@ -46,7 +46,8 @@ type Config[K comparable, V any] struct {
 	// MaxTTL is the longest TTL that a load may set for its value. Default 24 h, or TTL if that is longer.
 	MaxTTL time.Duration `json:"max_ttl" yaml:"max_ttl"`
 	// MarksFor is how long an invalidation by tag is remembered: at least as long as the oldest entry may live, which is
-	// the longer one of MaxTTL and L2.TTL, and MaxStale. That is its default.
+	// the longer one of MaxTTL and L2.TTL, and MaxStale. That is its default. No [Cache.Update] can change it, so it bounds
+	// the times that an Update may set.
 	MarksFor time.Duration `json:"marks_for" yaml:"marks_for"`
 	// MaxEntries is how many entries there are at the most, but for those that are being written at this moment. Default
 	// 10,000 if MaxBytes is 0, and else no bound of its own; up to 1,000,000,000.

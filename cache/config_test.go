@@ -27,6 +27,7 @@ func TestValidateNamesFieldValueAndRange(t *testing.T) {
 		{config{RetryEvery: time.Hour * 25}, "Config.RetryEvery is 25h0m0s"},
 		{config{NegativeTTL: -1}, "Config.NegativeTTL is -1ns"},
 		{config{Soft: 1}, "Config.Soft is 1ns, want 1µs to 1h0m0s"},
+		{config{Soft: time.Second, Hard: time.Millisecond}, "Config.Soft is 1s, want at most Hard, which is 1ms"},
 		{config{Hard: -1}, "Config.Hard is -1ns"},
 		{config{LoadTimeout: -1}, "Config.LoadTimeout is -1ns"},
 		{config{TTL: time.Hour, MaxTTL: time.Minute}, "Config.MaxTTL is 1m0s, want 1h0m0s to "},
@@ -168,5 +169,25 @@ func TestStatesAndReasonsHaveNames(t *testing.T) {
 	}
 	if cache.Final(nil) != nil {
 		t.Error("no error is a final one")
+	}
+}
+
+// Update({TTL: 48h}) said that it cannot change marks_for, which the caller had not set.
+func TestUpdateDoesNotBlameAFieldThatWasNotSet(t *testing.T) {
+	c := cache.New("times", config{MarksFor: 50 * time.Hour, Registry: new(seawall.Registry)})
+	defer func() { _ = c.Close(t.Context()) }()
+	if err := c.Update(config{TTL: 48 * time.Hour}); err != nil {
+		t.Errorf("marks are kept for long enough, and it says %v", err)
+	}
+	if got := c.Config().MarksFor; got != 50*time.Hour {
+		t.Errorf("MarksFor is %v, want that of New", got)
+	}
+	const want = "cache: Config.MarksFor is 50h0m0s and cannot be changed, but by the new times an entry may live for 72h0m0s: " +
+		"make the cache with a MarksFor of as much"
+	if err := c.Update(config{TTL: 72 * time.Hour}); err == nil || err.Error() != want {
+		t.Errorf("it says %v, want %q", err, want)
+	}
+	if got := c.Config().TTL; got != 48*time.Hour {
+		t.Errorf("TTL is %v after an Update that failed", got)
 	}
 }

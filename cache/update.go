@@ -52,7 +52,8 @@ func (c Config[K, V]) fixed(other Config[K, V]) (fields reconfig.Fields) {
 
 // Update changes the times while calls run, for loads and invalidations from now on: an entry keeps the times that it has
 // got. It validates first, and changes all or nothing. The bounds, MarksFor and L2.Skew cannot be changed, which is an
-// error; leave MarksFor at its default only if the longest life stays the same. Functions, layer, backplane and registry
+// error. A MarksFor of 0 is the one of New; if entries may now live longer than that, it is an error that says so: whoever
+// wants to lengthen the times makes the cache with a MarksFor for the longest. Functions, layer, backplane and registry
 // stay those of New. A change is logged as seawall.config.updated.
 func (c *Cache[K, V]) Update(cfg Config[K, V]) error {
 	if err := cfg.Validate(); err != nil {
@@ -60,9 +61,18 @@ func (c *Cache[K, V]) Update(cfg Config[K, V]) error {
 	}
 	c.updating.Lock()
 	old := c.cfg.Load()
+	if cfg.MarksFor == 0 { // it stays, as long as it is long enough
+		longest := cfg.withDefaults().longest()
+		if longest > old.MarksFor {
+			c.updating.Unlock()
+			return fmt.Errorf("cache: Config.MarksFor is %v and cannot be changed, but by the new times an entry may live for %v: "+
+				"make the cache with a MarksFor of as much", old.MarksFor, longest)
+		}
+		cfg.MarksFor = old.MarksFor
+	}
 	if fields := old.fixed(cfg); len(fields) > 0 {
 		c.updating.Unlock()
-		return fmt.Errorf("cache: Update cannot change %v", fields)
+		return fmt.Errorf("cache: Update cannot change %v: they are those that the cache was made with", fields)
 	}
 	cfg = cfg.withDefaults()
 	cfg.Load, cfg.LoadMany, cfg.Store, cfg.Default = old.Load, old.LoadMany, old.Store, old.Default

@@ -8,6 +8,9 @@ import (
 
 // Validate returns an error that names a field that is missing or out of its range, its value, and the range.
 func (c Config[K, V]) Validate() error {
+	if c.Soft > 0 && c.Hard > 0 && c.Soft > c.Hard {
+		return bad("Soft", c.Soft, fmt.Sprintf("at most Hard, which is %v", c.Hard))
+	}
 	c = c.withDefaults()
 	for _, d := range []struct {
 		field    string

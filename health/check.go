@@ -25,7 +25,8 @@ type Check struct {
 	// Config.MaxHold, and the log says so.
 	FailReadiness bool
 	// DependsOn names checks that are causes of this one's failure. While one of them fails, this one's failure is
-	// listed under it, is a warning whatever it would be else, and is not told.
+	// listed under it, is a warning whatever it would be else, and is not told. A name that no check has at [Health.Start],
+	// or at Add if that is later, is logged as seawall.health.depends_on_unknown.
 	DependsOn []string
 
 	// Interval, Timeout, Fall and Rise are those of Config where they are 0. For Fall see FailReadiness as well.

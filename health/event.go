@@ -173,6 +173,14 @@ func riskEvent(name, check string, fall int, risk string) happening {
 	}, nil}
 }
 
+func unknownCauseEvent(name, check, cause string) happening {
+	return happening{slog.LevelWarn, "seawall.health.depends_on_unknown", []slog.Attr{
+		slog.String("name", name),
+		slog.String("check", check),
+		slog.String("depends_on", cause),
+	}, nil}
+}
+
 func startLateEvent(name string, missing []string) happening {
 	return happening{slog.LevelError, "seawall.health.start_late", []slog.Attr{
 		slog.String("name", name),

@@ -100,8 +100,23 @@ func (h *Health) Add(checks ...Check) error {
 			added.startLocked()
 		}
 	}
+	if h.started {
+		h.unknownCausesLocked(h.checks[len(h.checks)-len(checks):])
+	}
 	h.refreshLocked()
 	return nil
+}
+
+// unknownCausesLocked warns of checks that depend on none that there is: most likely a name is misspelled, and a failure
+// that has a cause would be told as one of its own. It is no error, since the other check may be added later.
+func (h *Health) unknownCausesLocked(checks []*check) {
+	for _, c := range checks {
+		for _, cause := range c.DependsOn {
+			if !slices.ContainsFunc(h.checks, func(other *check) bool { return other.Name == cause }) {
+				h.log(unknownCauseEvent(h.name, c.Name, cause))
+			}
+		}
+	}
 }
 
 // circleLocked returns an error if a check would be its own cause: two that name each other would excuse each other.
@@ -175,6 +190,7 @@ func (h *Health) Start() {
 	for _, c := range h.checks {
 		c.startLocked()
 	}
+	h.unknownCausesLocked(h.checks)
 	if !h.cfg.IgnoreGates {
 		for _, name := range h.cfg.FailWhenFull {
 			h.log(riskEvent(h.name, "bulkhead "+name, int(fullFall*h.cfg.SaturatedAfter/h.cfg.Interval),

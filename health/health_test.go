@@ -313,6 +313,31 @@ func TestSharedCheckThatMayFailReadinessFallsLateAndHolds(t *testing.T) {
 	}
 }
 
+// A name that was misspelled in DependsOn was taken without a word.
+func TestCauseThatIsNoCheckIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var db, orders, late switched
+		b := start(t, health.Config{},
+			health.Check{Name: "orders", Run: orders.run, DependsOn: []string{"databse", "database"}},
+			health.Check{Name: "database", Run: db.run})
+		add := func(cause string) {
+			if err := b.Add(health.Check{Name: "after " + cause, Run: late.run, DependsOn: []string{cause}}); err != nil {
+				t.Error(err)
+			}
+		}
+		add("database")
+		add("ordres")
+		for _, want := range []string{"check=orders depends_on=databse", "check=\"after ordres\" depends_on=ordres"} {
+			if !strings.Contains(b.logged(), "level=WARN msg=seawall.health.depends_on_unknown name=test "+want) {
+				t.Errorf("%s is not in the log:\n%s", want, b.logged())
+			}
+		}
+		if n := strings.Count(b.logged(), "depends_on_unknown"); n != 2 {
+			t.Errorf("%d events, want 2", n)
+		}
+	})
+}
+
 func TestConsequenceIsListedUnderItsCauseAndNotReportedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var db, orders switched

@@ -36,6 +36,9 @@ func (e *StatusError) Error() string {
 // Verdict says what the status means, with what the server says beside it, and whether the request may be repeated.
 func (e *StatusError) Verdict() seawall.Verdict { return e.verdict }
 
+// StatusCode returns Code. By it events have the type "status" for the error.
+func (e *StatusError) StatusCode() int { return e.Code }
+
 // asksForLess reports whether a status says that the client should ask for less.
 func asksForLess(status int) bool {
 	switch status {

@@ -55,7 +55,12 @@ func (c Config) Validate() error {
 	if c.FlushTimeout != 0 && (c.FlushTimeout < time.Millisecond || c.FlushTimeout > time.Hour) {
 		return fmt.Errorf("lifecycle: Config.FlushTimeout is %v, want 1ms to 1h", c.FlushTimeout)
 	}
-	if full := c.withDefaults(); full.StopTimeout <= full.DrainDelay || full.StopTimeout > 24*time.Hour {
+	full := c.withDefaults()
+	if c.DrainDelay == 0 && full.StopTimeout > 0 && full.StopTimeout <= full.DrainDelay {
+		return fmt.Errorf("lifecycle: Config.StopTimeout is %v, want more than DrainDelay, which is %v by default: set that as well, or to NoDelay",
+			full.StopTimeout, full.DrainDelay)
+	}
+	if full.StopTimeout <= full.DrainDelay || full.StopTimeout > 24*time.Hour {
 		return fmt.Errorf("lifecycle: Config.StopTimeout is %v, want more than DrainDelay, which is %v, and at most 24h",
 			full.StopTimeout, full.DrainDelay)
 	}

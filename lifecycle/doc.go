@@ -3,7 +3,7 @@
 //
 //	report, err := lifecycle.Run(ctx, lifecycle.Config{Health: h},
 //		lifecycle.HTTP("api", server, listener),
-//		lifecycle.GRPC("orders", grpcServer, grpcListener),
+//		lifecycle.GRPC("orders", grpcServer, grpcListener, mirror.Shutdown),
 //		lifecycle.Worker("outbox", relay.Run),
 //		lifecycle.Flush("telemetry", provider.Shutdown),
 //	)

@@ -47,6 +47,35 @@ func ExampleRun() {
 	// cause: context canceled cut: 0 error: <nil>
 }
 
+// grpcServer stands for a *grpc.Server, and a mirror for the one of package grpcx, so that this package does not compile
+// them.
+type grpcServer struct{ stopped chan struct{} }
+
+func (s grpcServer) Serve(l net.Listener) error { <-s.stopped; return l.Close() }
+func (s grpcServer) GracefulStop()              { close(s.stopped) }
+func (s grpcServer) Stop()                      {}
+
+func ExampleGRPC() {
+	registry := new(seawall.Registry) // left out in a program
+	registry.SetLogger(slog.New(slog.DiscardHandler))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // in a program the end comes by a signal
+	_, err = lifecycle.Run(ctx, lifecycle.Config{DrainDelay: lifecycle.NoDelay, Registry: registry},
+		lifecycle.GRPC("orders", grpcServer{make(chan struct{})}, listener, func() {
+			fmt.Println("streams of health: ended") // mirror.Shutdown
+		}),
+	)
+	fmt.Println("error:", err)
+	// Output:
+	// streams of health: ended
+	// error: <nil>
+}
+
 // A hub of WebSockets says goodbye when the servers stop: the Shutdown of an http.Server does not know connections that
 // were taken over.
 func ExamplePart() {

@@ -41,6 +41,19 @@ type Part struct {
 	Kill func()
 }
 
+// validate returns an error if a part has no name, or nothing to do.
+func validate(parts []Part) error {
+	for i, p := range parts {
+		switch {
+		case p.Name == "":
+			return fmt.Errorf("lifecycle: part %d of %d has no name", i+1, len(parts))
+		case p.Run == nil && p.Drain == nil && p.Stop == nil && p.Kill == nil:
+			return fmt.Errorf("lifecycle: part %q has no function: nothing to run, and nothing to do at the end", p.Name)
+		}
+	}
+	return nil
+}
+
 // HTTP is a server of net/http on a listener. It wraps the handler of the server: once the end has begun, its answers say
 // Connection: close, so that clients go elsewhere with their next request; over HTTP/2 that is a GOAWAY. Shutdown knows
 // nothing of hijacked connections, such as WebSockets: give them a part of their own.

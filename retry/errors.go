@@ -9,7 +9,8 @@ import (
 )
 
 var (
-	// ErrExhausted is matched by the error of a call that has used up its attempts, or whose schedule came to its end.
+	// ErrExhausted is matched by the error of a call that has used up its attempts, or whose schedule came to its end. A
+	// call that may be made only once has none to use up: its [Error] has no Why.
 	ErrExhausted = errors.New("retry: attempts used up")
 	// ErrBudget is matched by the error of a call that was not repeated because the budget was empty. It does not match
 	// [seawall.ErrRejected], because the call was made: what failed is still the dependency.

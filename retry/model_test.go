@@ -148,6 +148,10 @@ func (m *reference) call(c scripted) (o observed) {
 			return o
 		}
 		o.bare = false
+		if m.maxAttempts == 1 {
+			o.end = "not_retryable"
+			return o
+		}
 		switch {
 		case m.maxAttempts > 0 && o.attempts == m.maxAttempts:
 			o.end, o.why = "exhausted", retry.ErrExhausted

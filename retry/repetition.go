@@ -65,7 +65,9 @@ func (p *repetition) Next(ctx context.Context, err error) (wait time.Duration, a
 
 // plan returns the wait before the next attempt, or how the call ends without one, and why.
 func (p *repetition) plan(ctx context.Context, hint time.Duration) (wait time.Duration, end result, why error) {
-	if p.attempts >= maxAttempts(ctx, p.settings) {
+	if most := maxAttempts(ctx, p.settings); most == 1 { // there are no retries to exhaust
+		return 0, notRetryable, nil
+	} else if p.attempts >= most {
 		return 0, exhausted, ErrExhausted
 	}
 	scheduled := p.scheduled()

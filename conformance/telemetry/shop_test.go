@@ -112,7 +112,7 @@ func open(t *testing.T) *shop {
 		t.Fatal(err)
 	}
 	ready.Start()
-	page := debugpage.New(debugpage.Config{Registry: r, Health: ready, Chains: map[string]*seawall.Pipeline{"payments": s.payments}})
+	page := debugpage.New(debugpage.Config{Registry: r, Health: ready, Chains: map[string]seawall.Policy{"payments": s.payments}})
 	admin := http.NewServeMux()
 	admin.Handle("/metrics", promhttp.HandlerFor(prometheusRegistry, promhttp.HandlerOpts{}))
 	admin.Handle("/debug/seawall/", page)

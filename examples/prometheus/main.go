@@ -60,7 +60,7 @@ func run(ctx context.Context, out io.Writer) error {
 	)
 	printer := bulkhead.New("printer", bulkhead.Config{Limit: 1})
 	ready := health.New("shop", health.Config{})
-	page := debugpage.New(debugpage.Config{Health: ready, Chains: map[string]*seawall.Pipeline{"payments": payments}})
+	page := debugpage.New(debugpage.Config{Health: ready, Chains: map[string]seawall.Policy{"payments": payments}})
 	defer page.Close()
 	admin := http.NewServeMux()
 	admin.Handle("/metrics", promhttp.HandlerFor(collected, promhttp.HandlerOpts{}))

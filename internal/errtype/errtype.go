@@ -5,6 +5,8 @@ package errtype
 import (
 	"context"
 	"errors"
+	"reflect"
+	"slices"
 
 	"github.com/seawall-go/seawall"
 )
@@ -17,7 +19,7 @@ const (
 	Canceled = "canceled" // the caller left
 	Overload = "overload" // the dependency asked for less
 	Network  = "network"  // the connection or the name failed
-	Status   = "status"   // there is no error but an answer that says one, such as HTTP 503
+	Status   = "status"   // an answer that says so, such as HTTP 503 or gRPC's UNAVAILABLE, with an error or without
 	Other    = "other"    // anything else
 )
 
@@ -50,7 +52,34 @@ func Of(err error, judged seawall.Outcome) string {
 	if _, ok := errors.AsType[netError](err); ok {
 		return Network
 	}
+	if _, ok := errors.AsType[statusCoder](err); ok || hasGRPCStatus(err) {
+		return Status
+	}
 	return Other
+}
+
+// statusCoder is an error that stands for an answer which says one, such as httpx's for HTTP 503.
+type statusCoder interface {
+	error
+	StatusCode() int
+}
+
+// hasGRPCStatus reports whether an error is a status of gRPC, as package status of grpc-go knows it: by a method that
+// returns a type of gRPC's, which a primitive must not compile. It is asked for events only, which are few.
+func hasGRPCStatus(err error) bool {
+	if err == nil {
+		return false
+	}
+	if _, ok := reflect.TypeOf(err).MethodByName("GRPCStatus"); ok {
+		return true
+	}
+	switch wrapper := err.(type) { //nolint:errorlint // this is the walk
+	case interface{ Unwrap() error }:
+		return hasGRPCStatus(wrapper.Unwrap())
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(wrapper.Unwrap(), hasGRPCStatus)
+	}
+	return false
 }
 
 type timeouter interface {

@@ -19,6 +19,18 @@ import (
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
+// httpError is what httpx makes of a status.
+type httpError int
+
+func (e httpError) Error() string   { return fmt.Sprint(int(e)) }
+func (e httpError) StatusCode() int { return int(e) }
+
+// grpcError is like that of grpc-go's package status.
+type grpcError struct{}
+
+func (grpcError) Error() string         { return "unavailable" }
+func (grpcError) GRPCStatus() *struct{} { return nil }
+
 func TestErrorsAreSortedIntoTheClosedList(t *testing.T) {
 	rejection := seawall.Reject("bulkhead", "b", seawall.ReasonFull, seawall.ErrRejected, 0)
 	refused := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
@@ -32,6 +44,11 @@ func TestErrorsAreSortedIntoTheClosedList(t *testing.T) {
 		{errors.New("user ada is down"), seawall.Failure, "other"},
 		{io.EOF, seawall.Failure, "other"},
 		{errors.New("slow down"), seawall.Overload, "overload"},
+		{httpError(503), seawall.Failure, "status"}, // it was other, as was gRPC's
+		{fmt.Errorf("wrapped: %w", httpError(503)), seawall.Failure, "status"},
+		{httpError(429), seawall.Overload, "overload"},
+		{grpcError{}, seawall.Failure, "status"},
+		{fmt.Errorf("%w and %w", io.EOF, fmt.Errorf("wrapped: %w", grpcError{})), seawall.Failure, "status"},
 		{context.DeadlineExceeded, seawall.Failure, "timeout"},
 		{&url.Error{Err: context.DeadlineExceeded}, seawall.Failure, "timeout"},
 		{seawall.Waited("bulkhead", "b", context.DeadlineExceeded), seawall.Ignored, "timeout"},

@@ -2,7 +2,7 @@
 //
 //	page := debugpage.New(debugpage.Config{
 //		Health: h,
-//		Chains: map[string]*seawall.Pipeline{"payments": payments},
+//		Chains: map[string]seawall.Policy{"payments": payments},
 //	})
 //	defer page.Close()
 //	admin.Handle("/debug/seawall/", page)

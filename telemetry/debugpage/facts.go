@@ -55,8 +55,8 @@ type memberFacts struct {
 	Since    string        `json:"since,omitempty"`
 	Load     string        `json:"load,omitempty"` // active and limit
 	Minute   []counts5s    `json:"minute,omitempty"`
-	Last     string        `json:"last_error,omitempty"` // the latest warning
-	LastType string        `json:"last_error_type,omitempty"`
+	Last     string        `json:"last_warning,omitempty"` // the latest warning
+	LastType string        `json:"last_warning_type,omitempty"`
 	MadeAt   string        `json:"made_at,omitempty"`
 	Values   []value       `json:"values"`
 	KeyCount string        `json:"key_count,omitempty"` // of a family
@@ -222,8 +222,19 @@ func (p *Page) snapshot(m seawall.Member) (s seawall.Snapshot, ok bool) {
 	return s, ok
 }
 
-func (p *Page) chain(name string, pipeline *seawall.Pipeline, known map[memberID]bool) chainFacts {
-	c := chainFacts{Name: name}
+// inForce returns the chain that a policy is at this moment: a policy alone is one of a single member.
+func inForce(policy seawall.Policy) *seawall.Pipeline {
+	switch policy := policy.(type) {
+	case *seawall.Pipeline:
+		return policy
+	case seawall.Live:
+		return policy.Current()
+	}
+	return seawall.Chain(policy)
+}
+
+func (p *Page) chain(name string, policy seawall.Policy, known map[memberID]bool) chainFacts {
+	c, pipeline := chainFacts{Name: name}, inForce(policy)
 	for _, policy := range pipeline.Policies() {
 		l := link{Text: "policy"}
 		if s, ok := policy.(fmt.Stringer); ok {

@@ -73,7 +73,7 @@ func TestLinksOfAllNamesLead(t *testing.T) {
 // one returns the facts of a member as JSON.
 func one(t *testing.T, p http.Handler, kind, name string) (facts struct {
 	Events []struct{ Event, Facts string }
-	Last   string `json:"last_error"`
+	Last   string `json:"last_warning"`
 	Values []struct {
 		Name  string
 		Value *float64

@@ -2,6 +2,7 @@ package debugpage
 
 import (
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -16,8 +17,9 @@ type Config struct {
 	Registry *seawall.Registry
 	// Health is shown as well, if it is set.
 	Health *health.Health
-	// Chains are shown by their names, as arrows, with what Lint has to say of them.
-	Chains map[string]*seawall.Pipeline
+	// Chains are shown by their names, as arrows, with what Lint has to say of them. Of a chain from a policy file, which is
+	// a [seawall.Live], the one in force is shown. None may be nil.
+	Chains map[string]seawall.Policy
 	// Authorize returns who a request comes from, by an authentication of the program's own, and whether they may change
 	// modes. Default nil: nobody may, and the page has no forms.
 	Authorize func(*http.Request) (who string, ok bool)
@@ -57,8 +59,13 @@ func (s sample) add(m seawall.Snapshot) {
 
 type memberID struct{ kind, name string }
 
-// New makes a page.
+// New makes a page. It panics if one of Config.Chains is nil.
 func New(cfg Config) *Page {
+	for name, chain := range cfg.Chains {
+		if pipeline, ok := chain.(*seawall.Pipeline); chain == nil || ok && pipeline == nil {
+			panic(fmt.Sprintf("debugpage: Config.Chains[%q] is nil, want a chain", name))
+		}
+	}
 	p := &Page{cfg: cfg, started: time.Now(), token: rand.Text(), events: past{}}
 	p.unwatch = cfg.Registry.Watch(p.take)
 	p.mu.Lock()

@@ -65,7 +65,7 @@ func TestPageShowsWhatThePoliciesAreDoing(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.Start()
-		p := debugpage.New(debugpage.Config{Registry: registry, Health: h, Chains: map[string]*seawall.Pipeline{
+		p := debugpage.New(debugpage.Config{Registry: registry, Health: h, Chains: map[string]seawall.Policy{
 			"payments": seawall.Chain(again, psp, slots), "wrong": seawall.Chain(psp, again),
 		}})
 		defer p.Close()
@@ -134,12 +134,63 @@ func TestPageShowsWhatThePoliciesAreDoing(t *testing.T) {
 	})
 }
 
+// New took a nil chain, and then each view of the page panicked.
+func TestNilChainIsRefusedByNewAndNotByThePage(t *testing.T) {
+	for _, chain := range []seawall.Policy{nil, (*seawall.Pipeline)(nil)} {
+		func() {
+			const want = `debugpage: Config.Chains["a"] is nil, want a chain`
+			defer func() {
+				if got := recover(); got != want {
+					t.Errorf("panic %v, want %v", got, want)
+				}
+			}()
+			debugpage.New(debugpage.Config{Registry: silent(), Chains: map[string]seawall.Policy{"a": chain}}).Close()
+		}()
+	}
+}
+
+// live is a chain that is exchanged, as one from a policy file is by a reload.
+type live struct {
+	seawall.Policy
+	current *seawall.Pipeline
+}
+
+func (l *live) Current() *seawall.Pipeline { return l.current }
+
+// The page showed the chain that a file had when the page was made.
+func TestChainThatWasExchangedIsNotShownAsItWas(t *testing.T) {
+	registry := silent()
+	one := bulkhead.New("one", bulkhead.Config{Registry: registry})
+	two := bulkhead.New("two", bulkhead.Config{Registry: registry})
+	l := &live{current: seawall.Chain(one)}
+	p := debugpage.New(debugpage.Config{Registry: registry, Chains: map[string]seawall.Policy{"pay": l, "alone": one}})
+	defer p.Close()
+	l.current = seawall.Chain(two, one)
+	var facts struct {
+		Chains []struct {
+			Name    string
+			Members []struct{ Text string }
+		}
+	}
+	r := httptest.NewRequest(http.MethodGet, "/?format=json", http.NoBody)
+	r.Header.Set("Accept", "application/json")
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, r)
+	if err := json.Unmarshal(w.Body.Bytes(), &facts); err != nil {
+		t.Fatal(err)
+	}
+	const want = `[{alone [{bulkhead "one"} {op}]} {pay [{bulkhead "two"} {bulkhead "one"} {op}]}]`
+	if got := fmt.Sprint(facts.Chains); got != want {
+		t.Errorf("chains %s, want %s", got, want)
+	}
+}
+
 // T77: a name is the developer's constant, and still no way into the page.
 func TestHostileNamesAreEscaped(t *testing.T) {
 	registry := silent()
 	name := `<script>alert(1)</script>"'&` + "\x00"
 	stock := bulkhead.New(name, bulkhead.Config{Registry: registry})
-	p := debugpage.New(debugpage.Config{Registry: registry, Chains: map[string]*seawall.Pipeline{name: seawall.Chain(stock)}})
+	p := debugpage.New(debugpage.Config{Registry: registry, Chains: map[string]seawall.Policy{name: seawall.Chain(stock)}})
 	defer p.Close()
 	if err := stock.SetMode(seawall.Shadow); err != nil {
 		t.Fatal(err)
@@ -296,7 +347,7 @@ func TestEventsOfMembersAreTheFamilysAndOtherKindsAreNotCrowdedOut(t *testing.T)
 		_, text := get(p, "/?format=json&kind="+kind+"&name="+url.QueryEscape(name))
 		var facts struct {
 			Events []struct{ Event, Name string }
-			Last   string `json:"last_error_type"`
+			Last   string `json:"last_warning_type"`
 		}
 		if err := json.Unmarshal([]byte(text), &facts); err != nil {
 			t.Fatal(err)
@@ -394,7 +445,7 @@ func ExampleNew() {
 	stock := bulkhead.New("stock", bulkhead.Config{Registry: registry})
 	page := debugpage.New(debugpage.Config{
 		Registry: registry,
-		Chains:   map[string]*seawall.Pipeline{"stock": seawall.Chain(stock)},
+		Chains:   map[string]seawall.Policy{"stock": seawall.Chain(stock)},
 	})
 	defer page.Close()
 	admin := http.NewServeMux()

@@ -1,0 +1,40 @@
+package lifecycle_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seawall-go/seawall/lifecycle"
+)
+
+// Run panicked for a StopTimeout that was shorter than a DrainDelay that nobody had set, and took a part without a name,
+// whose error then began with a colon, and a worker without a function, which never ran.
+func TestRunRefusesWhatCannotBeMeantWithAnErrorAndStartsNothing(t *testing.T) {
+	work := func(ctx context.Context) error { <-ctx.Done(); return nil }
+	for _, row := range []struct {
+		cfg  lifecycle.Config
+		part lifecycle.Part
+		want string
+	}{
+		{
+			lifecycle.Config{StopTimeout: time.Second}, lifecycle.Worker("w", work),
+			"lifecycle: Config.StopTimeout is 1s, want more than DrainDelay, which is 5s by default: set that as well, or to NoDelay",
+		},
+		{lifecycle.Config{FlushTimeout: -1}, lifecycle.Worker("w", work), "lifecycle: Config.FlushTimeout is -1ns, want 1ms to 1h"},
+		{lifecycle.Config{}, lifecycle.Worker("", work), "lifecycle: part 2 of 2 has no name"},
+		{lifecycle.Config{}, lifecycle.Worker("w", nil), `lifecycle: part "w" has no function: nothing to run, and nothing to do at the end`},
+		{lifecycle.Config{}, lifecycle.Flush("f", nil), `lifecycle: part "f" has no function: nothing to run, and nothing to do at the end`},
+	} {
+		started := false
+		first := lifecycle.Worker("first", func(ctx context.Context) error { started = true; return work(ctx) })
+		report, err := lifecycle.Run(t.Context(), row.cfg, first, row.part)
+		if err == nil || err.Error() != row.want {
+			t.Errorf("error %v, want %q", err, row.want)
+		}
+		if started || report.Cause != "" || strings.Contains(row.want, "panic") {
+			t.Errorf("%q: something has started: %+v", row.want, report)
+		}
+	}
+}
