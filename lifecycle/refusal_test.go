@@ -19,7 +19,8 @@ func TestRunRefusesWhatCannotBeMeantWithAnErrorAndStartsNothing(t *testing.T) {
 		want string
 	}{
 		{
-			lifecycle.Config{StopTimeout: time.Second}, lifecycle.Worker("w", work),
+			lifecycle.Config{StopTimeout: time.Second},
+			lifecycle.Worker("w", work),
 			"lifecycle: Config.StopTimeout is 1s, want more than DrainDelay, which is 5s by default: set that as well, or to NoDelay",
 		},
 		{lifecycle.Config{FlushTimeout: -1}, lifecycle.Worker("w", work), "lifecycle: Config.FlushTimeout is -1ns, want 1ms to 1h"},
