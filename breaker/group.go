@@ -11,6 +11,7 @@ import (
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/keyed"
+	"github.com/seawall-go/seawall/internal/reconfig"
 )
 
 var _ seawall.Member = (*Group[int])(nil)
@@ -119,6 +120,17 @@ func (g *Group[K]) All() iter.Seq2[K, *Breaker] {
 	}
 }
 
+// Member returns the breaker of a name, such as hosts[example.com], and nil if there is none. It asks each member for its
+// name, and is for pages that are given one.
+func (g *Group[K]) Member(name string) seawall.Member {
+	for _, b := range g.All() {
+		if b.Name() == name {
+			return b
+		}
+	}
+	return nil
+}
+
 // Config returns the configuration in force, defaults filled in.
 func (g *Group[K]) Config() GroupConfig[K] { return *g.cfg.Load() }
 
@@ -151,6 +163,26 @@ func (g *Group[K]) Update(cfg GroupConfig[K]) error {
 		next.Registry.Log(context.Background(), slog.LevelInfo, "seawall.config.updated", slog.String("kind", kind),
 			slog.String("name", g.name), slog.String("fields", "breaker."+strings.Join(fields, " breaker.")))
 	}
+	return nil
+}
+
+// SetMode changes only the mode: that of each member, one that was set by hand included, and that of members to come. It is
+// logged as seawall.gate.mode_changed, once. The error says that m is none of the modes.
+func (g *Group[K]) SetMode(m seawall.Mode) error {
+	if !m.Valid() {
+		return fmt.Errorf("breaker: no such mode: %v", m)
+	}
+	g.mu.Lock()
+	old := g.cfg.Load()
+	next := *old
+	next.Breaker.Mode = m
+	g.cfg.Store(&next)
+	g.mu.Unlock()
+
+	for _, member := range g.members.All() {
+		g.follow(member)
+	}
+	reconfig.ModeChanged(next.Registry, kind, g.name, old.Breaker.Mode, m)
 	return nil
 }
 

@@ -37,13 +37,14 @@ func (h *Health) CheckStatus(name string) (s Status, ok bool) {
 	return c.status, true
 }
 
-// maxMembers is how many checks and watchdogs are in a snapshot.
+// maxMembers is how many checks, watchdogs and gates are in a snapshot.
 const maxMembers = 32
 
-// Snapshot returns the status of the whole as its state, and a member for each check and watchdog, with the values
-// status.pass, status.warn and status.fail, of which one is 1; that of a check has since, in seconds, and fails, in a row, as
-// well. If there are more than 32, it has those that fail, then
-// those that warn, then the first ones; the value checks is how many there are. A verbose answer has them all.
+// Snapshot returns the status of the whole as its state, and a member for each check, watchdog, and gate that has something
+// to say, which has its kind in its name, such as: bulkhead stock. They have the values status.pass, status.warn and
+// status.fail, of which one is 1; a check has since, in seconds, and fails, in a row, as well. If there are more than 32, it
+// has those that fail, then those that warn, then the first ones; the value checks is how many checks and watchdogs there
+// are. A verbose answer has them all, and [Health.Notes] what they say.
 func (h *Health) Snapshot() seawall.Snapshot {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -68,10 +69,31 @@ func (h *Health) Snapshot() seawall.Snapshot {
 		}
 		add("watchdog", w.name, status)
 	}
+	for _, g := range h.gates {
+		add("gate", g.String(), g.status)
+	}
 	if len(s.Members) > maxMembers {
 		s.Members = worst(s.Members, of)
 	}
 	return s
+}
+
+// Notes returns what the members of a Snapshot have to say, by their names: why one is not well, or in which mode a gate is.
+// It includes the texts of errors, which may name hosts and users.
+func (h *Health) Notes() map[string]string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	notes := map[string]string{}
+	for _, g := range h.gates {
+		notes[g.String()] = g.note
+	}
+	for _, c := range h.checks {
+		notes[c.Name] = c.note
+	}
+	for _, w := range h.watchdogs {
+		notes[w.name] = w.note()
+	}
+	return notes
 }
 
 // worst returns the members that must be shown, in their order.

@@ -69,7 +69,7 @@ func (h *Health) renderLocked() {
 	for _, w := range h.watchdogs {
 		row := gateReport{Name: w.name}
 		if w.overdue.Load() {
-			alive, row.Status, row.Note = Fail, Fail, "no beat for "+w.maxSilence.String()
+			alive, row.Status, row.Note = Fail, Fail, w.note()
 		}
 		r.Watchdogs = append(r.Watchdogs, row)
 	}

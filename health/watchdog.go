@@ -71,6 +71,14 @@ func (w *Watchdog) stopLocked() {
 	w.timer.Stop()
 }
 
+// note says why it fails.
+func (w *Watchdog) note() string {
+	if w.overdue.Load() {
+		return "no beat for " + w.maxSilence.String()
+	}
+	return ""
+}
+
 // due returns when the next beat is.
 func (w *Watchdog) due() time.Duration {
 	return time.Duration(w.beat.Load()) + w.maxSilence - mono.Now()

@@ -45,6 +45,7 @@ type checkStatus struct {
 	Status string `json:"status"`
 	Since  string `json:"since,omitempty"`
 	Fails  number `json:"fails"`
+	Note   string `json:"note,omitempty"`
 }
 
 type memberFacts struct {
@@ -59,6 +60,7 @@ type memberFacts struct {
 	LastType string        `json:"last_warning_type,omitempty"`
 	MadeAt   string        `json:"made_at,omitempty"`
 	Values   []value       `json:"values"`
+	Family   string        `json:"family,omitempty"`    // of a key
 	KeyCount string        `json:"key_count,omitempty"` // of a family
 	Keys     []memberFacts `json:"keys,omitempty"`      // the open ones and then the busiest
 	Events   []happened    `json:"events,omitempty"`    // the latest first
@@ -103,9 +105,10 @@ func (m memberFacts) Ends() (sum counts5s) {
 	return sum
 }
 
-// Odd reports whether somebody should look at it.
+// Odd reports whether somebody should look at it, which for a family is also at one of its keys.
 func (m memberFacts) Odd() bool {
-	return !inOrder(m.State) || m.Gate && m.Mode != "enforce" || len(m.KeyStates) > 0
+	return !inOrder(m.State) || m.Gate && m.Mode != "enforce" || len(m.KeyStates) > 0 ||
+		m.KeyCount != "" && slices.ContainsFunc(m.Keys, memberFacts.Odd) // one in a mode that was set by hand
 }
 
 func inOrder(state string) bool {
@@ -179,8 +182,19 @@ func (p *Page) look(one *memberID) overview {
 	for _, m := range p.cfg.Registry.Members() {
 		s, ok := p.snapshot(m)
 		known[memberID{s.Kind, s.Name}] = ok
-		if !ok || one != nil && *one != (memberID{s.Kind, s.Name}) {
+		if !ok {
 			continue
+		}
+		id, of := memberID{s.Kind, s.Name}, ""
+		if one != nil && *one != id {
+			key := p.key(m, s, *one)
+			if key == nil {
+				continue
+			}
+			m, of = key, s.Name
+			if s, ok = p.snapshot(m); !ok {
+				continue
+			}
 		}
 		if s.Kind == "fault" {
 			for _, v := range s.Values {
@@ -190,21 +204,26 @@ func (p *Page) look(one *memberID) overview {
 			}
 		}
 		f := p.member(s)
-		f.MadeAt = p.cfg.Registry.MadeAt(s.Kind, s.Name)
+		f.Family, f.MadeAt = of, p.cfg.Registry.MadeAt(id.kind, id.name)
 		if one != nil {
 			events.Shield(p.cfg.Registry.Logger(), "debugpage", "config", func() { f.Settings = settingsOf(m) })
 		}
-		_, f.Gate = m.(interface{ SetMode(seawall.Mode) error })
+		_, f.Gate = m.(gate)
+		if _, keyed := m.(family); keyed {
+			for i := range f.Keys {
+				f.Keys[i].Gate = f.Gate
+			}
+		}
 		o.Members = append(o.Members, f)
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.cfg.Chains)) {
 		o.Chains = append(o.Chains, p.chain(name, p.cfg.Chains[name], known))
 	}
 	if h := p.cfg.Health; h != nil {
-		s := h.Snapshot()
+		s, notes := h.Snapshot(), h.Notes()
 		o.Health = &healthFacts{Status: s.State, Phase: h.Phase().String()}
 		for _, c := range s.Members {
-			status := checkStatus{Name: c.Name, Kind: c.Kind, Status: c.State}
+			status := checkStatus{Name: c.Name, Kind: c.Kind, Status: c.State, Note: notes[c.Name]}
 			if since, ok := find(c, "since"); ok {
 				status.Since = readable(since)
 			}
@@ -214,6 +233,21 @@ func (p *Page) look(one *memberID) overview {
 		}
 	}
 	return o
+}
+
+// family is a member with keys that are members themselves, of which a snapshot has only some.
+type family interface {
+	Member(name string) seawall.Member
+}
+
+// key returns the key that is asked for, if it is one of a family that has this snapshot.
+func (p *Page) key(m seawall.Member, s seawall.Snapshot, asked memberID) (key seawall.Member) {
+	of, ok := m.(family)
+	if !ok || s.Kind != asked.kind || !strings.HasPrefix(asked.name, s.Name+"[") {
+		return nil
+	}
+	events.Shield(p.cfg.Registry.Logger(), "debugpage", "key", func() { key = of.Member(asked.name) })
+	return key
 }
 
 // snapshot returns a member's, and false if it panics.

@@ -118,7 +118,7 @@ func TestPageShowsWhatThePoliciesAreDoing(t *testing.T) {
 			!regexp.MustCompile(`page_test\.go:\d+$`).MatchString(m.MadeAt) {
 			t.Errorf("%+v", m)
 		}
-		if c := facts.Health.Checks; len(c) != 1 || c[0].Kind != "check" || c[0].Since == "" || c[0].Fails < 1 {
+		if c := facts.Health.Checks; len(c) != 2 || c[1].Kind != "gate" || c[0].Kind != "check" || c[0].Since == "" || c[0].Fails < 1 {
 			t.Errorf("the checks are %+v", c)
 		}
 		if facts.Health.Status != "warn" || facts.Health.Phase != "running" || len(facts.Chains) != 2 {

@@ -138,11 +138,14 @@ type gate interface{ SetMode(mode seawall.Mode) error }
 
 func (p *Page) gate(kind, name string) gate {
 	for _, m := range p.cfg.Registry.Members() {
-		g, ok := m.(gate)
+		s, ok := p.snapshot(m)
 		if !ok {
 			continue
 		}
-		if s, ok := p.snapshot(m); ok && s.Kind == kind && s.Name == name {
+		if s.Kind != kind || s.Name != name {
+			m = p.key(m, s, memberID{kind, name})
+		}
+		if g, ok := m.(gate); ok {
 			return g
 		}
 	}
