@@ -10,7 +10,7 @@ import (
 	"github.com/seawall-go/seawall"
 )
 
-// Off as a Config.StaleWhenDisconnected is the default by name.
+// Off as a Config.StaleWhenDisconnected or Config.StaleIfError allows no stale answer by itself, which is the default.
 const Off = -1
 
 // NoHeuristic as a Config.HeuristicMax finds nothing fresh that the origin does not call so.
@@ -38,6 +38,11 @@ type Config struct {
 	// reached, or a gate of ours does not let the request through, without a stale-if-error that allows it (RFC 9111,
 	// section 4.2.4). What the origin forbids stays forbidden. Default [Off]; at least 1 s.
 	StaleWhenDisconnected time.Duration `json:"stale_when_disconnected" yaml:"stale_when_disconnected"`
+	// StaleIfError is how long after its freshness an answer may still be used in the place of a 500, 502, 503 or 504, of a
+	// network error, or of a refusal by a gate of ours, as if each request that says nothing of it brought this
+	// stale-if-error (RFC 5861, section 4). It comes on top of what the origin allows, and what the origin forbids stays
+	// forbidden. Default [Off]; at least 1 s.
+	StaleIfError time.Duration `json:"stale_if_error" yaml:"stale_if_error"`
 	// RefreshTimeout is how long a refresh in the background may take, body included. It is also how long a request may
 	// go on for others when the deadline of the caller who began it has passed. Default 30 s; at least 1 ms.
 	RefreshTimeout time.Duration `json:"refresh_timeout" yaml:"refresh_timeout"`
@@ -84,6 +89,9 @@ func (c Config) withDefaults() Config {
 	if c.StaleWhenDisconnected == 0 {
 		c.StaleWhenDisconnected = Off
 	}
+	if c.StaleIfError == 0 {
+		c.StaleIfError = Off
+	}
 	if c.RefreshTimeout == 0 {
 		c.RefreshTimeout = 30 * time.Second
 	}
@@ -112,13 +120,15 @@ func (c Config) Validate() error {
 	}
 	switch c = c.withDefaults(); {
 	case c.MaxBytes < minBytes || c.MaxBytes > maxBytes:
-		return bad("MaxBytes", c.MaxBytes, "65536 to 1099511627776")
+		return bad("MaxBytes", c.MaxBytes, "64 KiB to 1 TiB, in bytes")
 	case c.MaxObject < 1 || c.MaxObject > min(c.MaxBytes/4, maxObject):
 		return bad("MaxObject", c.MaxObject, fmt.Sprintf("1 to %d, a quarter of MaxBytes or 256 MiB", min(c.MaxBytes/4, maxObject)))
 	case c.HeuristicMax != NoHeuristic && c.HeuristicMax < time.Second:
 		return bad("HeuristicMax", c.HeuristicMax, "at least 1s, or NoHeuristic")
 	case c.StaleWhenDisconnected != Off && c.StaleWhenDisconnected < time.Second:
 		return bad("StaleWhenDisconnected", c.StaleWhenDisconnected, "at least 1s, or Off")
+	case c.StaleIfError != Off && c.StaleIfError < time.Second:
+		return bad("StaleIfError", c.StaleIfError, "at least 1s, or Off")
 	case c.RefreshTimeout < time.Millisecond:
 		return bad("RefreshTimeout", c.RefreshTimeout, "at least 1ms")
 	case c.RetryEvery < time.Millisecond:
@@ -135,6 +145,7 @@ func (c Config) Equal(other Config) bool {
 	a, b := c.withDefaults(), other.withDefaults()
 	return a.Shared == b.Shared && a.MaxBytes == b.MaxBytes && a.MaxObject == b.MaxObject &&
 		a.HeuristicMax == b.HeuristicMax && a.StaleWhenDisconnected == b.StaleWhenDisconnected &&
+		a.StaleIfError == b.StaleIfError &&
 		a.RefreshTimeout == b.RefreshTimeout && a.RetryEvery == b.RetryEvery && a.StoreCookies == b.StoreCookies &&
 		slices.Equal(a.Targets, b.Targets)
 }

@@ -22,11 +22,12 @@ func TestImpossibleConfigurationsAreRefusedByName(t *testing.T) {
 		{httpcache.Config{Shared: true, Targets: []string{"My-Cache-Control", "cdn-cache-control"}}, ""},
 		{httpcache.Config{HeuristicMax: httpcache.NoHeuristic, StaleWhenDisconnected: httpcache.Off}, ""},
 		{httpcache.Config{MaxBytes: 1 << 16, MaxObject: 1}, ""},
-		{httpcache.Config{MaxBytes: 1}, "httpcache: Config.MaxBytes is 1, want 65536 to 1099511627776"},
+		{httpcache.Config{MaxBytes: 1}, "httpcache: Config.MaxBytes is 1, want 64 KiB to 1 TiB, in bytes"},
 		{httpcache.Config{MaxBytes: math.MaxInt64}, "httpcache: Config.MaxBytes is 9223372036854775807, want"},
 		{httpcache.Config{MaxBytes: 1 << 20, MaxObject: 1<<18 + 1}, "httpcache: Config.MaxObject is 262145, want 1 to 262144"},
 		{httpcache.Config{MaxObject: -1}, "httpcache: Config.MaxObject is -1, want"},
 		{httpcache.Config{HeuristicMax: time.Millisecond}, "httpcache: Config.HeuristicMax is 1ms, want at least 1s, or NoHeuristic"},
+		{httpcache.Config{StaleIfError: time.Millisecond}, "httpcache: Config.StaleIfError is 1ms, want at least 1s, or Off"},
 		{httpcache.Config{StaleWhenDisconnected: time.Millisecond}, "httpcache: Config.StaleWhenDisconnected is 1ms, want at least 1s, or Off"},
 		{httpcache.Config{RefreshTimeout: -1}, "httpcache: Config.RefreshTimeout is -1ns, want at least 1ms"},
 		{httpcache.Config{RetryEvery: 1}, "httpcache: Config.RetryEvery is 1ns, want at least 1ms"},
@@ -58,7 +59,7 @@ func TestConfigIsDataWithDefaults(t *testing.T) {
 	got := c.Config()
 	got.Registry = nil
 	want := httpcache.Config{
-		Shared: true, MaxBytes: 64 << 20, MaxObject: 4 << 20, HeuristicMax: 24 * time.Hour, StaleWhenDisconnected: httpcache.Off,
+		Shared: true, MaxBytes: 64 << 20, MaxObject: 4 << 20, HeuristicMax: 24 * time.Hour, StaleWhenDisconnected: httpcache.Off, StaleIfError: httpcache.Off,
 		RefreshTimeout: 30 * time.Second, RetryEvery: 5 * time.Second, Targets: []string{"Cdn-Cache-Control"},
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -28,7 +28,8 @@
 // stale-if-error (RFC 5861) gives the stale answer in the place of a network error, a refusal by one of our own
 // policies such as an open breaker, and of 500, 502, 503 and 504. Its time counts from when the answer became stale, and
 // it is that of the stored answer, or of the request, not that of the error. must-revalidate and no-cache forbid it, in
-// a shared cache also proxy-revalidate and s-maxage. [Config.StaleWhenDisconnected] allows it without the directive.
+// a shared cache also proxy-revalidate and s-maxage. [Config.StaleIfError] and, where there is no answer at all,
+// [Config.StaleWhenDisconnected] allow it without the directive.
 //
 // Whoever gets a stale answer can tell by Cache-Status, by Age, and by the record of the call:
 //

@@ -45,6 +45,7 @@ func (c *Cache) forgives(q *question, disconnected bool, now time.Time) bool {
 		return false // the caller wants less than the origin allows
 	}
 	return e.rules.staleIfError.within(over) || w.staleIfError.within(over) ||
+		!w.staleIfError.set && c.cfg.StaleIfError != Off && over <= c.cfg.StaleIfError ||
 		disconnected && c.cfg.StaleWhenDisconnected != Off && over <= c.cfg.StaleWhenDisconnected
 }
 
@@ -116,7 +117,8 @@ func (c *Cache) mayKeep(req http.Header, resp *http.Response, r *rules, user boo
 // useful reports whether an answer can be used again: it is fresh for a while, or can be validated, or used stale.
 func (c *Cache) useful(e *entry) bool {
 	return e.life > e.aged || len(e.validators()) > 0 || !e.rules.neverStale() &&
-		(e.rules.staleWhileRevalidate.d > 0 || e.rules.staleIfError.d > 0 || c.cfg.StaleWhenDisconnected != Off)
+		(e.rules.staleWhileRevalidate.d > 0 || e.rules.staleIfError.d > 0 || c.cfg.StaleIfError != Off ||
+			c.cfg.StaleWhenDisconnected != Off)
 }
 
 // fresher returns an entry as a 304 has updated it. keep is false if it may not be stored any more.

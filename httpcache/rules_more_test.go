@@ -104,7 +104,20 @@ func erring(name, directives string, cfg httpcache.Config, wait time.Duration, s
 
 var disconnected = httpcache.Config{StaleWhenDisconnected: time.Hour}
 
+var forgiving = httpcache.Config{StaleIfError: 20 * time.Second}
+
 var staleRules = []rule{
+	erring("by the client, 503", "max-age=10", forgiving, 29*s, 503, fromStore),
+	erring("by the client, network error", "max-age=10", forgiving, 29*s, 0, fromStore),
+	erring("by the client, for too long", "max-age=10", forgiving, 31*s, 503, fromOrigin),
+	erring("by the client, 404 passes", "max-age=10", forgiving, 29*s, 404, fromOrigin),
+	erring("by the client, but must-revalidate", "max-age=10, must-revalidate", forgiving, 15*s, 503, fromOrigin),
+	erring("by the client, on top of the origin's", "max-age=10, stale-if-error=5", forgiving, 29*s, 503, fromStore),
+	{"5861-4", "by the client, but the request wants less", forgiving, []step{
+		{answer: append(cc("max-age=10"), `ETag: "a"`), want: fromOrigin},
+		{wait: 15 * s, req: cc("stale-if-error=4"), status: 503, gives: 503, want: fromOrigin},
+		{status: 503, want: fromStore},
+	}},
 	erring("network error", "max-age=10, stale-if-error=20", private, 29*s, 0, fromStore),
 	erring("the window counts from becoming stale", "max-age=10, stale-if-error=20", private, 31*s, 0, failed),
 	erring("500", "max-age=10, stale-if-error=20", private, 29*s, 500, fromStore),

@@ -120,8 +120,11 @@ func (h *Handler) Update(cfg ServerConfig) error {
 // apply puts the parts of a configuration in force. What may fail comes first, and is valid.
 func (h *Handler) apply(old, cfg ServerConfig) error {
 	if old.Admission.isFixed() != cfg.Admission.isFixed() {
-		return fmt.Errorf("httpx: ServerConfig.Admission.Fixed.Limit is %d, want it as the handler was made, which was %d",
-			cfg.Admission.Fixed.Limit, old.Admission.Fixed.Limit)
+		if old.Admission.isFixed() {
+			return fmt.Errorf("httpx: ServerConfig.Admission.Fixed.Limit is 0, want at least 1: the handler was made with a fixed limit")
+		}
+		return fmt.Errorf("httpx: ServerConfig.Admission.Fixed.Limit is %d, want 0: the handler was made with an adaptive limit",
+			cfg.Admission.Fixed.Limit)
 	}
 	if !slices.EqualFunc(old.Quotas, cfg.Quotas, func(a, b QuotaConfig) bool { return a.Name == b.Name }) {
 		return fmt.Errorf("httpx: ServerConfig.Quotas have other names, want those that the handler was made with, in their order")

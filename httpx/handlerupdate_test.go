@@ -100,7 +100,7 @@ func TestAnUpdateThatCannotBeChangesNothing(t *testing.T) {
 	h := httpx.NewHandler("api", cfg, http.HandlerFunc(ok))
 	for want, change := range map[string]func(*httpx.ServerConfig){
 		"httpx: ServerConfig.TimeLimit: httpx: TimeLimitConfig.Idle is 1ns": func(c *httpx.ServerConfig) { c.TimeLimit.Idle = 1 },
-		"httpx: ServerConfig.Admission.Fixed.Limit is 7, want it as the":    func(c *httpx.ServerConfig) { c.Admission.Fixed.Limit = 7 },
+		"httpx: ServerConfig.Admission.Fixed.Limit is 7, want 0: the":       func(c *httpx.ServerConfig) { c.Admission.Fixed.Limit = 7 },
 		"httpx: ServerConfig.Quotas have other names":                       func(c *httpx.ServerConfig) { c.Quotas = nil },
 	} {
 		next := cfg

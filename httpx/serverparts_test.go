@@ -45,7 +45,7 @@ func TestImpossiblePartsOfAServerAreRefusedByName(t *testing.T) {
 		{httpx.AdmissionConfig{Latency: 7}, "httpx: AdmissionConfig.Latency is Latency(7), want one of"},
 		{
 			httpx.AdmissionConfig{Fixed: bulkhead.Config{Limit: 1}, Adaptive: bulkhead.AdaptiveConfig{Max: 3}},
-			"httpx: AdmissionConfig.Fixed.Limit is 1, want it without Adaptive",
+			"httpx: AdmissionConfig.Fixed.Limit is 1, want 0, or Adaptive zero: a limit is fixed or adaptive",
 		},
 		{
 			httpx.AdmissionConfig{Fixed: bulkhead.Config{Mode: seawall.Shadow}},
@@ -53,7 +53,7 @@ func TestImpossiblePartsOfAServerAreRefusedByName(t *testing.T) {
 		},
 		{
 			httpx.AdmissionConfig{Fixed: bulkhead.Config{Limit: 1}, Gate: bulkhead.New("g", bulkhead.Config{Registry: quiet()})},
-			`httpx: AdmissionConfig.Gate is bulkhead "g", want it without Fixed and Adaptive`,
+			`httpx: AdmissionConfig.Gate is bulkhead "g", want none, or Fixed and Adaptive zero: a gate of one's own takes their place`,
 		},
 		{httpx.TimeLimitConfig{Idle: httpx.Off, Total: httpx.Off}, ""},
 		{httpx.TimeLimitConfig{Idle: -2}, "httpx: TimeLimitConfig.Idle is -2ns"},
