@@ -55,7 +55,8 @@ func validate(parts []Part) error {
 }
 
 // HTTP is a server of net/http on a listener. It wraps the handler of the server: once the end has begun, its answers say
-// Connection: close, so that clients go elsewhere with their next request; over HTTP/2 that is a GOAWAY. Shutdown knows
+// Connection: close, so that clients go elsewhere with their next request; over HTTP/2 that is a GOAWAY. Answers to requests
+// that ask for an upgrade are left alone: theirs says Connection: Upgrade, also through a proxy. Shutdown knows
 // nothing of hijacked connections, such as WebSockets: give them a part of their own.
 func HTTP(name string, server *http.Server, listener net.Listener) Part {
 	return web(name, server, func() error { return server.Serve(listener) })
@@ -73,7 +74,7 @@ func web(name string, server *http.Server, serve func() error) Part {
 		handler = http.DefaultServeMux
 	}
 	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if draining.Load() {
+		if draining.Load() && r.Header.Get("Upgrade") == "" { // a 101 that also says close is refused by some clients
 			w.Header().Set("Connection", "close")
 		}
 		handler.ServeHTTP(w, r)
@@ -116,7 +117,7 @@ func GRPC(name string, server interface {
 				beforeStop()
 			}
 			stopped := make(chan struct{})
-			go func() { // ends at the latest with Kill
+			go func() { // after Kill it waits for the handlers that have not returned, and ends with the last of them
 				defer close(stopped)
 				server.GracefulStop()
 			}()
