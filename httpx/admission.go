@@ -168,7 +168,7 @@ func (a *admission) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w, offered := share(rw)
 		if w.admitted { // by a gate further out, which the writer tells of the answer
-			w, offered = wrap(rw)
+			w, offered = nest(rw)
 		}
 		ctx := r.Context()
 		var err error

@@ -45,9 +45,11 @@ const (
 // The handler's answer is held back until the store has it: what the client has seen, its repeat gets as well. Kept are
 // status, body, and the fields that the handler has set, not those that were there before it; trailers are not. These
 // answers are not kept, but free the key, so that a repeat runs the handler again: statuses from 500 on, and 408, 421,
-// 425 and 429, which ask for a repeat; a panic; and no answer at all from a handler whose context has ended. A handler
-// that must not run again all the same says so by [Final]. An answer that comes after the limit of time is kept: its
-// client was told 503, and gets the answer when it asks again.
+// 425 and 429, which ask for a repeat; a panic; and no answer at all from a handler that a limit of time, the deadline
+// of a peer or the end of the lease has stopped. A handler that must not run again all the same says so by [Final]. An
+// answer that comes after the limit of time is kept: its client was told 503, and gets the answer when it asks again. A
+// handler that returns after its client has left, without an answer, has the one that net/http makes of it: an empty 200,
+// which is kept, since its work may be done. One that gives up when the client leaves says so by a status or a panic.
 //
 // An answer that is flushed or larger than MaxAnswer is a stream: it goes out as it is written, and is kept when it has
 // ended. If it is larger than MaxAnswer, or was cut off, all but the body is kept: a repeat gets status and fields with

@@ -75,6 +75,7 @@ func TestIdempotencyConfigIsValidated(t *testing.T) {
 	ok := httpx.IdempotencyConfig{Tenant: httpx.OneTenant}
 	for want, change := range map[string]func(*httpx.IdempotencyConfig){
 		`Field is "a b", want the name of an HTTP field`:  func(c *httpx.IdempotencyConfig) { c.Field = "a b" },
+		`Pushback is "a b", want the name of an HTTP fie`: func(c *httpx.IdempotencyConfig) { c.Pushback = "a b" },
 		"Lease is 10ms, want 1s to 24h":                   func(c *httpx.IdempotencyConfig) { c.Lease = 10 * time.Millisecond },
 		"Keep is 2400h0m0s, want 1s to 2160h":             func(c *httpx.IdempotencyConfig) { c.Keep = 2400 * time.Hour },
 		"MaxBody is -1, want at least 1":                  func(c *httpx.IdempotencyConfig) { c.MaxBody = -1 },
@@ -113,16 +114,16 @@ func TestIdempotencyConfigIsReadBackAndUpdated(t *testing.T) {
 		t.Errorf("%+v", cfg)
 	}
 	var fromFile httpx.IdempotencyConfig
-	if err := json.Unmarshal([]byte(`{"keep": 3600000000000, "on_store_error": "run"}`), &fromFile); err != nil {
+	if err := json.Unmarshal([]byte(`{"keep": 3600000000000, "on_store_error": "run", "pushback": "x-repeat"}`), &fromFile); err != nil {
 		t.Fatal(err)
 	}
 	if err := keys.Update(fromFile); err != nil {
 		t.Fatal(err)
 	}
-	if got := keys.Config(); got.Keep != time.Hour || got.OnStoreError != httpx.StoreErrorRun || got.Tenant == nil || got.Store != cfg.Store {
+	if got := keys.Config(); got.Keep != time.Hour || got.OnStoreError != httpx.StoreErrorRun || got.Pushback != "X-Repeat" || got.Tenant == nil || got.Store != cfg.Store {
 		t.Errorf("%+v", got)
 	}
-	if !strings.Contains(log.String(), `seawall.config.updated`) || !strings.Contains(log.String(), "keep on_store_error") {
+	if !strings.Contains(log.String(), `seawall.config.updated`) || !strings.Contains(log.String(), "pushback keep on_store_error") {
 		t.Errorf("logged: %s", log.String())
 	}
 	if err := keys.Update(httpx.IdempotencyConfig{Lease: -1}); err == nil || keys.Config().Keep != time.Hour {
@@ -131,7 +132,7 @@ func TestIdempotencyConfigIsReadBackAndUpdated(t *testing.T) {
 	if keys.String() != `idempotency "orders"` || keys.Name() != "orders" {
 		t.Error(keys)
 	}
-	if !fromFile.Equal(httpx.IdempotencyConfig{Keep: time.Hour, OnStoreError: httpx.StoreErrorRun, Lease: time.Minute}) ||
+	if !fromFile.Equal(httpx.IdempotencyConfig{Keep: time.Hour, OnStoreError: httpx.StoreErrorRun, Lease: time.Minute, Pushback: "X-Repeat"}) ||
 		fromFile.Equal(httpx.IdempotencyConfig{}) {
 		t.Error("Equal does not go by the meaning")
 	}
@@ -244,6 +245,37 @@ func TestHandlerOutOfTimeFreesItsKeyAndALateAnswerIsKept(t *testing.T) {
 		}
 		if w := keyed(h, "k"); w.Code != 201 || w.Header().Get("Idempotent-Replayed") != "true" || runs != 2 {
 			t.Errorf("the repeat gets %d, %v, after %d runs", w.Code, w.Header(), runs)
+		}
+	})
+}
+
+// A handler that has done its work and returns has answered, whether its client has waited for that or not.
+func TestAClientThatLeavesDoesNotHaveItsOrderMadeTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, in := range map[string]func(http.Handler) http.Handler{
+			"alone": func(next http.Handler) http.Handler { return next },
+			"behind a Handler": func(next http.Handler) http.Handler {
+				return httpx.NewHandler("api", httpx.ServerConfig{Registry: quiet()}, next)
+			},
+		} {
+			keys := httpx.NewIdempotency("orders", httpx.IdempotencyConfig{Tenant: httpx.OneTenant, Registry: quiet()})
+			charged := 0
+			leave := func() {}
+			h := in(keys.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+				leave()
+				synctest.Wait() // until all have seen it
+				charged++
+			})))
+			r := httptest.NewRequest("POST", "/", strings.NewReader("1 ticket"))
+			r.Header.Set("Idempotency-Key", "k")
+			ctx, cancel := context.WithCancel(t.Context())
+			leave = cancel
+			serveOne(h, r.WithContext(ctx))
+			r.Body = io.NopCloser(strings.NewReader("1 ticket"))
+			w := serveOne(h, r)
+			if w.Code != 200 || w.Header().Get("Idempotent-Replayed") != "true" || charged != 1 {
+				t.Errorf("%s: the repeat gets %d, %v, and there are %d charges", name, w.Code, w.Header(), charged)
+			}
 		}
 	})
 }

@@ -16,6 +16,9 @@ type IdempotencyConfig struct {
 	// Field is the name of the field that holds the key. Default Idempotency-Key. Clients of this package have the same in
 	// [Fields].
 	Field string `json:"field" yaml:"field"`
+	// Pushback is the name of the field that says what a repeat would do, see [Fields]; [NoField] for none. Default: that of
+	// the [Inbound] or [Handler] around, and without one Seawall-Pushback.
+	Pushback string `json:"pushback" yaml:"pushback"`
 	// Lease is how long an entry is held for the request that began it, if the process dies with it. The handler's context
 	// ends then as well, streams included, since others may run it from then on. Default 1 minute, twice the default limit
 	// of a [Handler]; 1 s to 24 h. Too short a lease lets two handlers run for one key; as long as it is, so long is a key
@@ -116,6 +119,7 @@ func (c IdempotencyConfig) withDefaults() IdempotencyConfig {
 		c.Field = "Idempotency-Key"
 	}
 	c.Field = textproto.CanonicalMIMEHeaderKey(c.Field)
+	c.Pushback = textproto.CanonicalMIMEHeaderKey(c.Pushback)
 	if c.Lease == 0 {
 		c.Lease = time.Minute
 	}
@@ -151,6 +155,7 @@ func (c IdempotencyConfig) Equal(other IdempotencyConfig) bool { return len(c.ch
 func (c IdempotencyConfig) changes(other IdempotencyConfig) (fields reconfig.Fields) {
 	c, other = c.withDefaults(), other.withDefaults()
 	fields.Add("field", c.Field != other.Field)
+	fields.Add("pushback", c.Pushback != other.Pushback)
 	fields.Add("lease", c.Lease != other.Lease)
 	fields.Add("keep", c.Keep != other.Keep)
 	fields.Add("max_body", c.MaxBody != other.MaxBody)
@@ -170,6 +175,8 @@ func (c IdempotencyConfig) Validate() error {
 	switch c = c.withDefaults(); {
 	case !isToken(c.Field):
 		return bad("Field", strconv.Quote(c.Field), "the name of an HTTP field")
+	case c.Pushback != "" && !isToken(c.Pushback):
+		return bad("Pushback", strconv.Quote(c.Pushback), "the name of an HTTP field, or NoField")
 	case c.Lease < time.Second || c.Lease > 24*time.Hour:
 		return bad("Lease", c.Lease, "1s to 24h")
 	case c.Keep < time.Second || c.Keep > maxKeep:

@@ -35,7 +35,7 @@ func (c *keyedRequest) serve() {
 		c.k.counts.unguarded.Add(1)
 		c.handle(c.r.Context(), c.w)
 	case err != nil:
-		c.w.Header().Set(fieldPushback, hop.Refused)
+		say(c.w.Header(), c.pushback(), hop.Refused)
 		writeAnswer(c.w, http.StatusServiceUnavailable, 0)
 	case claim.State == ClaimNew:
 		c.k.counts.began.Add(1)
@@ -77,7 +77,7 @@ func (c *keyedRequest) run(end time.Time) {
 
 	stopped := limit.Err() != nil
 	switch {
-	case rec.status == 0 && stopped:
+	case rec.status == 0 && limit.Err() == context.DeadlineExceeded: // which no client that leaves brings about
 		c.unanswered(rec)
 		return
 	case rec.status == 0:
@@ -89,9 +89,17 @@ func (c *keyedRequest) run(end time.Time) {
 			rec.deliver()
 			return
 		}
-		rec.sent.Set(fieldPushback, hop.Final)
+		say(rec.sent, c.pushback(), hop.Final)
 	}
 	c.keep(rec, rec.answer(stopped))
+}
+
+// pushback returns the name of the field that says what a repeat would do.
+func (c *keyedRequest) pushback() string {
+	if c.cfg.Pushback != "" {
+		return c.cfg.Pushback
+	}
+	return pushbackField(c.w)
 }
 
 // unanswered ends a request whose handler has not come to the end of an answer.
@@ -105,7 +113,7 @@ func (c *keyedRequest) unanswered(rec *recorder) {
 		a = rec.answer(true)
 	}
 	a.Body, a.Dropped = nil, true
-	a.Header.Set(fieldPushback, hop.Final)
+	say(a.Header, c.pushback(), hop.Final)
 	_ = c.finish(a) // counted there; there is nothing to fall back to
 }
 

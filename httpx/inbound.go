@@ -19,7 +19,8 @@ type InboundConfig struct {
 	// Margin is taken off the time that a peer gives, for the way back: a full answer that comes a moment too late is work
 	// in vain. Default 10 ms; at least 1 ms, or [NoMargin]. It is never more than a tenth of the time.
 	Margin time.Duration `json:"margin" yaml:"margin"`
-	// Fields are the names of the fields that are read.
+	// Fields are the names of the fields that are read, and of the one in which answers say what a repeat of the request
+	// would do.
 	Fields Fields `json:"fields" yaml:"fields"`
 
 	// TrustPeer says whether a request comes from a peer that is believed about its deadline, priority and attempt.
@@ -98,6 +99,11 @@ func (in *inbound) Config() InboundConfig { return *in.cfg.Load() }
 
 func (in *inbound) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if name := in.cfg.Load().Fields.Pushback; name != pushbackField(rw) {
+			var w *writer
+			w, rw = share(rw)
+			w.field = name
+		}
 		ctx, cancel := in.context(r)
 		if cancel != nil {
 			defer cancel()

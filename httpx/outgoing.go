@@ -39,23 +39,18 @@ func (x *exchange) outgoing(s *scope, left time.Duration, limited bool) http.Hea
 	if !says {
 		return h
 	}
-	say := func(name, value string) {
-		if name != NoField {
-			h[name] = []string{value}
-		}
-	}
 	if limited && f.Timeout != NoField { // the one that nearly all requests have
 		s.left[0] = x.opts.t.millis.format(left - min(left/100, wireMargin))
 		h[f.Timeout] = s.left[:]
 	}
 	if attempt > 1 {
-		say(f.Attempt, strconv.Itoa(attempt))
+		say(h, f.Attempt, strconv.Itoa(attempt))
 	}
 	if priority != seawall.Critical {
-		say(f.Priority, priority.String())
+		say(h, f.Priority, priority.String())
 	}
 	if x.terms.key != "" {
-		say(f.IdempotencyKey, x.terms.key)
+		say(h, f.IdempotencyKey, x.terms.key)
 	}
 	return h
 }

@@ -24,8 +24,24 @@ import (
 // What was set in the header for another answer, such as an ETag, is removed. Refuse must come before anything is
 // written.
 func Refuse(w http.ResponseWriter, err error) {
-	w.Header().Set(fieldPushback, hop.Refused)
+	say(w.Header(), pushbackField(w), hop.Refused)
 	writeAnswer(w, http.StatusServiceUnavailable, retryAfterOf(err))
+}
+
+// pushbackField returns the name of the field in which an answer says what a repeat of its request would do: the one that
+// [Inbound] was told of, or the default.
+func pushbackField(rw http.ResponseWriter) string {
+	if w := outerOf(rw); w != nil {
+		return w.field
+	}
+	return fieldPushback
+}
+
+// say sets a field, unless its name is NoField.
+func say(h http.Header, name, value string) {
+	if name != NoField {
+		h[name] = []string{value}
+	}
 }
 
 // refuse answers a request for which no handler is started. The body is not read: after Expect: 100-continue not a byte
@@ -34,8 +50,10 @@ func Refuse(w http.ResponseWriter, err error) {
 // It answers also when the request's context has ended while it waited: that may be the deadline that the peer gave,
 // and then the peer is still there.
 func (w *writer) refuse(status int, err error) {
-	w.refusal = err
-	w.Header().Set(fieldPushback, hop.Refused)
+	for gate := w; gate != nil; gate = gate.outer {
+		gate.refusal = err
+	}
+	say(w.Header(), w.field, hop.Refused)
 	writeAnswer(w, status, retryAfterOf(err))
 }
 

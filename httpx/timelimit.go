@@ -158,7 +158,7 @@ func (t *timeLimit) serve(next http.Handler, rw http.ResponseWriter, r *http.Req
 		return
 	}
 	if w.limits != nil { // there is a limit further out
-		w, offered = wrap(rw)
+		w, offered = nest(rw)
 	}
 	w.arm(l, r, left)
 	req := r.WithContext(&w.ctx)

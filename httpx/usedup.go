@@ -27,7 +27,7 @@ func usedUp(err error) bool {
 // its attempts.
 func (w *writer) tellUsedUp(status int) {
 	if w.ctx.repeats.UsedUp() && (asksForLess(status) || hasFailed(status)) && !w.unread() {
-		w.below.Header()[fieldPushback] = []string{hop.Final}
+		say(w.below.Header(), w.field, hop.Final)
 	}
 }
 

@@ -32,8 +32,10 @@ type writer struct {
 	before http.Header     // what the writer below had before that
 	record *seawall.Record // what is told of in Seawall-Degraded; nil for nothing
 	caches *cacheDefault   // what is told to caches, if the handler says nothing; nil for nothing
-	// refusal is the error of the gate that has refused the request.
+	// refusal is the error of the gate that has refused the request, here or further in.
 	refusal error
+	outer   *writer // the one further out, if any
+	field   string  // where it is said what a repeat of the request would do; NoField for nowhere
 
 	permit   seawall.Permit // of the admission
 	admitted bool
@@ -251,5 +253,29 @@ func share(rw http.ResponseWriter) (*writer, http.ResponseWriter) {
 	if s, ok := rw.(shared); ok {
 		return s.shared(), rw
 	}
-	return wrap(rw)
+	return nest(rw)
+}
+
+// nest makes a new writer inside of those that the request has.
+func nest(rw http.ResponseWriter) (*writer, http.ResponseWriter) {
+	w, offered := wrap(rw)
+	w.outer, w.field = outerOf(rw), pushbackField(rw)
+	return w, offered
+}
+
+// outerOf finds the writer that a middleware further out has made, below what others have put around it; nil if there is
+// none.
+func outerOf(rw http.ResponseWriter) *writer {
+	for {
+		switch below := rw.(type) {
+		case shared:
+			return below.shared()
+		case *recorder:
+			rw = below.below
+		case interface{ Unwrap() http.ResponseWriter }:
+			rw = below.Unwrap()
+		default:
+			return nil
+		}
+	}
 }
