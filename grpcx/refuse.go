@@ -1,6 +1,7 @@
 package grpcx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -93,13 +94,15 @@ func withRetryInfo(st *status.Status, after time.Duration) *status.Status {
 	return detailed
 }
 
-// endedEarly makes the status of a call whose context has ended before its handler began.
+// endedEarly makes the status of a call whose time was over before its handler began: that of its context, or, if this has
+// not ended, that of the tap, which has waited for the request as long as a handler may take.
 func (c *call) endedEarly(ctx context.Context) error {
+	cause := cmp.Or(context.Cause(ctx), ctx.Err(), c.settings.exceeded)
 	if ctx.Err() == context.Canceled {
-		return &refusal{status: status.New(codes.Canceled, "canceled"), cause: context.Cause(ctx)}
+		return &refusal{status: status.New(codes.Canceled, "canceled"), cause: cause}
 	}
 	c.server.outOfTime.Add(1)
-	return &refusal{status: status.New(codes.DeadlineExceeded, "deadline exceeded"), cause: context.Cause(ctx)}
+	return &refusal{status: status.New(codes.DeadlineExceeded, "deadline exceeded"), cause: cause}
 }
 
 func (s *Server) drained() error {

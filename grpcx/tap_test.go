@@ -2,6 +2,7 @@ package grpcx_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/seawall-go/seawall/grpcx"
 	"github.com/seawall-go/seawall/grpcx/internal/echopb"
 	"github.com/seawall-go/seawall/ratelimit"
+	"github.com/seawall-go/seawall/timeout"
 )
 
 // counting is the codec of a server, that counts what it decodes.
@@ -109,6 +111,38 @@ func TestTapGivesUpOnARequestThatDoesNotCome(t *testing.T) {
 	}
 	wantCode(t, stream.RecvMsg(&echopb.EchoReply{}), codes.DeadlineExceeded)
 	r.idle(t)
+}
+
+// The refusal of a request that came too late had no cause, so that an interceptor that printed it ended the server.
+func TestRequestThatCameTooLateIsRefusedWithItsCause(t *testing.T) {
+	cfg := fixed(1, 0)
+	cfg.Admission.Place, cfg.Timeout = grpcx.BeforeDecode, 10*time.Millisecond
+	server := grpcx.NewServer("api", withRegistry(cfg))
+	r := &rig{server: server}
+	refused := make(chan error, 1)
+	r.start(t, "bufconn", handlers{do: nothing}, append([]grpc.ServerOption{grpc.ChainUnaryInterceptor(
+		func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			resp, err := handler(ctx, req)
+			refused <- err
+			return resp, err
+		})}, server.Options()...)...)
+	stream, err := r.conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true}, echopb.Echo_Get_FullMethodName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the call had a slot", func() bool { return r.stats().Admitted == 1 })
+	r.idle(t)
+	if err := stream.SendMsg(&echopb.EchoRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, stream.RecvMsg(&echopb.EchoReply{}), codes.DeadlineExceeded)
+	const want = `deadline exceeded: timeout "api": limit of 10ms exceeded`
+	if err := <-refused; err.Error() != want || !errors.Is(err, timeout.ErrExceeded) {
+		t.Errorf("the interceptor outside of ours sees %q, want %q", err, want)
+	}
 }
 
 // A tap runs on the goroutine of its connection: a wait in it would hold up all calls there.
