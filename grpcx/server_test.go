@@ -438,7 +438,7 @@ func TestHandlerThatTakesTooLongEndsWithDeadlineExceeded(t *testing.T) {
 // A status that a handler chose stands, also when its time is over.
 func TestStatusOfAHandlerIsPassedOn(t *testing.T) {
 	for code := codes.OK; code <= codes.Unauthenticated; code++ {
-		r := serve(t, "bufconn", grpcx.ServerConfig{Timeout: time.Millisecond}, func(ctx context.Context) error {
+		r := serve(t, "bufconn", grpcx.ServerConfig{Timeout: 10 * time.Millisecond}, func(ctx context.Context) error {
 			if _, limited := ctx.Deadline(); limited {
 				<-ctx.Done()
 			}

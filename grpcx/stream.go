@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/events"
 	"github.com/seawall-go/seawall/retry"
 	"github.com/seawall-go/seawall/telemetry/span"
 )
@@ -137,8 +138,7 @@ func (s *clientStream) SendMsg(m any) error {
 	if err == nil || err == io.EOF { //nolint:errorlint // the end is never wrapped; RecvMsg tells why
 		return err
 	}
-	failed, _ := a.fail(err)
-	return s.finish(failed)
+	return s.finish(a.fail(err))
 }
 
 // CloseSend says that no more messages follow.
@@ -171,7 +171,7 @@ func (s *clientStream) RecvMsg(m any) error {
 			_ = s.finish(nil)
 			return err
 		}
-		failed, _ := a.fail(err)
+		failed := a.fail(err)
 		if !s.reopens() {
 			return s.finish(failed)
 		}
@@ -318,11 +318,16 @@ func (s *clientStream) lost(a *streamAttempt, err error) {
 	}
 	rest, ok := s.repeats.claim()
 	if ok {
-		err = s.repeats.close(s.policies(), rest, err)
+		s.shield(func() { err = s.repeats.close(s.policies(), rest, err) })
 	} else if !s.answered.Load() || s.attempt.Load() != a { // who has claimed it sees to the end
 		return
 	}
-	s.tell(conclude(s.opening.Context, err))
+	s.shield(func() { s.tell(conclude(s.opening.Context, err)) })
+}
+
+// shield runs what may come to the user's functions on a goroutine that is not the caller's: nobody there can recover.
+func (s *clientStream) shield(f func()) {
+	events.Shield(s.target.cfg.Registry.Logger(), clientKind, s.client.name, f)
 }
 
 // watch ends a call that has no attempt when its caller leaves it there.
@@ -331,7 +336,11 @@ func (s *clientStream) watch() {
 	defer s.mu.Unlock()
 	if s.unwatch == nil && s.request != nil {
 		caller := s.opening.Context
-		s.unwatch = context.AfterFunc(caller, func() { _ = s.finish(context.Cause(caller)) })
+		s.unwatch = context.AfterFunc(caller, func() {
+			err := context.Cause(caller)
+			s.shield(func() { err = s.repeats.end(s.policies(), err) })
+			s.shield(func() { s.tell(conclude(caller, err)) })
+		})
 	}
 }
 

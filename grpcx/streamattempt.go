@@ -73,8 +73,7 @@ func (s *clientStream) try(n int) error {
 		err = s.resend(inner)
 	}
 	if err != nil {
-		err, _ = a.fail(err)
-		return err
+		return a.fail(err)
 	}
 	s.attempt.Store(a)
 	return nil
@@ -148,7 +147,7 @@ func (a *streamAttempt) due() {
 	case isOpening, isWaiting:
 		a.cancel(limit)
 	case isAnswering:
-		a.breaker.Done(nil)
+		a.stream.shield(func() { a.breaker.Done(nil) })
 	case isExpired, isOver:
 	}
 }
@@ -203,24 +202,32 @@ func (a *streamAttempt) over(err error) {
 }
 
 // settle ends the attempt, and the call if nobody is at it. It may come late: grpc-go tells that an attempt is over, and the
-// context that it is done, from goroutines of their own, when another attempt has perhaps taken its place.
+// context that it is done, from goroutines of their own, when another attempt has perhaps taken its place. So no
+// panic of the user's functions goes on from here, where nobody could recover, and none keeps the attempt from its end.
 func (a *streamAttempt) settle(err error) {
-	first := false
-	if err == nil {
-		first = a.end(nil)
-	} else {
-		err, first = a.fail(err)
+	s := a.stream
+	if err != nil {
+		s.shield(func() { err = a.judged(err) })
 	}
-	if first {
-		a.stream.lost(a, err)
+	if !a.close() {
+		return
 	}
+	s.shield(func() { a.giveBack(err) })
+	s.lost(a, err)
 }
 
 // left is told that the context is done, by the caller or by a limit of ours.
 func (a *streamAttempt) left() { a.settle(a.Err()) }
 
-// fail ends an attempt that has met err, and returns its error with the verdict on it. first is as of end.
-func (a *streamAttempt) fail(err error) (_ error, first bool) {
+// fail ends an attempt that has met err, and returns its error with the verdict on it.
+func (a *streamAttempt) fail(err error) error {
+	err = a.judged(err)
+	a.end(err)
+	return err
+}
+
+// judged returns the error of an attempt that has met err, with the verdict on it.
+func (a *streamAttempt) judged(err error) error {
 	s := a.stream
 	caller := s.opening.Context
 	a.mu.Lock()
@@ -248,7 +255,7 @@ func (a *streamAttempt) fail(err error) (_ error, first bool) {
 	case inner != nil && s.desc.ClientStreams:
 		failed.verdict.Repeat = seawall.RepeatNever // what the client has sent is gone
 	}
-	return failed, a.end(failed)
+	return failed
 }
 
 // withPeer returns a context that tells the peer of a stream.
@@ -259,8 +266,15 @@ func withPeer(ctx context.Context, inner grpc.ClientStream) context.Context {
 	return ctx
 }
 
-// end gives back what the attempt holds. The first call of it counts, and returns true.
-func (a *streamAttempt) end(err error) (first bool) {
+// end gives back what the attempt holds, unless that was done.
+func (a *streamAttempt) end(err error) {
+	if a.close() {
+		a.giveBack(err)
+	}
+}
+
+// close ends the attempt. It returns true to the first who calls it, and who is to give back what the attempt holds.
+func (a *streamAttempt) close() bool {
 	a.mu.Lock()
 	if a.phase == isOver {
 		a.mu.Unlock()
@@ -273,9 +287,12 @@ func (a *streamAttempt) end(err error) (first bool) {
 	if stop != nil {
 		stop()
 	}
+	return true
+}
+
+func (a *streamAttempt) giveBack(err error) {
 	if a.cancel != nil {
 		defer a.cancel(nil)
 	}
 	a.permits.end(a.stream.opening.Context, err)
-	return true
 }
