@@ -242,3 +242,18 @@ func TestOurOwnQueueDoesNotOpenTheBreaker(t *testing.T) {
 		}
 	})
 }
+
+// A chain took a nil pointer, and its first call was a nil-pointer panic without a word.
+func TestChainSaysWhichPolicyIsANilPointer(t *testing.T) {
+	const want = "seawall: Chain: policy 1 is a nil *seawall.Pipeline"
+	if panicked, _ := attempt(func() { seawall.Chain(seawall.Chain(), (*seawall.Pipeline)(nil)) }); panicked != want {
+		t.Errorf("panic %v, want %v", panicked, want)
+	}
+}
+
+func TestGroupSaysThatItsBuildReturnedNil(t *testing.T) {
+	g := seawall.NewGroup(1, func(string) *seawall.Pipeline { return nil })
+	if panicked, _ := attempt(func() { g.For("a") }); panicked != "seawall: Group: build returned nil, want a chain" {
+		t.Errorf("panic %v", panicked)
+	}
+}

@@ -19,7 +19,7 @@ type Group[K comparable] struct {
 
 // NewGroup makes a Group that holds at most maxKeys chains beside those that must be kept, which do not count. build makes
 // the chain of a key when that is first used, once for all who ask for it at the same time; it runs outside of all locks.
-// NewGroup panics if maxKeys is below 1 or build is nil.
+// NewGroup panics if maxKeys is below 1 or build is nil, and For if build returns nil.
 //
 // Policies that are made for a key should enter no registry, or there will be thousands in it: give them
 // [Registry.Detached] as their Registry.
@@ -30,7 +30,14 @@ func NewGroup[K comparable](maxKeys int, build func(K) *Pipeline) *Group[K] {
 	if build == nil {
 		panic("seawall: NewGroup: build is nil")
 	}
-	return &Group[K]{keyed.NewMap(maxKeys, build, (*Pipeline).Keep)}
+	made := func(key K) *Pipeline {
+		p := build(key)
+		if p == nil {
+			panic("seawall: Group: build returned nil, want a chain")
+		}
+		return p
+	}
+	return &Group[K]{keyed.NewMap(maxKeys, made, (*Pipeline).Keep)}
 }
 
 // For returns the chain of a key, and makes it if there is none. For a key that is there it costs one lookup in a

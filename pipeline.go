@@ -3,6 +3,7 @@ package seawall
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 )
 
@@ -49,7 +50,7 @@ const (
 )
 
 // Chain puts policies around each other, the outermost first. A Pipeline among them contributes its own policies. The
-// slice may be changed afterwards. Chain panics on a nil policy; without any policy the Pipeline just runs op.
+// slice may be changed afterwards. Chain panics on a nil policy, and on a nil pointer that is one; without any policy the Pipeline just runs op.
 //
 // A chain asks a policy that plays a role by that role, not by its Do. So a type that embeds a breaker is a breaker in a
 // chain, whatever its own Do does; one that is to add to it holds the breaker in a named field.
@@ -61,6 +62,9 @@ func Chain(outermostFirst ...Policy) *Pipeline {
 	for i, policy := range outermostFirst {
 		if policy == nil {
 			panic(fmt.Sprintf("seawall: Chain: policy %d is nil", i))
+		}
+		if v := reflect.ValueOf(policy); v.Kind() == reflect.Pointer && v.IsNil() {
+			panic(fmt.Sprintf("seawall: Chain: policy %d is a nil %T", i, policy))
 		}
 		if inner, ok := policy.(*Pipeline); ok {
 			p.stages = append(p.stages, inner.stages...)

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// About says something of the value that is loaded or put.
+// About is an option for one value that is loaded or put: [TTL], [Tags] and the others set how long it lives and what it
+// belongs to.
 type About func(*about)
 
 // TTL says how long the value lives, instead of Config.TTL: more than 0, and at most Config.MaxTTL, which it is cut to.
