@@ -127,6 +127,38 @@ func TestAFullServerRefusesAndLetsHealthChecksPass(t *testing.T) {
 	}
 }
 
+// Keys, faults and what else there is in Inner are for the requests that are handled. A check that panics is answered and
+// told all the same.
+func TestHealthChecksMeetNeitherKeysNorFaultsAndMayPanic(t *testing.T) {
+	cfg := one(bulkhead.NoQueue, 0)
+	keys := httpx.NewIdempotency("test", httpx.IdempotencyConfig{
+		Tenant: httpx.OneTenant, Required: httpx.KeyRequired, Registry: quiet(),
+	})
+	faults := func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	}
+	cfg.Inner = []func(http.Handler) http.Handler{keys.Handler, faults}
+	h := httpx.NewHandler("test", cfg, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/startupz" {
+			panic("boom")
+		}
+		ok(w, r)
+	}))
+	for _, row := range []struct {
+		method, path string
+		status       int
+	}{
+		{"POST", "/livez", 200}, {"GET", "/readyz", 200}, {"GET", "/startupz", 500}, {"POST", "/", 400}, {"GET", "/", http.StatusTeapot},
+	} {
+		if w := serveOne(h, httptest.NewRequest(row.method, row.path, nil)); w.Code != row.status {
+			t.Errorf("%s %s: %d, want %d", row.method, row.path, w.Code, row.status)
+		}
+	}
+	if n := h.Stats().Panics; n != 1 {
+		t.Errorf("counted %d panics", n)
+	}
+}
+
 func TestHealthPathsCanBeOthersOrNone(t *testing.T) {
 	for _, row := range []struct {
 		paths  []string

@@ -249,6 +249,72 @@ func TestHandlerOutOfTimeFreesItsKeyAndALateAnswerIsKept(t *testing.T) {
 	})
 }
 
+// Each call of a store that hangs is given up after its time, by the keys themselves: no other limit is near.
+func TestAStoreThatHangsHoldsNoRequestLongerThanItsTime(t *testing.T) {
+	for _, row := range []struct {
+		call   string
+		serve  http.HandlerFunc
+		status int
+	}{
+		{"begin", ok, 503},
+		{"finish", ok, 200},
+		{"release", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, 500},
+	} {
+		t.Run(row.call, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := &hangingStore{httpx.NewMemoryStore(httpx.MemoryStoreConfig{}), row.call}
+				keys := httpx.NewIdempotency("orders", httpx.IdempotencyConfig{
+					Tenant: httpx.OneTenant, Store: store, StoreTimeout: 3 * time.Second, Registry: quiet(),
+				})
+				start := time.Now()
+				w := keyed(keys.Handler(row.serve), "k")
+				if took := time.Since(start); w.Code != row.status || took != 3*time.Second || keys.Stats().StoreErrors != 1 {
+					t.Errorf("%d after %v, %+v; want %d after 3s", w.Code, took, keys.Stats(), row.status)
+				}
+			})
+		})
+	}
+}
+
+// hangingStore has a call that takes an hour, unless it is given up.
+type hangingStore struct {
+	httpx.IdempotencyStore
+	call string
+}
+
+func (s *hangingStore) hang(ctx context.Context, call string) error {
+	if call != s.call {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Hour):
+		return nil
+	}
+}
+
+func (s *hangingStore) Begin(ctx context.Context, l httpx.Lease) (httpx.Claim, error) {
+	if err := s.hang(ctx, "begin"); err != nil {
+		return httpx.Claim{}, err
+	}
+	return s.IdempotencyStore.Begin(ctx, l)
+}
+
+func (s *hangingStore) Finish(ctx context.Context, l httpx.Lease, a httpx.StoredAnswer, keep time.Duration) error {
+	if err := s.hang(ctx, "finish"); err != nil {
+		return err
+	}
+	return s.IdempotencyStore.Finish(ctx, l, a, keep)
+}
+
+func (s *hangingStore) Release(ctx context.Context, l httpx.Lease) error {
+	if err := s.hang(ctx, "release"); err != nil {
+		return err
+	}
+	return s.IdempotencyStore.Release(ctx, l)
+}
+
 // A handler that has done its work and returns has answered, whether its client has waited for that or not.
 func TestAClientThatLeavesDoesNotHaveItsOrderMadeTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

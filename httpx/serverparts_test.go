@@ -1,6 +1,7 @@
 package httpx_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding"
@@ -269,6 +270,56 @@ func TestWhoComesBackAfterTheHintIsLetIn(t *testing.T) {
 				time.Sleep(time.Duration(wait.(int64)) * time.Second)
 				if w := serveOne(h, httptest.NewRequest("GET", "/", nil)); w.Code != 200 {
 					t.Fatalf("%v: after the %d s of the field: %d", limit, wait, w.Code)
+				}
+			}
+		}
+	})
+}
+
+// A 429 says that the client has asked too much, and nothing else: whoever leaves while it waits for a token, or comes
+// when its time is over, has not.
+func TestARequestThatGivesUpItsWaitForATokenIsNot429(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limit := ratelimit.Config{Rate: 0.01, Burst: 1, MaxWait: time.Hour}
+		h := httpx.Quota("api", httpx.QuotaConfig{Limit: limit, Registry: quiet()})(http.HandlerFunc(ok))
+		serveOne(h, httptest.NewRequest("GET", "/", nil)) // the only token
+		leaving, leave := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, leave)
+		over, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+		defer cancel()
+		for name, ctx := range map[string]context.Context{"a client that leaves": leaving, "a deadline that has passed": over} {
+			w := serveOne(h, httptest.NewRequest("GET", "/", nil).WithContext(ctx))
+			if w.Code != 503 || w.Header().Get("Seawall-Pushback") != "refused" || w.Header().Get("RateLimit") == "" {
+				t.Errorf("%s: %d, %v", name, w.Code, w.Header())
+			}
+		}
+		soon, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if w := serveOne(h, httptest.NewRequest("GET", "/", nil).WithContext(soon)); w.Code != 429 {
+			t.Errorf("a token that comes too late for the deadline: %d", w.Code)
+		}
+	})
+}
+
+// The time limit and the recovery answer in the handler's place, and what a quota has told stays.
+func TestOurOwnAnswersDoNotForgetTheQuota(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, row := range map[string]struct {
+			status int
+			serve  http.HandlerFunc
+		}{
+			"the time limit": {503, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }},
+			"the time limit behind a handler that looks at nothing": {503, func(http.ResponseWriter, *http.Request) { time.Sleep(time.Minute) }},
+			"a panic": {500, func(http.ResponseWriter, *http.Request) { panic("boom") }},
+		} {
+			h := httpx.NewHandler("api", httpx.ServerConfig{
+				TimeLimit: within(time.Second), Registry: quiet(),
+				Quotas: []httpx.QuotaConfig{{Limit: ratelimit.Config{Rate: 0.1, Burst: 3}, XRateLimit: httpx.XRateLimitSeconds}},
+			}, row.serve)
+			w := serveOne(h, httptest.NewRequest("GET", "/", nil))
+			for _, field := range []string{"RateLimit", "RateLimit-Policy", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset"} {
+				if w.Code != row.status || w.Header().Get(field) == "" {
+					t.Errorf("%s: %d without %s: %v", name, w.Code, field, w.Header())
 				}
 			}
 		}
