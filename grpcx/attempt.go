@@ -58,6 +58,7 @@ func (e *attemptError) settle(end ending, trailer metadata.MD, r *rules, idempot
 	end.listed = slices.Contains(r.retryCodes, end.code)
 	if end.by == byPeer {
 		end.readPushback(trailer, e.status)
+		e.final = end.final
 		end.trusted = end.refused && ask()
 	}
 	e.verdict = judge(end)

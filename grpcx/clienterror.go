@@ -11,6 +11,7 @@ import (
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/hedge"
+	"github.com/seawall-go/seawall/internal/hop"
 	"github.com/seawall-go/seawall/retry"
 	"github.com/seawall-go/seawall/timeout"
 )
@@ -22,6 +23,7 @@ type attemptError struct {
 	err     error // what the attempt returned, or our limit in its place
 	cause   error // of the caller's context, if that has ended
 	verdict seawall.Verdict
+	final   bool // the peer has said that no more attempts are to be made
 }
 
 func (e *attemptError) Error() string { return e.err.Error() }
@@ -49,8 +51,12 @@ type callError struct {
 	ended error // how the caller's context has ended, if it has
 }
 
-// conclude makes the error of a call out of that of its policies. ctx is the caller's.
+// conclude makes the error of a call out of that of its policies, and notes for who is above whether its attempts are used
+// up. ctx is the caller's.
 func conclude(ctx context.Context, err error) error {
+	if usedUp(err) {
+		hop.NoteUsedUp(ctx)
+	}
 	switch err.(type) { //nolint:errorlint // what is a status already
 	case nil, *attemptError:
 		return err

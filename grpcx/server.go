@@ -45,13 +45,15 @@ func ServerOptions(name string, cfg ServerConfig) []grpc.ServerOption {
 // DEADLINE_EXCEEDED if the handler's time is over, and UNAVAILABLE, with a RetryInfo, if it is a rejection by a policy
 // of this module.
 //
-// An error of a retry that has used up its attempts or its budget, in the tree of what a handler returns, is told to the caller as
-// seawall-pushback: final, so that layers of retries do not multiply.
+// That a client of this module has used up its attempts or its budget for a handler, or was told so by who is behind it, is
+// told to the caller as seawall-pushback: final, whatever status the handler makes of it, so that layers of retries do not
+// multiply. The client has to be asked with the handler's context. A handler that falls back to an answer, or to a code that
+// nobody repeats, says nothing.
 //
 // A stream is admitted once, holds one slot to its end, and has one outcome.
 //
-// A Server is safe for concurrent use. A unary call costs about a microsecond and six allocations more than without it, most of
-// which is the context of its limit of time, and no allocation with Timeout [Off] and [NoMargin].
+// A Server is safe for concurrent use. A unary call costs about a microsecond and seven allocations more than without it, most of
+// which is the context of its limit of time, and one allocation with Timeout [Off] and [NoMargin].
 type Server struct {
 	name     string
 	settings atomic.Pointer[serverSettings] // written under mu

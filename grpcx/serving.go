@@ -16,7 +16,6 @@ import (
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/events"
 	"github.com/seawall-go/seawall/internal/hop"
-	"github.com/seawall-go/seawall/retry"
 	"github.com/seawall-go/seawall/telemetry/span"
 	"github.com/seawall-go/seawall/timeout"
 )
@@ -33,6 +32,8 @@ type call struct {
 	early  *early             // has the slot instead, if a tap has admitted the call
 	told   error              // what the slot's gate is told in the end
 	cancel context.CancelFunc // ends the handler's context; nil if that is the caller's
+
+	repeats *hop.Repeats // where the handler's clients note that their attempts are used up; nil if another interceptor has it
 
 	recording bool // the call has a span that is to be described
 }
@@ -75,6 +76,9 @@ func (c *call) enter(ctx context.Context, limit time.Duration) (context.Context,
 			return ctx, c.endedEarly(ctx)
 		}
 		c.early = early
+	}
+	if c.do&believing != 0 {
+		ctx, c.repeats = withRepeats(ctx)
 	}
 	c.told = seawall.ErrAborted // until the handler returns
 	if c.do&timing != 0 && limit != Off {
@@ -146,20 +150,12 @@ func (c *call) answered(caller, inner context.Context, err error) error {
 	if r, ok := errors.AsType[*refusal](err); ok && r.refused {
 		c.quota.Done(err) // further in, so the call was not made
 	}
-	if c.do&believing != 0 && usedUp(err) {
+	sent := c.statusOf(inner, err)
+	if c.repeats != nil && (usedUp(err) || c.repeats.UsedUp() && mayBeRepeated(status.Code(sent))) {
 		_ = grpc.SetTrailer(caller, metadata.MD{fieldPushback: {hop.Final}, fieldPushbackMillis: {"-1"}})
 	}
-	sent := c.statusOf(inner, err)
 	c.told = told(caller, inner, sent)
 	return sent
-}
-
-// usedUp reports whether an error is the end of repetitions that a handler has made itself: the next layer is not to make
-// them all again.
-func usedUp(err error) bool {
-	e, ok := errors.AsType[*retry.Error](err)
-	return ok && e.Verdict().Repeat == seawall.RepeatNever &&
-		(errors.Is(e.Why, retry.ErrExhausted) || errors.Is(e.Why, retry.ErrBudget))
 }
 
 // statusOf makes a status of an error that is none, where more than UNKNOWN can be said.
