@@ -44,7 +44,9 @@ func newProxy(origin *url.URL) http.Handler {
 			r.SetXForwarded()
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			if errors.Is(err, seawall.ErrRejected) { // nothing was sent: the client may try again, and is told when
+			// A policy has refused, before anything was sent, or before a repeat: and only what may be carried out twice is
+			// repeated. So the client may try again, and is told when.
+			if errors.Is(err, seawall.ErrRejected) {
 				httpx.Refuse(w, err)
 				return
 			}
