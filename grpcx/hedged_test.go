@@ -191,7 +191,9 @@ func TestAHedgeDoesNotWaitAtTheGates(t *testing.T) {
 		}
 		return &echopb.EchoReply{}, nil
 	}}
-	client, stub := pair(t, hedging(func(c *grpcx.ClientConfig) { c.Bulkhead = bulkhead.Config{Limit: 1} }), e)
+	client, stub := pair(t, hedging(func(c *grpcx.ClientConfig) {
+		c.Bulkhead = bulkhead.Config{Limit: 1, Queue: bulkhead.Queue{Limit: 10}} // where it could wait
+	}), e)
 	done := make(chan error, 2)
 	begin := func(method string) {
 		go func() {

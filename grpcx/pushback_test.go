@@ -64,6 +64,7 @@ func TestPushbackIsReadFromTrailersAndDetails(t *testing.T) {
 		{"RetryInfo beyond all", nil, &durationpb.Duration{Seconds: math.MaxInt64, Nanos: 1}, true, hop.MaxHint, false, false},
 		{"RetryInfo below all", nil, &durationpb.Duration{Seconds: math.MinInt64, Nanos: -1}, false, 0, false, false},
 		{"the longer of two", metadata.Pairs("grpc-retry-pushback-ms", "500"), durationpb.New(time.Second), true, time.Second, false, false},
+		{"the longer of two, which is the other", metadata.Pairs("grpc-retry-pushback-ms", "1500"), durationpb.New(time.Second), true, 1500 * time.Millisecond, false, false},
 		{"never, though there is a time", metadata.Pairs("grpc-retry-pushback-ms", "-1"), durationpb.New(time.Second), true, time.Second, false, true},
 	} {
 		st := status.New(codes.Unavailable, "no")
