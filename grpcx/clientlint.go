@@ -2,6 +2,8 @@ package grpcx
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -20,13 +22,15 @@ import (
 //   - both_retry: a method is repeated by the service config of a connection as well, so attempts multiply. It is not
 //     found where the Client's own DialOptions are used, which turn that off
 //   - nothing_idempotent: no method of a service that was called may be carried out twice, as far as is known, so nothing
-//     of it is repeated but what was not sent. Say so in the proto file by the option idempotency_level, or in
-//     ClientConfig.Methods
+//     of it is repeated but what was not sent. Say so in the proto file by the option idempotency_level, in
+//     ClientConfig.Methods, or for a call by [CallIdempotent]
+//
+// Each entry of ClientConfig.Methods is looked at with its own limits and hedge, which have its pattern in their names.
 func (c *Client) Lint(conns ...*grpc.ClientConn) []seawall.Finding {
-	found := c.chain().Lint()
+	table := c.methods.Load()
+	found := c.lintRules(table)
 	services := map[string]bool{}
 	methods := map[string]bool{}
-	table := c.methods.Load()
 	for _, t := range table.all() {
 		if methods[t.method] {
 			continue
@@ -49,18 +53,36 @@ func (c *Client) Lint(conns ...*grpc.ClientConn) []seawall.Finding {
 	return found
 }
 
-// chain is the policies of an attempt in their order, both limits of time included.
-func (c *Client) chain() *seawall.Pipeline {
-	table := c.methods.Load()
+// lintRules returns what hurts in the policies of all methods. What has been found of those without an entry is not said again
+// of the entries.
+func (c *Client) lintRules(table *methodTable) (found []seawall.Finding) {
+	all := maps.Collect(table.rules())
+	told := map[string]bool{}
+	for _, pattern := range slices.Sorted(maps.Keys(all)) {
+		for _, f := range c.chain(table, pattern, all[pattern]).Lint() {
+			if text := f.String(); !told[text] {
+				told[text] = true
+				found = append(found, f)
+			}
+		}
+	}
+	return found
+}
+
+// chain is the policies of an attempt by the rules of a pattern, in their order, both limits of time included.
+func (c *Client) chain(table *methodTable, pattern string, r *rules) *seawall.Pipeline {
 	quiet := table.cfg.Registry.Detached()
 	gate, slots := table.cfg.breakers().Breaker, table.cfg.Bulkhead
 	gate.Registry, slots.Registry = quiet, quiet
 	repeats := c.plain
-	if r := table.others; r.hedge != nil {
+	if r.hedge != nil {
 		repeats = r.hedged
 	}
-	return seawall.Chain(c.total, repeats, breaker.New(c.name, gate), bulkhead.New(c.name, slots),
-		timeout.New(c.name+".attempt", timeout.Config{Limit: table.cfg.AttemptTimeout, Registry: quiet}))
+	if r.attemptTimeout == table.cfg.AttemptTimeout {
+		pattern = "" // it is the limit of all
+	}
+	return seawall.Chain(r.total, repeats, breaker.New(c.name, gate), bulkhead.New(c.name, slots),
+		timeout.New(c.nameOf(pattern)+".attempt", timeout.Config{Limit: r.attemptTimeout, Registry: quiet}))
 }
 
 func (c *Client) lintRetry(method string, conns []*grpc.ClientConn) (found []seawall.Finding) {
@@ -80,11 +102,11 @@ func (c *Client) lintRetry(method string, conns []*grpc.ClientConn) (found []sea
 	return found
 }
 
-// marked reports whether any method of the service may be carried out twice: one that was called, or one of its proto
-// file.
+// marked reports whether any method of the service may be carried out twice: one that was called, by its own word or the
+// call's, or one of its proto file.
 func (t *methodTable) marked(service string) bool {
 	for _, m := range t.all() {
-		if m.idempotent && serviceOf(m.method) == service {
+		if (m.idempotent || m.saidSo.Load()) && serviceOf(m.method) == service {
 			return true
 		}
 	}

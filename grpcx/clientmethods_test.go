@@ -1,7 +1,9 @@
 package grpcx_test
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/grpcx"
 	"github.com/seawall-go/seawall/grpcx/internal/echopb"
+	"github.com/seawall-go/seawall/hedge"
 )
 
 // The full name counts before all patterns, and the longest pattern before the others.
@@ -85,6 +88,56 @@ func TestLintNamesRetriesOnTopOfEachOther(t *testing.T) {
 	})
 	if calls != 9 || len(rules) != 1 || rules[0] != "both_retry" {
 		t.Errorf("with an interceptor alone there are %d calls, and Lint finds %v", calls, rules)
+	}
+}
+
+// T69: Lint went by the limits of methods without an entry alone.
+func TestLintLooksAtEveryEntryOfTheMethods(t *testing.T) {
+	client := grpcx.NewClient("test", with(func(c *grpcx.ClientConfig) {
+		c.Methods = map[string]grpcx.MethodConfig{
+			"/a.B/Total":   {Timeout: time.Second},
+			"/a.B/Attempt": {AttemptTimeout: 20 * time.Second},
+			"/a.B/Hedge*":  {Hedge: &hedge.Config{Delay: 11 * time.Second}},
+			"/a.B/Good":    {Timeout: 20 * time.Second, AttemptTimeout: time.Second},
+		}
+	}))
+	got := map[string]int{}
+	for _, f := range client.Lint() {
+		got[f.Rule+" of "+strings.Join(f.Policies, ", ")]++
+	}
+	want := map[string]int{
+		`limit_never_reached of timeout "test /a.B/Total.total", timeout "test.attempt"`: 1,
+		`total_too_short of timeout "test.total", timeout "test /a.B/Attempt.attempt"`:   1,
+		`window_too_short of breaker "test", timeout "test /a.B/Attempt.attempt"`:        1,
+		`hedge_never_starts of hedge "test /a.B/Hedge*", timeout "test.attempt"`:         1,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("Lint finds %v, want %v", got, want)
+	}
+}
+
+// What a call has said by CallIdempotent is heard.
+func TestLintKnowsTheCallsThatMayBeCarriedOutTwice(t *testing.T) {
+	client, stub := pair(t, with(func(c *grpcx.ClientConfig) {
+		c.Methods = map[string]grpcx.MethodConfig{"/*": {Idempotency: grpcx.NotIdempotent}}
+	}), &echo{})
+	for _, c := range []struct {
+		opts []grpc.CallOption
+		want []string
+	}{{nil, []string{"nothing_idempotent"}}, {[]grpc.CallOption{grpcx.CallIdempotent()}, nil}} {
+		if _, err := call(t.Context(), stub, post, c.opts...); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.Update(client.Config()); err != nil { // which makes a table of its own
+			t.Fatal(err)
+		}
+		var rules []string
+		for _, f := range client.Lint() {
+			rules = append(rules, f.Rule)
+		}
+		if !slices.Equal(rules, c.want) {
+			t.Errorf("with %d options Lint finds %v, want %v", len(c.opts), rules, c.want)
+		}
 	}
 }
 

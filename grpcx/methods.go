@@ -41,6 +41,15 @@ type target struct {
 	method     string
 	idempotent bool
 	key        groupKey
+	saidSo     atomic.Bool // a call has, by CallIdempotent
+}
+
+// mayRepeat reports whether a call may be carried out twice, which it has perhaps said itself.
+func (t *target) mayRepeat(said bool) bool {
+	if said && !t.saidSo.Load() {
+		t.saidSo.Store(true)
+	}
+	return said || t.idempotent
 }
 
 // methodTable is a ClientConfig made ready for the path of a call: it finds the target. The look-up of a method that was
@@ -78,8 +87,9 @@ func (c *Client) newMethodTable(cfg *ClientConfig, called map[methodKey]*target)
 	}
 	slices.SortStableFunc(t.prefixes, func(a, b prefix) int { return len(b.text) - len(a.text) })
 	known := map[methodKey]*target{}
-	for k := range called {
+	for k, before := range called {
 		known[k] = t.look(k)
+		known[k].saidSo.Store(before.saidSo.Load())
 	}
 	t.known.Store(&known)
 	return t

@@ -97,7 +97,7 @@ func (c *Client) stream(
 
 // adjust settles what holds for the call.
 func (s *clientStream) adjust() {
-	s.idempotent = s.idempotent || s.target.idempotent
+	s.idempotent = s.target.mayRepeat(s.idempotent)
 	if s.settings.attempt != 0 {
 		s.limits.attempt = s.client.attemptLimit(s.settings.attempt)
 	}

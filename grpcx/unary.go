@@ -89,7 +89,7 @@ func where(cc *grpc.ClientConn) string {
 // adjust settles what holds for the call, and returns its total limit.
 func (x *unaryCall) adjust() *timeout.Timeout {
 	t := x.target
-	x.idempotent = x.idempotent || t.idempotent
+	x.idempotent = t.mayRepeat(x.idempotent)
 	x.hedged = t.hedge != nil && x.idempotent && x.maxAttempts != 1 && replaceable(x.reply)
 	x.limits = t.limits
 	if x.settings.attempt != 0 && x.settings.attempt != t.attemptTimeout {
