@@ -290,6 +290,64 @@ var rows = []row{
 		script: []act{hang, status(200)},
 		status: 200, text: "status 200", requests: []string{"GET", "GET 2"},
 	},
+	{
+		name: "request timeout", method: "GET", script: []act{hinted(408, "Retry-After", "0"), status(200)},
+		status: 200, text: "status 200", judged: "1 0 1 0 0", requests: []string{"GET", "GET 2"},
+	},
+	{
+		name: "too early", method: "GET", script: []act{hinted(425, "Retry-After", "0"), status(200)},
+		status: 200, text: "status 200", judged: "1 0 1 0 0", requests: []string{"GET", "GET 2"},
+	},
+	{
+		name: "version not supported", method: "GET", script: []act{status(505)},
+		status: 505, text: "status 505", judged: "0 1 0 0 0", requests: []string{"GET"},
+	},
+	{
+		name: "refused by a peer that is not trusted, POST", method: "POST", body: "order",
+		script: []act{hinted(503, "Seawall-Pushback", "refused")},
+		status: 503, judged: "0 0 1 0 0", requests: []string{"POST  order"},
+	},
+	{
+		name: "not modified", method: "GET", script: []act{status(304)},
+		status: 304, judged: "1 0 0 0 0", requests: []string{"GET"},
+	},
+	{
+		name: "an empty answer", method: "GET", script: []act{hinted(200, "Content-Length", "0")},
+		status: 200, judged: "1 0 0 0 0", requests: []string{"GET"},
+	},
+	{
+		name: "the context says that it may be repeated, POST", method: "POST", body: "order",
+		ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithCancel(httpx.Idempotent(ctx))
+		},
+		script: []act{status(503), status(201)},
+		status: 201, text: "status 201", judged: "1 1 0 0 0", requests: []string{"POST  order", "POST 2 order"},
+	},
+	{
+		name: "a key is made, POST", method: "POST", body: "order",
+		cfg:    func(c *httpx.ClientConfig) { c.Keys = httpx.QuotedKeys },
+		script: []act{status(503), status(201)},
+		status: 201, text: "status 201", judged: "1 1 0 0 0", requests: []string{"POST  order", "POST 2 order"},
+	},
+	{
+		name: "a hint beyond the cap", method: "GET", script: []act{hinted(503, "Retry-After", "3600"), status(200)},
+		cfg:    func(c *httpx.ClientConfig) { c.Retry.MaxRetryAfter = 10 * time.Millisecond },
+		status: 200, text: "status 200", judged: "1 1 0 0 0", requests: []string{"GET", "GET 2"},
+	},
+	{
+		name: "the first byte is late", method: "GET",
+		cfg: func(c *httpx.ClientConfig) { c.AttemptTimeout, c.AttemptSpan = short, httpx.SpanFirstByte },
+		script: []act{func(w http.ResponseWriter, r *http.Request) {
+			_ = http.NewResponseController(w).Flush()
+			hang(w, r)
+		}},
+		status: 200, matches: []error{timeout.ErrExceeded}, not: callers, judged: "0 1 0 0 0", requests: []string{"GET"},
+	},
+	{
+		name: "settled at the headers", method: "GET", script: []act{halfBody},
+		cfg:    func(c *httpx.ClientConfig) { c.Settle = httpx.AtHeaders },
+		status: 200, text: strings.Repeat("x", 500), not: callers, judged: "1 0 0 0 0", requests: []string{"GET"},
+	},
 	{name: "no content", method: "DELETE", script: []act{status(204)}, status: 204, requests: []string{"DELETE"}},
 	{name: "HEAD", method: "HEAD", script: []act{status(200)}, status: 200, requests: []string{"HEAD"}},
 	{
