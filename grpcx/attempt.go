@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/timeout"
 )
 
 // limits is what ends the context of an attempt, and is its cause then.
@@ -45,6 +46,14 @@ func (l limits) blame(parent, ctx context.Context, limit, err error) (*attemptEr
 func isPast(ctx context.Context) bool {
 	left, limited := seawall.Remaining(ctx)
 	return limited && left <= 0
+}
+
+// withinMargin reports whether a limit of ours, with which ctx ends, is so close that a server has answered for it: by its
+// margin it is done before the deadline that it was told. limit may be nil.
+func withinMargin(ctx context.Context, limit error) bool {
+	exceeded, ok := limit.(*timeout.ExceededError) //nolint:errorlint // it is bare
+	left, limited := seawall.Remaining(ctx)
+	return ok && limited && left <= min(defaultMargin, exceeded.Limit/10)
 }
 
 // verdicter is an error that knows its verdict: policies of ours inside of these.

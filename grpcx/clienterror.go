@@ -61,7 +61,11 @@ func conclude(ctx context.Context, err error) error {
 	case nil, *attemptError:
 		return err
 	}
-	return &callError{err, ctx.Err()}
+	ended := ctx.Err()
+	if ended == nil && isPast(ctx) {
+		ended = context.DeadlineExceeded // of which the context itself has not heard yet
+	}
+	return &callError{err, ended}
 }
 
 func (e *callError) Error() string { return e.err.Error() }

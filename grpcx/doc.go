@@ -62,5 +62,16 @@
 // attempts it has the last one's code, and all of them in its tree. A rejection by a policy of ours matches
 // seawall.ErrRejected and the policy's own error, such as breaker.ErrOpen; its code is UNAVAILABLE, RESOURCE_EXHAUSTED
 // where a rate is kept, and its RetryInfo says when to come back. A limit of ours is DEADLINE_EXCEEDED and matches
-// timeout.ErrExceeded, and never context.DeadlineExceeded: only the caller's own deadline does.
+// timeout.ErrExceeded, and never context.DeadlineExceeded: only the caller's own deadline does. A server that was told of the
+// limit may answer DEADLINE_EXCEEDED just before it, as a [Server] does by its DeadlineMargin: within 10 ms of the limit, and a
+// tenth of it, that is taken for the limit itself.
+//
+// # Telemetry
+//
+// The option of google.golang.org/grpc/stats/opentelemetry goes before those of a Client:
+//
+//	options := append([]grpc.DialOption{opentelemetry.DialOption(settings)}, client.DialOptions()...)
+//
+// Then a call that is repeated is there one call of several attempts. Given behind ours it takes each attempt for a call. The
+// stats handler of otelgrpc sees each attempt in either order.
 package grpcx

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/retry"
@@ -180,8 +182,8 @@ func (x *unaryCall) send(
 
 func nothing() {}
 
-// limit gives an attempt the time that it has, and returns the limit of ours that comes before the deadline of parent, nil
-// if none does.
+// limit gives an attempt the time that it has, and returns the limit of ours that comes before the caller's deadline, nil if
+// none does.
 //
 // It is one context with one timer for both limits. That of package timeout, which carries the total limit through the
 // policies, is not part of it, and so needs no timer unless the call waits somewhere.
@@ -195,8 +197,11 @@ func (x *unaryCall) limit(
 			end, limited, limit = ours, true, x.limits.attempt
 		}
 	}
-	if callers, ok := parent.Deadline(); !limited || ok && !end.Before(callers) {
-		return parent, nothing, nil
+	if outer, ok := parent.Deadline(); !limited || ok && !end.Before(outer) {
+		if callers, ok := x.fresh.caller.Deadline(); !limited || ok && !outer.Before(callers) {
+			return parent, nothing, nil
+		}
+		return parent, nothing, x.limits.total // of a race, whose context ends with it
 	}
 	ctx, cancel = context.WithDeadlineCause(parent, end, limit)
 	return ctx, cancel, limit
@@ -213,6 +218,9 @@ func (x *unaryCall) fail(parent, ctx context.Context, limit error, a *answer, er
 	failed.settle(e, a.trailer, x.target.rules, x.idempotent, func() bool {
 		return x.target.cfg.TrustPeer(a.withPeer(parent))
 	})
+	if e.by == byPeer && e.code == codes.DeadlineExceeded && withinMargin(ctx, limit) {
+		failed.status, failed.err = status.New(e.code, limit.Error()), limit // the verdict stays: the server may have said more
+	}
 	return failed
 }
 
