@@ -97,6 +97,16 @@ var servedRows = []served{
 		status: 503, text: busyText, says: "refused", judged: "0 0 0",
 	},
 	{
+		name: "a full server and an upload that waits to be asked for", cfg: shut, method: "POST", body: order,
+		fields: []string{"Expect", "100-continue"}, serve: ok, status: 503, text: busyText, says: "refused", judged: "0 0 0",
+		cut: true, // what comes behind the header may be the body or the next request
+	},
+	{
+		name: "an upload that waits to be asked for", method: "POST", body: order, fields: []string{"Expect", "100-continue"},
+		serve:  func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) },
+		status: 200, text: "1 ticket", judged: "1 0 0",
+	},
+	{
 		name: "a quota", serve: ok, status: 429, text: "Too Many Requests\n", says: "refused", judged: "0 0 0",
 		cfg: func(c *httpx.ServerConfig) {
 			c.Quotas = []httpx.QuotaConfig{{Limit: ratelimit.Config{Rate: 1, Mode: seawall.ForcedOpen}}}

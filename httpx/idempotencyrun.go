@@ -77,7 +77,7 @@ func (c *keyedRequest) run(end time.Time) {
 
 	stopped := limit.Err() != nil
 	switch {
-	case rec.status == 0 && limit.Err() == context.DeadlineExceeded: // which no client that leaves brings about
+	case rec.status == 0 && errors.Is(limit.Err(), context.DeadlineExceeded): // which no client that leaves brings about
 		c.unanswered(rec)
 		return
 	case rec.status == 0:
