@@ -17,6 +17,7 @@ var storesContext = map[string]string{
 	"grpcx.impatient":     "the context of a hedge before the gates, with a deadline that lets none of them wait",
 	"grpcx.inNoTime":      "the context of a tap, in which nothing may wait",
 	"grpcx.opening":       "the caller's context with the deadline of a stream's first answer",
+	"grpcx.repeating":     "the context of a handler, with a note of its clients whose attempts are used up",
 	"grpcx.serverStream":  "a stream of grpc-go's, whose Context method is how a handler gets its own",
 	"grpcx.streamAttempt": "the context of an attempt, which lives as long as the stream",
 	"httpcache.lifespan":  "the context of a request to the origin, which outlives the caller who began it and tells that one's deadline",
