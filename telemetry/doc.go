@@ -11,8 +11,8 @@
 // # Cost
 //
 // A call through a policy costs the same with and without telemetry: policies count for themselves, and their snapshots are
-// read when metrics are collected. A collection stops no call; of two
-// readers that collect at once the second one waits for the first. What cannot be read from a count is how times are
+// read when metrics are collected. A collection stops no call; of two readers that collect at once the second one waits for
+// the first. What cannot be read from a count is how times are
 // distributed: the three histograms of [Config.Histograms] are told of calls while they run, and so have to be asked for.
 //
 // # Names
@@ -36,8 +36,11 @@
 // # Bounds
 //
 // At most [Config.MaxNames] names are exported for each kind, and of a family the members that its snapshot has, at most
-// 32. So the bound is on names times kinds, and on 32 series for each policy, for each member of a family, and for each
-// check, watchdog or gate of a health, of which there are at most 32 as well. The counters of the others are folded into a series called _other, which never decreases; their states and gauges
-// are left out. That a name is folded is logged once, as seawall.telemetry.folded. The histograms know families as a whole:
-// they have no seawall.key. A histogram goes on to export a policy that is gone, as far as the SDK does.
+// 32. So the bound is on names times kinds, and on 32 series for each policy and for each member of a family. Two kinds have
+// bounds of their own: a health has 3 series for each check, watchdog or gate besides, of which there are at most 32, and a
+// fault injector has 2 for each kind of a fault in its plan, so at most 36.
+//
+// The counters of the others are folded into a series called _other, which never decreases; their states and gauges are left
+// out. That a name is folded is logged once for each kind, as seawall.telemetry.folded. The histograms know families as a
+// whole: they have no seawall.key. A histogram goes on to export a policy that is gone, as far as the SDK does.
 package telemetry

@@ -179,38 +179,6 @@ func TestHealthIsExportedByCheck(t *testing.T) {
 	})
 }
 
-// The bound of 32 series for each policy.
-func TestNoPolicyHasMoreThan32Series(t *testing.T) {
-	b := start(t, telemetry.Config{})
-	r := b.registry
-	all := []any{
-		breaker.New("p", breaker.Config{Registry: r}), retry.New("p", retry.Config{Registry: r}),
-		bulkhead.New("p", bulkhead.Config{Registry: r}), bulkhead.NewAdaptive("q", bulkhead.AdaptiveConfig{Registry: r}),
-		timeout.New("p", timeout.Config{Limit: time.Second, Registry: r}), hedge.New("p", hedge.Config{Registry: r}),
-		ratelimit.New("p", ratelimit.Config{Rate: 1, Registry: r}), ratelimit.NewThrottle("p", ratelimit.ThrottleConfig{Registry: r}),
-		degrade.NewFallback("p", degrade.FallbackConfig{Func: degrade.Value(1), Registry: r}),
-	}
-	counts := map[string]int{}
-	for id := range b.collect() {
-		name, _, _ := strings.Cut(strings.TrimPrefix(id, "seawall."), ".")
-		if name == "gate" { // of whichever kind
-			_, rest, _ := strings.Cut(id, "kind=")
-			name, _, _ = strings.Cut(rest, ",")
-		}
-		_, rest, _ := strings.Cut(id, "name=")
-		counts[name+" "+strings.TrimRight(strings.SplitN(rest, ",", 2)[0], "}")]++
-	}
-	for who, n := range counts {
-		if n > 32 {
-			t.Errorf("%s has %d series", who, n)
-		}
-	}
-	if len(counts) < len(all)-1 {
-		t.Errorf("only %v", counts)
-	}
-	runtime.KeepAlive(all)
-}
-
 func TestFamilyExportsItsMembersAndTheRestAsOther(t *testing.T) {
 	b := start(t, telemetry.Config{})
 	hosts := breaker.NewGroup("psp", breaker.GroupConfig[string]{
