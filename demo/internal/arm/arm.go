@@ -81,8 +81,12 @@ func instant(ms int64) time.Time {
 	return time.UnixMilli(ms)
 }
 
-// Close ends the arm from the outside in: who asks goes before who answers.
+// Close ends the arm from the outside in: who asks goes before who answers. Readiness fails before that. There is no delay in
+// between, because the customers have ended already, and no balancer has to notice.
 func (a *Arm) Close(ctx context.Context) error {
+	for _, s := range a.services {
+		s.Drain()
+	}
 	var all error
 	for _, closer := range slices.Backward(a.closers) {
 		all = errors.Join(all, closer(ctx))

@@ -18,6 +18,7 @@ import (
 	"github.com/seawall-go/seawall/demo/internal/gateway"
 	"github.com/seawall-go/seawall/demo/internal/inventory"
 	"github.com/seawall-go/seawall/demo/internal/load"
+	"github.com/seawall-go/seawall/demo/internal/ops"
 	"github.com/seawall-go/seawall/demo/internal/runner"
 	"github.com/seawall-go/seawall/demo/internal/scene"
 	"github.com/seawall-go/seawall/demo/internal/sqlite"
@@ -55,6 +56,7 @@ type Arm struct {
 	customers *edge.Edge
 	now       func() time.Time
 
+	services   []*ops.Service
 	operations []runner.Page
 
 	attempts, calls atomic.Uint64 // of the gateway at the inventory service
@@ -105,6 +107,7 @@ func (a *Arm) serve(ctx context.Context, at site, name string, h http.Handler, c
 		return "", err
 	}
 	if operations != nil {
+		a.services = append(a.services, operations)
 		a.onClose(operations.Close)
 		h = operations.Public(h)
 		admin, err := at.serve(ctx, operations.Admin())

@@ -2,9 +2,11 @@ package arm
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"time"
 
+	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/demo/internal/gateway"
@@ -80,7 +82,16 @@ func (s *seawallStyle) server(name string, h http.Handler, own httpx.ServerConfi
 }
 
 func (s *seawallStyle) operate(name string, checks ...health.Check) (*ops.Service, error) {
-	return ops.New(name, s.registries.Of(name), checks...)
+	chains := map[string]seawall.Policy{}
+	for _, h := range s.servers {
+		if h.Name() == name {
+			chains["requests"] = h.Admission()
+		}
+	}
+	if name == front {
+		maps.Copy(chains, s.gateway.Chains())
+	}
+	return ops.New(name, ops.Config{Registry: s.registries.Of(name), Chains: chains, Checks: checks})
 }
 
 func (s *seawallStyle) inventoryClient(url string, transport http.RoundTripper) gateway.Inventory {

@@ -15,7 +15,8 @@ type style interface {
 	// inventoryServer and gatewayServer put around a handler what the servers of this kind have.
 	inventoryServer(http.Handler) http.Handler
 	gatewayServer(http.Handler) http.Handler
-	// operate returns what a service has for those who run it, with what it depends on, and nil if it has nothing.
+	// operate returns what a service has for those who run it, with what it depends on, and nil if it has nothing. It comes
+	// after the service's server and clients.
 	operate(name string, checks ...health.Check) (*ops.Service, error)
 	// inventoryClient is what the gateway asks the inventory service with.
 	inventoryClient(url string, transport http.RoundTripper) gateway.Inventory

@@ -25,9 +25,16 @@ type Service struct {
 	metrics  http.Handler
 }
 
-// New makes the operations of a service whose policies are in a registry, and begins to run its checks.
-func New(name string, registry *seawall.Registry, checks ...health.Check) (*Service, error) {
-	s := &Service{health: health.New(name, health.Config{Registry: registry})}
+// Config is what a service has to be operated.
+type Config struct {
+	Registry *seawall.Registry         // of its policies
+	Chains   map[string]seawall.Policy // in which they are; see [debugpage.Config]
+	Checks   []health.Check
+}
+
+// New makes the operations of a service, and begins to run its checks.
+func New(name string, cfg Config) (*Service, error) {
+	s := &Service{health: health.New(name, health.Config{Registry: cfg.Registry})}
 	collected := client.NewRegistry()
 	exporter, err := prometheus.New(prometheus.WithRegisterer(collected))
 	if err != nil {
@@ -35,14 +42,16 @@ func New(name string, registry *seawall.Registry, checks ...health.Check) (*Serv
 	}
 	s.provider = metric.NewMeterProvider(metric.WithReader(exporter))
 	s.metrics = promhttp.HandlerFor(collected, promhttp.HandlerOpts{})
-	if s.exported, err = telemetry.Register(s.provider, telemetry.Config{Registry: registry, Histograms: telemetry.AllHistograms()}); err != nil {
+	if s.exported, err = telemetry.Register(s.provider, telemetry.Config{Registry: cfg.Registry, Histograms: telemetry.AllHistograms()}); err != nil {
 		return nil, errors.Join(err, s.provider.Shutdown(context.Background()))
 	}
-	if err := s.health.Add(checks...); err != nil {
+	if err := s.health.Add(cfg.Checks...); err != nil {
 		return nil, errors.Join(err, s.exported.Unregister(), s.provider.Shutdown(context.Background()))
 	}
 	s.health.Start()
-	s.page = debugpage.New(debugpage.Config{Registry: registry, Health: s.health})
+	s.page = debugpage.New(debugpage.Config{
+		Registry: cfg.Registry, Health: s.health, Chains: cfg.Chains, Authorize: fromLoopback,
+	})
 	return s, nil
 }
 
@@ -59,7 +68,8 @@ func (s *Service) Public(next http.Handler) http.Handler {
 	})
 }
 
-// Admin is for a listener of its own: the probes in full, /metrics and /debug/seawall/.
+// Admin is for a listener of its own: the probes in full, /metrics and /debug/seawall/, where who comes from this machine
+// may force gates.
 func (s *Service) Admin() http.Handler {
 	mux := http.NewServeMux()
 	for _, path := range []string{"/livez", "/readyz", "/startupz"} {
@@ -70,6 +80,9 @@ func (s *Service) Admin() http.Handler {
 	mux.Handle("/{$}", http.RedirectHandler("/debug/seawall/", http.StatusFound))
 	return mux
 }
+
+// Drain makes readiness fail from now on.
+func (s *Service) Drain() { s.health.Drain() }
 
 // Close ends the checks and all else in the background.
 func (s *Service) Close(ctx context.Context) error {
