@@ -16,6 +16,7 @@ import (
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/httpx"
+	"github.com/seawall-go/seawall/internal/leaktest"
 )
 
 // ward is a Handler behind a real server, of which all that a request may leave behind is watched.
@@ -33,6 +34,7 @@ type ward struct {
 
 func newWard(t *testing.T, p protocol, cfg httpx.ServerConfig, next http.HandlerFunc) *ward {
 	t.Helper()
+	leaktest.Wait(time.Second) // what is still on its way out would hide what this one leaves behind
 	s := &ward{busy: map[net.Conn]bool{}}
 	h := httpx.NewHandler("api", cfg, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.running.Add(1)
