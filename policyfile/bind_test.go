@@ -78,7 +78,7 @@ func TestABindingCanRefuseByItsConfig(t *testing.T) {
 	got := refusal(t, "chains: {a: [retry: {funding: none}]}", policyfile.Options{Bind: []policyfile.Binding{
 		policyfile.Bind("a", func(cfg *retry.Config) { cfg.Budget = budget }),
 	}})
-	if want := "line 1: chains.a[0].retry.budget is set, want nil with funding: none"; got != want {
+	if want := "line 1: chains.a[0].retry.budget is set, want nothing with funding: none"; got != want {
 		t.Errorf("error is %s, want %s", got, want)
 	}
 }

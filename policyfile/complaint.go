@@ -39,6 +39,12 @@ func complaintOf(err error, s settings) complaint {
 		}
 		c.path = path
 	}
+	if at(s.config(), c.path).Type() == budgetConfigType {
+		if _, rest, ok := strings.Cut(tail, "}, want zero "); ok { // the numbers as Go prints them
+			tail = "set, want nothing " + rest
+		}
+		tail = strings.Replace(tail, "set, want nil ", "set, want nothing ", 1)
+	}
 	inside, _ := cutLast(c.path)
 	c.text = "is " + goName.ReplaceAllStringFunc(tail, func(name string) string {
 		for _, from := range []string{c.path, inside, ""} {

@@ -3,6 +3,7 @@ package policyfile
 import (
 	"cmp"
 	"reflect"
+	"slices"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -16,6 +17,7 @@ type decoder struct {
 	// budget is set if the file names a shared one in the place of its numbers.
 	budget *yaml.Node
 	zeros  []zero
+	broken []string // keys whose values could not be read, by their path in the Config
 }
 
 // fill sets what the entries say. name is what a policy has beside its Config.
@@ -76,7 +78,15 @@ func (d *decoder) value(v reflect.Value, path string, e entry) {
 	}
 	if why := d.scalar(v, path, e.value); why != "" {
 		d.add(e.line, d.path(path), "is %s, want %s", describe(e.value), why)
+		d.broken = append(d.broken, path)
 	}
+}
+
+// misread reports whether a complaint is about the default that stands in the place of a value that could not be read.
+func (d *decoder) misread(c complaint) bool {
+	return slices.ContainsFunc(d.broken, func(path string) bool {
+		return c.path == path || slices.Contains(c.mentions, path)
+	})
 }
 
 // scalar sets a single value, or returns what is wanted instead.

@@ -1,6 +1,7 @@
 package policyfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -46,7 +47,12 @@ func (r *reader) parse(data []byte) *yaml.Node {
 		line, text := 0, err.Error()
 		if e, ok := errors.AsType[*yaml.LoadError](err); ok {
 			line, text = e.Mark.Line, strings.TrimPrefix(e.Message, "yaml: ")
-			if e.ContextMsg != "" {
+			switch {
+			case text == "no documents in stream":
+				text = "is empty, want a mapping with chains"
+			case strings.HasPrefix(text, "found character that cannot start") && indentedByTab(data, line):
+				text = "is indented with a tab, want spaces"
+			case e.ContextMsg != "":
 				text += " " + e.ContextMsg
 			}
 		}
@@ -58,6 +64,16 @@ func (r *reader) parse(data []byte) *yaml.Node {
 		return nil
 	}
 	return r.follow(document.Content[0])
+}
+
+// indentedByTab reports whether there is a tab before the first word of a line, counted from 1.
+func indentedByTab(data []byte, line int) bool {
+	lines := bytes.SplitN(data, []byte("\n"), line+1)
+	if line < 1 || line > len(lines) {
+		return false
+	}
+	text := lines[line-1]
+	return bytes.ContainsRune(text[:len(text)-len(bytes.TrimLeft(text, " \t"))], '\t')
 }
 
 // follow returns the node behind an alias, or n itself. It counts, so that aliases of aliases end; beyond the limit it

@@ -28,8 +28,8 @@ func refusal(t *testing.T, file string, opts policyfile.Options) string {
 
 func TestEveryProblemIsToldWithItsLinePathValueAndRange(t *testing.T) {
 	for _, c := range []struct{ name, file, want string }{
-		{"nothing", "", "policyfile: no documents in stream"},
-		{"a comment only", "# nothing\n", "policyfile: no documents in stream"},
+		{"nothing", "", "policyfile: is empty, want a mapping with chains"},
+		{"a comment only", "# nothing\n", "policyfile: is empty, want a mapping with chains"},
 		{"a scalar", "chains", `line 1: is "chains", want a mapping with chains`},
 		{"a sequence", "- chains", `line 1: is a sequence, want a mapping with chains`},
 		{"two documents", "chains: {a: [retry]}\n---\nchains: {}", "policyfile: expected single document, found multiple"},
@@ -181,7 +181,7 @@ func TestEveryProblemIsToldWithItsLinePathValueAndRange(t *testing.T) {
 		{"budgets of text", "budgets: x\nchains: {a: [retry]}", `line 1: budgets is "x", want a mapping from names to budgets`},
 		{
 			"a budget that is not used", "budgets: {psp: }\nchains: {a: [retry: {budget: psp, funding: none}]}",
-			"line 2: chains.a[0].retry.budget is set, want nil with funding: none",
+			"line 2: chains.a[0].retry.budget is set, want nothing with funding: none",
 		},
 		{
 			"a budget of a number", "chains: {a: [retry: {budget: 5}]}",
@@ -202,7 +202,29 @@ func TestEveryProblemIsToldWithItsLinePathValueAndRange(t *testing.T) {
 		},
 		{"a syntax error", "chains:\n  a: [retry\n  b: x", "line 3: did not find expected ',' or ']' while parsing a flow sequence"},
 		{"an unknown alias", "chains:\n  a: *b", "line 2: unknown anchor 'b' referenced"},
-		{"a tab", "chains:\n\ta: [retry]", "line 2: found character that cannot start any token while scanning for the next token"},
+		{"a tab", "chains:\n\ta: [retry]", "line 2: is indented with a tab, want spaces"},
+		{"a tab behind spaces", "chains:\n  a:\n  - retry:\n  \tmax_attempts: 3", "line 4: is indented with a tab, want spaces"},
+		{"a character that is none", "chains:\n  a: @x", "line 2: found character that cannot start any token while scanning for the next token"},
+		{
+			"a budget that is none", "chains: {a: [retry: {budget: none}]}",
+			`line 1: chains.a[0].retry.budget names the budget "none", which is unknown: there is none; to have none, leave it out and give funding: none`,
+		},
+		{
+			"a hedge's budget that is none", "budgets: {psp: }\nchains: {a: [hedge: {budget: none, funding: none}]}",
+			`line 2: chains.a[0].hedge.budget names the budget "none", which is unknown (psp); to have none, leave it out and give funding: none`,
+		},
+		{
+			"the numbers of a budget without use", "chains: {a: [retry: {budget: {ratio: 0.1, burst: 5}, funding: none}]}",
+			"line 1: chains.a[0].retry.budget is set, want nothing with funding: none",
+		},
+		{
+			"a requirement that cannot be read", "chains: {a: [ratelimit: {rate: 10/s}]}",
+			`line 1: chains.a[0].ratelimit.rate is "10/s", want a number, or unlimited`,
+		},
+		{
+			"a bound that cannot be read", "chains: {a: [retry: {backoff: {base: x, max: 1ms}}]}",
+			`line 1: chains.a[0].retry.backoff.base is "x", want a duration such as 500ms`,
+		},
 	} {
 		if got := refusal(t, c.file, policyfile.Options{}); !strings.HasPrefix(got, c.want) || strings.Contains(got, "\n") {
 			t.Errorf("%s:\n%s\nerror is %s\n    want %s", c.name, c.file, got, c.want)

@@ -117,6 +117,9 @@ func (r *documentReader) readBudgets(e entry) {
 func (r *documentReader) check(d *decoder, s settings, line int) (ok bool) {
 	all, mended := complaints(s)
 	for _, c := range all {
+		if d.misread(c) {
+			continue
+		}
 		at := line
 		for path := c.path; path != ""; path, _ = cutLast(path) {
 			if given, ok := d.lines[path]; ok {
@@ -139,6 +142,7 @@ func (r *documentReader) check(d *decoder, s settings, line int) (ok bool) {
 func (r *documentReader) readChain(e entry) {
 	path := join("chains", pathKey(e.key))
 	c := &chainSpec{name: e.key, line: e.line}
+	r.chains = append(r.chains, c) // also one that is wrong: it is not missing
 	policies, line := e.value, e.line
 	if e.value.Kind == yaml.MappingNode {
 		entries, _ := r.mapping(e.value, path, "")
@@ -166,7 +170,6 @@ func (r *documentReader) readChain(e entry) {
 	for i, item := range items {
 		r.readPolicy(c, item, fmt.Sprintf("%s[%d]", path, i))
 	}
-	r.chains = append(r.chains, c)
 }
 
 func (r *documentReader) readPerKey(c *chainSpec, e entry, path string) {

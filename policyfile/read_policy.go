@@ -61,7 +61,11 @@ func (r *documentReader) complete(c *chainSpec, p *policySpec, d *decoder, line 
 		if b := budgetNamed(r.budgets, p.budget); b != nil {
 			setBudget(p.settings, b.budget)
 		} else if !slices.Contains(r.budgetKeys, p.budget) {
-			r.add(d.budget.Line, d.path("budget"), "names the budget %q, which %s", p.budget, unknown(p.budget, r.budgetKeys))
+			why := unknown(p.budget, r.budgetKeys)
+			if p.budget == "none" {
+				why += "; to have none, leave it out and give funding: none"
+			}
+			r.add(d.budget.Line, d.path("budget"), "names the budget %q, which %s", p.budget, why)
 		}
 	}
 	r.bind(p, d, line)

@@ -218,6 +218,34 @@ func TestABudgetKeepsItsTokensWhileItsNumbersStay(t *testing.T) {
 	}
 }
 
+func TestAMissingChainIsToldWithAllElseThatIsWrong(t *testing.T) {
+	for _, c := range []struct{ name, file, want string }{
+		{
+			"a bad value", "chains:\n  a: [breaker: {failure_rate: 7}]",
+			"policyfile: chains.b is missing, the program requires it\nline 2: chains.a[0].breaker.failure_rate is 7, want 0.000001 to 1",
+		},
+		{
+			"a chain that is there, but wrong", "chains:\n  a: [retry]\n  b: {per_key: }",
+			"line 3: chains.b has no policies",
+		},
+		{"no chains at all", "chains:", "line 1: chains is empty, want a mapping from names to chains"},
+		{"a syntax error", "chains:\n  a: [retry", "line 3: did not find expected"},
+	} {
+		got := refusal(t, c.file, policyfile.Options{Require: []string{"a", "b"}})
+		if !strings.HasPrefix(got, c.want) || strings.Count(got, "\n") != strings.Count(c.want, "\n") {
+			t.Errorf("%s: error is\n%s\nwant\n%s", c.name, got, c.want)
+		}
+	}
+	set := parse(t, "chains: {a: [retry], c: [retry]}", policyfile.Options{})
+	set.Chain("c")
+	_, err := set.Update([]byte("chains: {a: [retry: {max_attempts: x}]}"))
+	want := "policyfile: chains.c is missing, the program uses it as a chain\n" +
+		`line 1: chains.a[0].retry.max_attempts is "x", want a whole number, or unlimited`
+	if err == nil || err.Error() != want {
+		t.Errorf("error is\n%v\nwant\n%s", err, want)
+	}
+}
+
 func TestARequiredChainMustBeThere(t *testing.T) {
 	opts := policyfile.Options{Require: []string{"a", "b"}}
 	got := refusal(t, "chains: {a: [retry], c: [retry]}", opts)

@@ -14,8 +14,11 @@ func (s *Set) replace(data []byte) (Reloaded, error) {
 	s.tried = slices.Clone(data)
 	now := s.current.Load()
 	r, err := read(s.file, data, s.opts)
+	if len(r.chains) > 0 { // else what is wrong with the file says more than the names of all that it lacks
+		s.lacks(r)
+	}
 	if err != nil {
-		return Reloaded{}, err
+		return Reloaded{}, r.err()
 	}
 	to := &r.document
 	to.keepBudgets(now.document)
@@ -24,7 +27,6 @@ func (s *Set) replace(data []byte) (Reloaded, error) {
 	if s.opts.Strict {
 		r.refuse(findings, unused)
 	}
-	s.lacks(r)
 	if err := r.err(); err != nil {
 		return Reloaded{}, err
 	}
