@@ -37,7 +37,7 @@ func TestAssertionsFailWhenTheyMust(t *testing.T) {
 	}{
 		"Recovers": {
 			func(t testing.TB, r *seawalltest.Report) { r.Recovers(t, ends, 30*time.Second, 0.95) },
-			down, back, "goodput did not come back to 95 %: it was 0.0 % at the end",
+			down, back, "goodput did not come back to 95 % for good: in the 5s from 1m25s on it was still 0.0 %",
 		},
 		"StaysDown": {
 			func(t testing.TB, r *seawalltest.Report) { r.StaysDown(t, ends, 0.95) },
