@@ -243,9 +243,9 @@ func TestOurOwnQueueDoesNotOpenTheBreaker(t *testing.T) {
 	})
 }
 
-// A chain took a nil pointer, and its first call was a nil-pointer panic without a word.
-func TestChainSaysWhichPolicyIsANilPointer(t *testing.T) {
-	const want = "seawall: Chain: policy 1 is a nil *seawall.Pipeline"
+// A chain within another was a nil-pointer panic without a word.
+func TestChainSaysWhichPipelineIsNil(t *testing.T) {
+	const want = "seawall: Chain: policy 1 is a nil Pipeline"
 	if panicked, _ := attempt(func() { seawall.Chain(seawall.Chain(), (*seawall.Pipeline)(nil)) }); panicked != want {
 		t.Errorf("panic %v, want %v", panicked, want)
 	}

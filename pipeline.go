@@ -3,7 +3,6 @@ package seawall
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"strings"
 )
 
@@ -50,7 +49,8 @@ const (
 )
 
 // Chain puts policies around each other, the outermost first. A Pipeline among them contributes its own policies. The
-// slice may be changed afterwards. Chain panics on a nil policy, and on a nil pointer that is one; without any policy the Pipeline just runs op.
+// slice may be changed afterwards. Chain panics on a nil policy or Pipeline; without any policy the Pipeline just runs op. A
+// nil pointer of another type may be a policy that does nothing, as that of a fault.Point is.
 //
 // A chain asks a policy that plays a role by that role, not by its Do. So a type that embeds a breaker is a breaker in a
 // chain, whatever its own Do does; one that is to add to it holds the breaker in a named field.
@@ -63,10 +63,10 @@ func Chain(outermostFirst ...Policy) *Pipeline {
 		if policy == nil {
 			panic(fmt.Sprintf("seawall: Chain: policy %d is nil", i))
 		}
-		if v := reflect.ValueOf(policy); v.Kind() == reflect.Pointer && v.IsNil() {
-			panic(fmt.Sprintf("seawall: Chain: policy %d is a nil %T", i, policy))
-		}
 		if inner, ok := policy.(*Pipeline); ok {
+			if inner == nil {
+				panic(fmt.Sprintf("seawall: Chain: policy %d is a nil Pipeline", i))
+			}
 			p.stages = append(p.stages, inner.stages...)
 			continue
 		}
