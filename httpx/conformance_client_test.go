@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,7 @@ import (
 	"github.com/seawall-go/seawall/hedge"
 	"github.com/seawall-go/seawall/httpx"
 	"github.com/seawall-go/seawall/internal/leaktest"
+	"github.com/seawall-go/seawall/ratelimit"
 	"github.com/seawall-go/seawall/timeout"
 )
 
@@ -46,6 +48,13 @@ func hinted(code int, field, value string) act {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set(field, value)
 		w.WriteHeader(code)
+	}
+}
+
+// comeBack asks by a date for a time without further requests.
+func comeBack(in time.Duration) act {
+	return func(w http.ResponseWriter, r *http.Request) {
+		hinted(503, "Retry-After", time.Now().Add(in).UTC().Format(http.TimeFormat))(w, r)
 	}
 }
 
@@ -347,6 +356,41 @@ var rows = []row{
 		name: "settled at the headers", method: "GET", script: []act{halfBody},
 		cfg:    func(c *httpx.ClientConfig) { c.Settle = httpx.AtHeaders },
 		status: 200, text: strings.Repeat("x", 500), not: callers, judged: "1 0 0 0 0", requests: []string{"GET"},
+	},
+	{
+		name: "a date to come back at that is too far", method: "GET", script: []act{comeBack(time.Hour)},
+		cfg:    func(c *httpx.ClientConfig) { c.Timeout = 5 * time.Second },
+		status: 503, judged: "0 1 0 0 0", requests: []string{"GET"},
+	},
+	{
+		name: "a date to come back at that has passed", method: "GET", script: []act{comeBack(-time.Hour), status(200)},
+		status: 200, text: "status 200", judged: "1 1 0 0 0", requests: []string{"GET", "GET 2"},
+	},
+	{
+		name: "a redirect", method: "GET", script: []act{hinted(302, "Location", "/next"), status(200)},
+		status: 200, text: "status 200", judged: "2 0 0 0 0", requests: []string{"GET", "GET"},
+	},
+	{
+		name: "the time that is left and the priority are sent", method: "GET",
+		cfg: func(c *httpx.ClientConfig) { c.Timeout = time.Hour },
+		ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(seawall.WithPriority(ctx, seawall.Sheddable), time.Minute)
+		},
+		script: []act{func(w http.ResponseWriter, r *http.Request) {
+			ms, err := strconv.Atoi(r.Header.Get("X-Request-Timeout-Ms"))
+			fmt.Fprint(w, err == nil && ms > 30_000 && ms <= 60_000, r.Header["Seawall-Priority"])
+		}},
+		status: 200, text: "true [sheddable]", judged: "1 0 0 0 0", requests: []string{"GET"},
+	},
+	{
+		name: "a gate of our own that is shut", method: "POST", body: "order", script: []act{status(200)},
+		cfg:     func(c *httpx.ClientConfig) { c.Breaker.Mode = seawall.ForcedOpen },
+		matches: []error{seawall.ErrRejected, breaker.ErrOpen}, not: callers, judged: "0 0 0 0 0",
+	},
+	{
+		name: "a rate of our own that leaves no token for a second attempt", method: "GET", script: []act{status(503)},
+		cfg:     func(c *httpx.ClientConfig) { c.RateLimit = &ratelimit.Config{Rate: 0.001, Burst: 1} },
+		matches: []error{seawall.ErrRejected, ratelimit.ErrLimited}, not: callers, judged: "0 1 0 1 0", requests: []string{"GET"},
 	},
 	{name: "no content", method: "DELETE", script: []act{status(204)}, status: 204, requests: []string{"DELETE"}},
 	{name: "HEAD", method: "HEAD", script: []act{status(200)}, status: 200, requests: []string{"HEAD"}},
