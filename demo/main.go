@@ -18,7 +18,7 @@ import (
 	"github.com/seawall-go/seawall/demo/internal/wire"
 )
 
-// threads is how many threads run Go code at once, at least. On two cores, with as many threads, one in five hundred
+// threads is how many threads run Go code at once, at least, unless GOMAXPROCS says. On two cores, with as many threads, one in five hundred
 // customers of the retry storm was sent more than 10 ms late; with eight, one in a thousand or two. A guess at the cause:
 // what waits in a system call keeps its thread's place for a while, and the customers' clock needs one.
 const threads = 8
@@ -27,10 +27,19 @@ const threads = 8
 // The collector works on a quarter of the threads, which here may be both cores.
 const garbage = 400
 
+// memory is what the program's memory is kept to in bytes, unless GOMEMLIMIT sets another limit: the tour then takes less
+// than 300 MiB, and without it 390. With 224 MiB seven in ten thousand customers were sent late, with 256 two.
+const memory = 240 << 20
+
 func main() {
-	runtime.GOMAXPROCS(max(threads, runtime.GOMAXPROCS(0)))
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(max(threads, runtime.GOMAXPROCS(0)))
+	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbage)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memory)
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the run with the report so far; from then on a second one ends the process.

@@ -67,7 +67,11 @@ func TestTourShowsWhatItClaims(t *testing.T) {
 	program, folder := build(t), filepath.Join(t.TempDir(), "report")
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	code, stdout, stderr := run(t, exec.CommandContext(ctx, program, "-json", "-report", folder))
+	tour := exec.CommandContext(ctx, program, "-json", "-report", folder)
+	code, stdout, stderr := run(t, tour)
+	if mib := resident(tour.ProcessState) >> 20; mib > 300 {
+		t.Errorf("the tour has taken %d MiB of memory, want at most 300", mib)
+	}
 	var r report.Report
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 		t.Fatalf("exit code %d, the output is no report: %v\n%s\n%s", code, err, stdout, stderr)
