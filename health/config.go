@@ -35,8 +35,8 @@ type Config struct {
 	// FailWhenFull names bulkheads that make the instance not ready when they stay full, where other instances could do
 	// better after all: each has work of its own, say. Where all have the same work a busy hour fills them all, they leave
 	// one after the other, and those that are left have more to do; so it takes three times SaturatedAfter, and then up to
-	// MaxHold, and the log says so at Start. A bulkhead that is in no mode but [seawall.Enforce] fails nothing. Of a family
-	// it is one member, such as tenants[acme]. Default none: a full bulkhead is a warning.
+	// MaxHold, and the log says so at Start. Only time in the mode [seawall.Enforce] counts, and in another one a bulkhead
+	// fails nothing. Of a family it is one member, such as tenants[acme]. Default none: a full bulkhead is a warning.
 	FailWhenFull []string `json:"fail_when_full" yaml:"fail_when_full"`
 	// MaxHold is the longest time that an instance waits, at random, before a shared check with FailReadiness, or a full
 	// bulkhead of FailWhenFull, makes it not ready, so that not all instances leave together. Default 30 s; up to 1 h, or [NoHold].

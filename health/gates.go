@@ -117,10 +117,11 @@ type gateReading struct {
 	before, counted map[string]float64    // degraded answers up to the round before this one, and up to this one
 }
 
-// saturation is how long a bulkhead has been full, and how long this instance then holds out if that counts.
+// saturation is since when a bulkhead is full, and since when that counts for readiness, if it does, after which this
+// instance holds out.
 type saturation struct {
-	since time.Time
-	hold  time.Duration
+	since, counts time.Time
+	hold          time.Duration
 }
 
 // round begins a round. Degraded answers are those since the round before: a reading in between, which a change has caused,
@@ -156,15 +157,18 @@ func (r *gateReading) read(snapshots []seawall.Snapshot, now time.Time) (gates [
 			is, known := r.full[key]
 			if !known {
 				is.since = now
-				if counts {
-					is.hold = holdOf(*r.cfg)
-				}
+			}
+			switch { // who was full in another mode must not go at the moment at which the fleet enforces
+			case !counts:
+				is.counts = time.Time{}
+			case is.counts.IsZero():
+				is.counts, is.hold = now, holdOf(*r.cfg)
 			}
 			full[key] = is
 			if is := now.Sub(is.since); is >= r.cfg.SaturatedAfter {
 				warn("full for %v", is.Round(time.Second))
 			}
-			if counts && now.Sub(is.since) >= fullFall*r.cfg.SaturatedAfter+is.hold {
+			if counts && now.Sub(is.counts) >= fullFall*r.cfg.SaturatedAfter+is.hold {
 				g.status = Fail
 			}
 		}

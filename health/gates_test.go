@@ -107,6 +107,14 @@ func TestFullBulkheadFailsReadinessOnlyWhereThatIsAskedFor(t *testing.T) {
 		defer fill(stock).Done(nil)
 		b.after(2 * time.Minute)
 		b.answers("/readyz", 200)
+
+		if err := stock.SetMode(seawall.Enforce); err != nil { // as the whole fleet does at one moment
+			t.Fatal(err)
+		}
+		b.after(29 * time.Second)
+		b.answers("/readyz", 200)
+		b.after(26 * time.Second)
+		b.answers("/readyz", 503)
 	})
 }
 
