@@ -181,6 +181,12 @@ func TestPageShowsInjectedFaultsAndWhyTheInstanceIsNotReady(t *testing.T) {
 		contains(t, page, "Faults are injected: drill: error",
 			`<td class="kind">gate</td><td class="name">bulkhead stock</td><td><span class="state fail">fail</span></td>`, "<td class=\"wrap\">full for ")
 		permit.Done(nil)
+		drill.Stop()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if _, page := get(p, "/"); strings.Contains(page, "Out of order") || !strings.Contains(page, ">ended<") {
+			t.Errorf("a drill that has ended is in order:\n%s", page)
+		}
 		if err := h.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}

@@ -22,7 +22,7 @@ var source string
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"spark": spark,
 	"n":     func(v float64) string { return number(v).String() },
-	"short": func(event string) string { return strings.TrimPrefix(event, "seawall.") }, // as all begin
+	"event": func(name string) string { return strings.TrimPrefix(name, "seawall.") }, // as all begin
 }).Parse(source))
 
 // view is what the template is given.
