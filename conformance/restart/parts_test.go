@@ -64,6 +64,18 @@ func run(t *testing.T, cfg lifecycle.Config, p lifecycle.Part) (stop func(), end
 	return cancel, ended
 }
 
+// wait waits until a call has come to its handler.
+func wait(t *testing.T, entered chan struct{}, called chan error) {
+	t.Helper()
+	select {
+	case <-entered:
+	case err := <-called:
+		t.Fatalf("the call has come to no handler: %v", err)
+	case <-time.After(10 * time.Second):
+		t.Fatal("the call comes to no handler")
+	}
+}
+
 func dial(t *testing.T, l net.Listener) *grpc.ClientConn {
 	t.Helper()
 	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -104,7 +116,7 @@ func TestStuckCallOfGRPCIsCutOffAndNamed(t *testing.T) {
 		_, err := client.UnaryCall(context.Background(), &grpc_testing.SimpleRequest{})
 		called <- err
 	}()
-	<-s.entered
+	wait(t, s.entered, called)
 	stop()
 	if report := <-ended; !slices.Equal(report.Cut, []string{"rpc"}) {
 		t.Errorf("cut off: %q, want rpc", report.Cut)
@@ -144,7 +156,7 @@ func TestStuckRequestOfHTTPIsCutOffAndItsClientToldSo(t *testing.T) {
 		}
 		called <- err
 	}()
-	<-entered
+	wait(t, entered, called)
 	stop()
 	if report := <-ended; !slices.Equal(report.Cut, []string{"web"}) {
 		t.Errorf("cut off: %q, want web", report.Cut)

@@ -153,8 +153,11 @@ func (s *shop) serve(t *testing.T) {
 	var prints sync.WaitGroup
 	_ = s.printer.Do(t.Context(), func(ctx context.Context) error {
 		prints.Go(func() { _ = s.printer.Do(ctx, func(context.Context) error { return nil }) })
-		for s.printer.Stats().Waiting == 0 {
-			time.Sleep(time.Millisecond)
+		for end := time.Now().Add(10 * time.Second); s.printer.Stats().Waiting == 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Error("nobody waits for the printer")
+				break
+			}
 		}
 		return nil
 	})

@@ -82,7 +82,7 @@ func run(ctx context.Context, out io.Writer) error {
 			var second sync.WaitGroup
 			err := printer.Do(ctx, func(ctx context.Context) error {
 				second.Go(func() { _ = printer.Do(ctx, func(context.Context) error { return nil }) })
-				for printer.Stats().Waiting == 0 { // the second one waits for its turn
+				for printer.Stats().Waiting == 0 && ctx.Err() == nil { // the second one waits for its turn
 					time.Sleep(time.Millisecond)
 				}
 				return nil
