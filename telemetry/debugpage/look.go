@@ -53,6 +53,9 @@ func (p *Page) look(one *memberID) overview {
 		}
 		o.Members = append(o.Members, f)
 	}
+	if one != nil { // its page has neither chains nor health
+		return o
+	}
 	for _, name := range slices.Sorted(maps.Keys(p.cfg.Chains)) {
 		o.Chains = append(o.Chains, p.chain(name, p.cfg.Chains[name], known))
 	}

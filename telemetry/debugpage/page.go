@@ -29,12 +29,12 @@ const (
 	samplePeriod = 5 * time.Second
 	keptSamples  = 13 // a minute, and what it is measured against
 	bars         = keptSamples - 1
-	keptMembers  = 2000 // in a sample
+	keptMembers  = 2000 // that are sampled; keys of families only while a sample has fewer
 )
 
 // Page is the http.Handler of the debug page. Make it with [New]. It is safe for concurrent use. It takes snapshots of the
-// first 2000 members each five seconds, for the last minute's numbers, and keeps the last 64 events of each policy, of 256 names, until
-// [Page.Close].
+// first 2000 members each five seconds, for the last minute's numbers, and keeps the last 64 events of each policy, of 256
+// names, until [Page.Close].
 type Page struct {
 	cfg     Config
 	started time.Time
