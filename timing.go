@@ -115,19 +115,19 @@ func (t *Timing) Tell(ctx context.Context, outcome string, took time.Duration) {
 	}
 }
 
-// TellEnd tells how long something took that ran with ctx and ended with err. The outcome is that of classify, of which a
-// panic is logged.
+// TellEnd tells how long something took that ran with ctx and ended with err. The outcome is that of classify; a panic of it
+// is logged, and counts as a failure.
 func (t *Timing) TellEnd(ctx context.Context, err error, classify func(error) Verdict, took time.Duration) {
 	if !t.Wanted() {
 		return
 	}
-	outcome := Success
+	outcome := Failure // also if classify panics
 	switch err = Settle(ctx, err); err {
 	case nil:
+		outcome = Success
 	case ErrCanceled: //nolint:errorlint // Settle returns it bare, and the policies pass the next one so
 		outcome = Ignored
 	case ErrAborted:
-		outcome = Failure
 	default:
 		events.Shield(t.registry.Logger(), t.kind, t.name, func() { outcome = classify(err).Outcome })
 	}

@@ -111,12 +111,15 @@ func TestPanicOfAnObserverCostsNoCall(t *testing.T) {
 	r := new(seawall.Registry)
 	r.SetLogger(slog.New(slog.NewTextHandler(&log, nil)))
 	timing := seawall.NewTiming(r, seawall.AttemptDuration, "retry", "a")
+	var l listener
+	defer r.Observe(l.prepare)()
 	defer r.Observe(func(seawall.Measure, string, string) seawall.Note { panic("prepare") })()
 	defer r.Observe(func(seawall.Measure, string, string) seawall.Note {
 		return func(context.Context, string, time.Duration) { panic("note") }
 	})()
 	timing.Tell(t.Context(), "success", time.Second)
 	timing.TellEnd(t.Context(), errors.New("x"), func(error) seawall.Verdict { panic("classify") }, time.Second)
+	l.want(t, "attempt.duration retry a success 1s", "attempt.duration retry a failure 1s")
 	for _, what := range []string{"prepare", "note", "classify"} {
 		if !strings.Contains(log.String(), "panic="+what) {
 			t.Errorf("the panic of %s is not logged:\n%s", what, log.String())
