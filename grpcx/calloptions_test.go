@@ -34,16 +34,10 @@ func TestTheErrorOfALimitNamesTheLimitOfTheCall(t *testing.T) {
 	} {
 		for kind, run := range map[string]func(context.Context, *grpcx.Client, ...grpc.CallOption) error{
 			"unary": func(ctx context.Context, client *grpcx.Client, o ...grpc.CallOption) error {
-				return client.UnaryInterceptor()(ctx, "/a.B/C", nil, nil, nil,
-					func(ctx context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
-						return hang(ctx)
-					}, o...)
+				return over(ctx, client, "/a.B/C", hang, o...)
 			},
 			"stream": func(ctx context.Context, client *grpcx.Client, o ...grpc.CallOption) error {
-				_, err := client.StreamInterceptor()(ctx, &grpc.StreamDesc{ServerStreams: true}, nil, "/a.B/C",
-					func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
-						return nil, hang(ctx)
-					}, o...)
+				_, err := streamOver(ctx, client, "/a.B/C", noStream(hang), o...)
 				return err
 			},
 		} {

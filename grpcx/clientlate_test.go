@@ -66,25 +66,29 @@ func (s *scriptedStream) RecvMsg(any) (err error) {
 	return err
 }
 
+// inTurn opens one stream after the other.
+func inTurn(streams []*scriptedStream) grpc.Streamer {
+	return func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, o ...grpc.CallOption) (grpc.ClientStream, error) {
+		s := streams[0]
+		streams = streams[1:]
+		s.ctx = ctx
+		for _, o := range o {
+			if o, ok := o.(grpc.OnFinishCallOption); ok {
+				s.finished = o.OnFinish
+			}
+		}
+		return s, nil
+	}
+}
+
 // T65: grpc-go tells of the end of an attempt from a goroutine of its own, perhaps when the next one has answered.
 func TestAnEndThatIsToldLateDoesNotEndTheNextAttempt(t *testing.T) {
 	down := status.Error(codes.Unavailable, "down")
 	attempts := []*scriptedStream{{receive: []error{down}}, {receive: []error{nil, io.EOF}}}
 	client := grpcx.NewClient("test", quick())
-	n := 0
 	var finished []error
 	stream, err := client.StreamInterceptor()(t.Context(), &grpc.StreamDesc{ServerStreams: true}, nil, "/a.B/C",
-		func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, o ...grpc.CallOption) (grpc.ClientStream, error) {
-			s := attempts[n]
-			n++
-			s.ctx = ctx
-			for _, o := range o {
-				if o, ok := o.(grpc.OnFinishCallOption); ok {
-					s.finished = o.OnFinish
-				}
-			}
-			return s, nil
-		}, grpcx.CallIdempotent(), grpc.OnFinish(func(err error) { finished = append(finished, err) }))
+		inTurn(attempts), grpcx.CallIdempotent(), grpc.OnFinish(func(err error) { finished = append(finished, err) }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,8 +100,8 @@ func TestAnEndThatIsToldLateDoesNotEndTheNextAttempt(t *testing.T) {
 		t.Fatal(err)
 	}
 	attempts[0].finished(down)
-	if n != 2 || len(finished) != 0 {
-		t.Errorf("in the %d. attempt OnFinish has got %v", n, finished)
+	if attempts[1].ctx == nil || len(finished) != 0 {
+		t.Errorf("in the second attempt OnFinish has got %v", finished)
 	}
 	for _, b := range client.StreamBulkheads() {
 		if got := b.Stats().InUse; got != 1 {
@@ -136,20 +140,9 @@ func TestAStreamThatIsOverDoesNotHangOnItsCallersContext(t *testing.T) {
 	down := status.Error(codes.Unavailable, "down")
 	attempts := []*scriptedStream{{receive: []error{down}}, {receive: []error{nil, io.EOF}}}
 	client := grpcx.NewClient("test", quick())
-	n := 0
 	caller := &watched{Context: context.Background(), done: make(chan struct{})}
 	stream, err := client.StreamInterceptor()(caller, &grpc.StreamDesc{ServerStreams: true}, nil, "/a.B/C",
-		func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, o ...grpc.CallOption) (grpc.ClientStream, error) {
-			s := attempts[n]
-			n++
-			s.ctx = ctx
-			for _, o := range o {
-				if o, ok := o.(grpc.OnFinishCallOption); ok {
-					s.finished = o.OnFinish
-				}
-			}
-			return s, nil
-		}, grpcx.CallIdempotent())
+		inTurn(attempts), grpcx.CallIdempotent())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,17 +233,10 @@ func TestACallerWhoLeavesBetweenTwoAttemptsHasEndedTheCall(t *testing.T) {
 	why := errors.New("the user has left")
 	for kind, run := range map[string]func(context.Context, *grpcx.Client) error{
 		"unary": func(ctx context.Context, client *grpcx.Client) error {
-			return client.UnaryInterceptor()(ctx, "/a.B/C", nil, nil, nil,
-				func(ctx context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
-					return unavailable(ctx)
-				},
-				grpcx.CallIdempotent())
+			return over(ctx, client, "/a.B/C", unavailable, grpcx.CallIdempotent())
 		},
 		"stream": func(ctx context.Context, client *grpcx.Client) error {
-			_, err := client.StreamInterceptor()(ctx, &grpc.StreamDesc{ServerStreams: true}, nil, "/a.B/C",
-				func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
-					return nil, unavailable(ctx)
-				}, grpcx.CallIdempotent())
+			_, err := streamOver(ctx, client, "/a.B/C", noStream(unavailable), grpcx.CallIdempotent())
 			return err
 		},
 	} {

@@ -29,12 +29,30 @@ import (
 )
 
 // over makes a call of a client, of which invoke is what grpc-go would do.
-func over(ctx context.Context, c *grpcx.Client, method string, invoke func(context.Context) error) error {
+func over(
+	ctx context.Context, c *grpcx.Client, method string, invoke func(context.Context) error, opts ...grpc.CallOption,
+) error {
 	var reply struct{}
 	return c.UnaryInterceptor()(ctx, method, nil, &reply, nil,
 		func(ctx context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
 			return invoke(ctx)
-		})
+		}, opts...)
+}
+
+// streamOver opens a stream of answers of a client, of which open is what grpc-go would do.
+func streamOver(
+	ctx context.Context, c *grpcx.Client, method string, open func(context.Context) (grpc.ClientStream, error),
+	opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	return c.StreamInterceptor()(ctx, &grpc.StreamDesc{ServerStreams: true}, nil, method,
+		func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+			return open(ctx)
+		}, opts...)
+}
+
+// noStream opens a stream for which do is all that comes of it.
+func noStream(do func(context.Context) error) func(context.Context) (grpc.ClientStream, error) {
+	return func(ctx context.Context) (grpc.ClientStream, error) { return nil, do(ctx) }
 }
 
 // hang ends with its context.
@@ -166,10 +184,9 @@ func TestAStreamIsSettledAsWhenItBegan(t *testing.T) {
 		client := grpcx.NewClient("test", quick())
 		open := func() grpc.ClientStream {
 			t.Helper()
-			stream, err := client.StreamInterceptor()(t.Context(), &grpc.StreamDesc{ServerStreams: true}, nil, "/a.B/C",
-				func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
-					return &scriptedStream{ctx: ctx, receive: []error{nil, io.EOF}}, nil
-				})
+			stream, err := streamOver(t.Context(), client, "/a.B/C", func(ctx context.Context) (grpc.ClientStream, error) {
+				return &scriptedStream{ctx: ctx, receive: []error{nil, io.EOF}}, nil
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -202,10 +219,7 @@ func TestAnUpdateClosesNoBreaker(t *testing.T) {
 		_ = over(t.Context(), client, "/a.B/C", unavailable)
 	}
 	wantIs(t, over(t.Context(), client, "/a.B/C", answer), breaker.ErrOpen)
-	_, err := client.StreamInterceptor()(t.Context(), &grpc.StreamDesc{ServerStreams: true}, nil, "/a.Streams/C",
-		func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
-			return nil, unavailable(ctx)
-		}, grpcx.CallMaxAttempts(1))
+	_, err := streamOver(t.Context(), client, "/a.Streams/C", noStream(unavailable), grpcx.CallMaxAttempts(1))
 	wantCode(t, err, codes.Unavailable)
 	next := with(func(c *grpcx.ClientConfig) {
 		c.Breaker.MinCalls, c.Timeout, c.Bulkhead.Limit, c.StreamBulkhead.Limit = 7, time.Minute, 5, 6
@@ -407,16 +421,25 @@ func TestEveryFieldOfAClientConfigCounts(t *testing.T) {
 		"Methods.RetryCodes":     method(func(m *grpcx.MethodConfig) { m.RetryCodes = nil }),
 		"Methods.Hedge":          method(func(m *grpcx.MethodConfig) { m.Hedge = nil }),
 	}
+	everyFieldCounts(t, fullClient, changes, map[reflect.Type]string{
+		reflect.TypeFor[grpcx.ClientConfig](): "", reflect.TypeFor[grpcx.MethodConfig](): "Methods.",
+	})
+}
+
+// everyFieldCounts checks that each of the changes is a difference, and that there is one for each field that a file can set,
+// by its name behind the prefix of its type.
+func everyFieldCounts[C interface{ Equal(C) bool }](
+	t *testing.T, full func() C, changes map[string]func(*C), prefixes map[reflect.Type]string,
+) {
+	t.Helper()
 	for name, change := range changes {
-		other := fullClient()
+		cfg, other := full(), full()
 		change(&other)
 		if cfg.Equal(other) || other.Equal(cfg) {
 			t.Errorf("%s is no difference", name)
 		}
 	}
-	for kind, prefix := range map[reflect.Type]string{
-		reflect.TypeFor[grpcx.ClientConfig](): "", reflect.TypeFor[grpcx.MethodConfig](): "Methods.",
-	} {
+	for kind, prefix := range prefixes {
 		for field := range kind.Fields() {
 			if _, ok := changes[prefix+field.Name]; !ok && field.Tag.Get("json") != "-" {
 				t.Errorf("does Equal know %s%s?", prefix, field.Name)

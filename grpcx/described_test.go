@@ -16,7 +16,6 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/seawall-go/seawall"
@@ -74,28 +73,17 @@ func TestSpanOfACallSaysWhatTheClientDid(t *testing.T) {
 	}
 }
 
-// openStream is an opened stream that answers nothing.
-type openStream struct {
-	grpc.ClientStream
-	ctx context.Context
-	end error
-}
-
-func (s openStream) Context() context.Context { return s.ctx }
-func (s openStream) Trailer() metadata.MD     { return nil }
-func (s openStream) SendMsg(any) error        { return nil }
-func (s openStream) RecvMsg(any) error        { return s.end }
-
 // A stream's span says the same as that of a call, when the stream ends.
 func TestSpanOfAStreamSaysWhatTheClientDid(t *testing.T) {
 	client := grpcx.NewClient("stock", grpcx.ClientConfig{Registry: new(seawall.Registry)})
-	begin := func(kind trace.SpanKind, streamer grpc.Streamer) (*recordedSpan, grpc.ClientStream, error) {
+	begin := func(
+		kind trace.SpanKind, open func(context.Context) (grpc.ClientStream, error),
+	) (*recordedSpan, grpc.ClientStream, error) {
 		s := &recordedSpan{kind: kind}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		t.Cleanup(cancel)
 		ctx = seawall.WithAttempt(seawall.WithPriority(trace.ContextWithSpan(ctx, s), seawall.Sheddable), 3)
-		stream, err := client.StreamInterceptor()(ctx, &grpc.StreamDesc{ServerStreams: true}, nil, "/shop.Stock/Watch", streamer,
-			grpcx.CallIdempotent())
+		stream, err := streamOver(ctx, client, "/shop.Stock/Watch", open, grpcx.CallIdempotent())
 		return s, stream, err
 	}
 	for kind, want := range map[trace.SpanKind]map[attribute.Key]string{
@@ -103,11 +91,11 @@ func TestSpanOfAStreamSaysWhatTheClientDid(t *testing.T) {
 		trace.SpanKindServer:   nil,
 	} {
 		tries := 0
-		s, stream, err := begin(kind, func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+		s, stream, err := begin(kind, func(ctx context.Context) (grpc.ClientStream, error) {
 			if tries++; tries == 1 {
 				return nil, status.Error(codes.Unavailable, "away")
 			}
-			return openStream{ctx: ctx, end: io.EOF}, nil
+			return &scriptedStream{ctx: ctx, receive: []error{io.EOF}}, nil
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -128,11 +116,10 @@ func TestSpanOfAStreamSaysWhatTheClientDid(t *testing.T) {
 		Registry: new(seawall.Registry), Breaker: breaker.Config{Mode: seawall.ForcedOpen},
 	})
 	s := &recordedSpan{}
-	_, err := refusing.StreamInterceptor()(trace.ContextWithSpan(t.Context(), s), &grpc.StreamDesc{ServerStreams: true}, nil, "/shop.Stock/Watch",
-		func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, ...grpc.CallOption) (grpc.ClientStream, error) {
-			t.Error("it is opened")
-			return nil, io.EOF
-		})
+	_, err := streamOver(trace.ContextWithSpan(t.Context(), s), refusing, "/shop.Stock/Watch", noStream(func(context.Context) error {
+		t.Error("it is opened")
+		return io.EOF
+	}))
 	if err == nil {
 		t.Error("it is not refused")
 	}

@@ -312,11 +312,7 @@ func TestAnAnswerInSpiteOfUsedUpAttemptsIsNotFinal(t *testing.T) {
 	client := grpcx.NewClient("test", quick())
 	for code, want := range map[codes.Code]string{codes.OK: "[]", codes.NotFound: "[]", codes.Internal: "[final]"} {
 		r := apart(t, grpcx.ServerConfig{}, func(ctx context.Context) error {
-			err := client.UnaryInterceptor()(ctx, "/a.B/C", nil, nil, nil,
-				func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error {
-					return status.Error(codes.Unavailable, "down")
-				}, grpcx.CallIdempotent())
-			if err == nil {
+			if err := over(ctx, client, "/a.B/C", unavailable, grpcx.CallIdempotent()); err == nil {
 				t.Error("no error")
 			}
 			return status.Error(code, "something else") // nil for OK

@@ -79,8 +79,10 @@ func NewServer(name string, cfg ServerConfig) *Server {
 	if !cfg.Quota.none() {
 		s.quota = ratelimit.NewGroup(name, cfg.Quota.group())
 	}
-	s.settings.Store(newServerSettings(name, cfg))
-	seawall.Register(cfg.Registry, serverKind, &s.name, s)
+	s.settings.Store(newServerSettings(name, cfg)) // before the registry shows the server
+	if seawall.Register(cfg.Registry, serverKind, &s.name, s); s.name != name {
+		s.settings.Store(newServerSettings(s.name, cfg))
+	}
 	return s
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/grpcx"
 	"github.com/seawall-go/seawall/ratelimit"
+	"github.com/seawall-go/seawall/timeout"
 )
 
 // under makes a call of a server, all of whose parts are around do.
@@ -268,26 +269,13 @@ func TestEveryFieldOfAServerConfigCounts(t *testing.T) {
 		},
 		"Admission.Place": func(c *grpcx.ServerConfig) { c.Admission.Place = grpcx.BeforeDecode },
 	}
-	for name, change := range changes {
-		cfg, other := fullServer(), fullServer()
-		change(&other)
-		if cfg.Equal(other) || other.Equal(cfg) {
-			t.Errorf("%s is no difference", name)
-		}
-	}
+	everyFieldCounts(t, fullServer, changes, map[reflect.Type]string{
+		reflect.TypeFor[grpcx.ServerConfig](): "", reflect.TypeFor[grpcx.QuotaConfig](): "Quota.",
+		reflect.TypeFor[grpcx.AdmissionConfig](): "Admission.",
+	})
 	learned := grpcx.ServerConfig{Admission: grpcx.AdmissionConfig{Adaptive: bulkhead.AdaptiveConfig{Max: 5}}}
 	if learned.Equal(grpcx.ServerConfig{}) {
 		t.Error("Admission.Adaptive.Max is no difference")
-	}
-	for kind, prefix := range map[reflect.Type]string{
-		reflect.TypeFor[grpcx.ServerConfig](): "", reflect.TypeFor[grpcx.QuotaConfig](): "Quota.",
-		reflect.TypeFor[grpcx.AdmissionConfig](): "Admission.",
-	} {
-		for field := range kind.Fields() {
-			if _, ok := changes[prefix+field.Name]; !ok && field.Tag.Get("json") != "-" {
-				t.Errorf("does Equal know %s%s?", prefix, field.Name)
-			}
-		}
 	}
 	said := grpcx.ServerConfig{
 		Timeout: 30 * time.Second, DeadlineMargin: 10 * time.Millisecond, TrustPeer: grpcx.TrustAll,
@@ -296,6 +284,29 @@ func TestEveryFieldOfAServerConfigCounts(t *testing.T) {
 	if !said.Equal(grpcx.ServerConfig{}) || !grpcx.NewServer("api", withRegistry(grpcx.ServerConfig{})).Config().Equal(said) {
 		t.Error("the defaults differ when they are said")
 	}
+}
+
+// The limit of a second server of a name was that of the first, until an Update.
+func TestTheLimitOfAServerHasItsNameInTheRegistry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := grpcx.ServerConfig{Timeout: time.Second, Registry: silent()}
+		_, second := grpcx.NewServer("api", cfg), grpcx.NewServer("api", cfg)
+		for range 2 {
+			var cause error
+			wantCode(t, under(t.Context(), second, "/a.B/C", func(ctx context.Context) error {
+				<-ctx.Done()
+				cause = context.Cause(ctx)
+				return ctx.Err()
+			}), codes.DeadlineExceeded)
+			if limit, ok := errors.AsType[*timeout.ExceededError](cause); !ok || limit.Name != "api#2" {
+				t.Errorf("the handler's context has ended by %v, want the limit of api#2", cause)
+			}
+			cfg.Timeout = time.Minute
+			if err := second.Update(cfg); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }
 
 func TestAnUpdateOfAServerIsLogged(t *testing.T) {

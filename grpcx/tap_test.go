@@ -92,11 +92,9 @@ func TestTapGetsItsSlotBackWhenNoHandlerBegins(t *testing.T) {
 	wantCode(t, kinds["unary"](t.Context(), r.client), codes.OK)
 }
 
-// T37: a request that trickles in does not hold a slot for ever, and one that has come too late begins no handler.
-func TestTapGivesUpOnARequestThatDoesNotCome(t *testing.T) {
-	cfg := fixed(1, 0)
-	cfg.Admission.Place, cfg.Timeout = grpcx.BeforeDecode, 10*time.Millisecond
-	r := serve(t, "bufconn", cfg, func(context.Context) error { t.Error("a handler began"); return nil })
+// callLate makes a call whose request comes when its slot is no longer held.
+func (r *rig) callLate(t *testing.T) error {
+	t.Helper()
 	stream, err := r.conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true}, echopb.Echo_Get_FullMethodName)
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +107,15 @@ func TestTapGivesUpOnARequestThatDoesNotCome(t *testing.T) {
 	if err := stream.CloseSend(); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, stream.RecvMsg(&echopb.EchoReply{}), codes.DeadlineExceeded)
+	return stream.RecvMsg(&echopb.EchoReply{})
+}
+
+// T37: a request that trickles in does not hold a slot for ever, and one that has come too late begins no handler.
+func TestTapGivesUpOnARequestThatDoesNotCome(t *testing.T) {
+	cfg := fixed(1, 0)
+	cfg.Admission.Place, cfg.Timeout = grpcx.BeforeDecode, 10*time.Millisecond
+	r := serve(t, "bufconn", cfg, func(context.Context) error { t.Error("a handler began"); return nil })
+	wantCode(t, r.callLate(t), codes.DeadlineExceeded)
 	r.idle(t)
 }
 
@@ -126,19 +132,7 @@ func TestRequestThatCameTooLateIsRefusedWithItsCause(t *testing.T) {
 			refused <- err
 			return resp, err
 		})}, server.Options()...)...)
-	stream, err := r.conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true}, echopb.Echo_Get_FullMethodName)
-	if err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the call had a slot", func() bool { return r.stats().Admitted == 1 })
-	r.idle(t)
-	if err := stream.SendMsg(&echopb.EchoRequest{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := stream.CloseSend(); err != nil {
-		t.Fatal(err)
-	}
-	wantCode(t, stream.RecvMsg(&echopb.EchoReply{}), codes.DeadlineExceeded)
+	wantCode(t, r.callLate(t), codes.DeadlineExceeded)
 	const want = `deadline exceeded: timeout "api": limit of 10ms exceeded`
 	if err := <-refused; err.Error() != want || !errors.Is(err, timeout.ErrExceeded) {
 		t.Errorf("the interceptor outside of ours sees %q, want %q", err, want)
