@@ -37,8 +37,13 @@ func TestBreakerMadeOutsideOfABubbleDoesNotHangInIt(t *testing.T) {
 					}
 					time.Sleep(2 * time.Second)
 					_ = b.Do(t.Context(), works)
-					for state == breaker.Ramping && b.State() != breaker.Ramping {
-						_ = b.Do(t.Context(), works)
+					for range 10 { // its probes
+						if state == breaker.Ramping && b.State() != breaker.Ramping {
+							_ = b.Do(t.Context(), works)
+						}
+					}
+					if got := b.State(); got != state {
+						t.Fatalf("%v, want %v", got, state)
 					}
 				}
 				inBubble := func(t *testing.T) {
@@ -71,10 +76,8 @@ func TestBreakerMadeOutsideOfABubbleDoesNotHangInIt(t *testing.T) {
 				}
 				synctest.Test(t, inBubble)
 				synctest.Test(t, inBubble)
-				if b.State() > breaker.Ramping {
-					t.Error("no state")
-				}
-				for range 100 { // and outside again
+				_ = b.State() // and outside again
+				for range 100 {
 					_ = b.Do(t.Context(), works)
 				}
 			})

@@ -31,3 +31,16 @@ func TestThrottleLetsOnePassInASecondAndCountsTheOthers(t *testing.T) {
 		}
 	})
 }
+
+// A Throttle that was used outside of a bubble would let nothing pass in it for a quarter of a century.
+func TestThrottleLetsOnePassByAClockThatHasGoneBack(t *testing.T) {
+	var throttle events.Throttle
+	throttle.Allow()
+	synctest.Test(t, func(t *testing.T) {
+		for i, want := range []bool{true, false} {
+			if _, ok := throttle.Allow(); ok != want {
+				t.Errorf("event %d: %t, want %t", i, ok, want)
+			}
+		}
+	})
+}
