@@ -72,8 +72,8 @@ var defaultRegistry Registry
 func DefaultRegistry() *Registry { return &defaultRegistry }
 
 // Register enters a policy under its kind and *name. If another living policy has both, *name gets a number, such as
-// payments#2, and that is logged, with the lines of the program that made the two. *name is changed before anybody can see m through the registry. A nil Registry is the default one. The caller
-// is the policy's New:
+// payments#2, and that is logged, with the lines of the program that made the two. *name is changed before anybody can see m
+// through the registry. A nil Registry is the default one. The caller is the policy's New:
 //
 //	b := &Breaker{name: name}
 //	seawall.Register(cfg.Registry, "breaker", &b.name, b)

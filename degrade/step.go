@@ -8,10 +8,9 @@ import (
 )
 
 // Step is one link of a [Fallback]: a function that gives the value that takes the place of an error, or an error of its
-// own. err says what went wrong, and is
-// [ErrExercise] if nothing did. It runs on the goroutine and with the context of the call. [Value], [Func], [StaleFunc] and
-// [Chain] make one of what has a type; a plain function will do as well. What those that we make give is to be read by
-// a [Fallback] only.
+// own. err says what went wrong, and is [ErrExercise] if nothing did. It runs on the goroutine and with the context of the
+// call. [Value], [Func], [StaleFunc] and [Chain] make one of what has a type; a plain function will do as well. What those
+// that we make give is to be read by a [Fallback] only.
 type Step func(ctx context.Context, err error) (any, error)
 
 // ErrExercise is the error that a [Step] gets where nothing went wrong: it is tried out, see
