@@ -6,15 +6,13 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/hop"
 	"github.com/seawall-go/seawall/retry"
 )
 
 // usedUp reports whether an error is the end of repetitions: the next layer is not to make them all again.
 func usedUp(err error) bool {
-	if e, ok := errors.AsType[*retry.Error](err); ok && e.Verdict().Repeat == seawall.RepeatNever &&
-		(errors.Is(e.Why, retry.ErrExhausted) || errors.Is(e.Why, retry.ErrBudget)) {
+	if e, ok := errors.AsType[*retry.Error](err); ok && e.UsedUp() {
 		return true
 	}
 	e, ok := errors.AsType[*attemptError](err)

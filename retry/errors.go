@@ -75,6 +75,13 @@ func (e *Error) Unwrap() []error {
 // budget, is never repeated by the next layer; see the package's text on layers.
 func (e *Error) Verdict() seawall.Verdict { return e.verdict }
 
+// UsedUp reports whether this Retry has repeated the call at the expense of a budget until it had no more attempts, or no
+// more budget. What serves a call of its own with it, such as an adapter, then tells its caller not to begin all over; see
+// the package's text on layers.
+func (e *Error) UsedUp() bool {
+	return e.verdict.Repeat == seawall.RepeatNever && (errors.Is(e.Why, ErrExhausted) || errors.Is(e.Why, ErrBudget))
+}
+
 // RetryAfter returns how long the dependency asked to stay away at its last answer, uncut; 0 if it did not.
 func (e *Error) RetryAfter() time.Duration { return max(0, e.verdict.After) }
 

@@ -29,11 +29,12 @@ func TestEveryExitKeepsItsCauses(t *testing.T) {
 		errs    []error
 		match   []error
 		not     []error
+		usedUp  bool
 		bare    bool // the error of the first attempt is returned untouched
 		text    string
 	}{
 		{
-			name: "exhausted", errs: []error{one, errDown},
+			name: "exhausted", errs: []error{one, errDown}, usedUp: true,
 			match: []error{retry.ErrExhausted, one, errDown}, not: []error{retry.ErrBudget, retry.ErrOutOfTime},
 			text: `retry "test": 3 attempts, last: connection refused`,
 		},
@@ -58,8 +59,9 @@ func TestEveryExitKeepsItsCauses(t *testing.T) {
 		},
 		{
 			name: "budget", cfg: retry.Config{BudgetConfig: seawall.BudgetConfig{Burst: 1}},
-			errs:  []error{one, errDown},
-			match: []error{retry.ErrBudget, one, errDown}, not: []error{retry.ErrExhausted, seawall.ErrRejected},
+			errs:   []error{one, errDown},
+			usedUp: true,
+			match:  []error{retry.ErrBudget, one, errDown}, not: []error{retry.ErrExhausted, seawall.ErrRejected},
 			text: `retry "test": 2 attempts, no budget for another, last: connection refused`,
 		},
 		{
@@ -110,8 +112,12 @@ func TestEveryExitKeepsItsCauses(t *testing.T) {
 				if err.Error() != row.text {
 					t.Errorf("text is %s, want %s", err, row.text)
 				}
-				if _, wrapped := err.(*retry.Error); wrapped == row.bare { //nolint:errorlint // it must be one itself
+				e, wrapped := err.(*retry.Error) //nolint:errorlint // it must be one itself
+				if wrapped == row.bare {
 					t.Errorf("error is a %T", err)
+				}
+				if wrapped && e.UsedUp() != row.usedUp {
+					t.Errorf("used up: %v", e.UsedUp())
 				}
 				synctest.Wait()
 			})
@@ -169,6 +175,9 @@ func TestOuterPolicyJudgesTheLastAttempt(t *testing.T) {
 					}
 					if v := seawall.Classify(fmt.Errorf("wrapped: %w", err)); v != want {
 						t.Errorf("%v: %v, then %v: verdict is %+v, want %+v", funding, first, last, v, want)
+					}
+					if usedUp := asError(t, err).UsedUp(); usedUp != (funding == retry.FromBudget) {
+						t.Errorf("%v: used up: %v", funding, usedUp)
 					}
 					if after := asError(t, err).RetryAfter(); after != want.After {
 						t.Errorf("%v, then %v: RetryAfter is %v", first, last, after)
