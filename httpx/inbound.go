@@ -121,7 +121,7 @@ func (in *inbound) wrap(next http.Handler) http.Handler {
 		if !in.part {
 			var w *writer
 			w, rw = share(rw)
-			ctx = hop.WithRepeats(ctx, &w.ctx.repeats)
+			ctx = hop.WithRepeats(ctx, &w.repeats)
 		}
 		req := r.WithContext(ctx)
 		defer func() { r.Pattern, r.MultipartForm = req.Pattern, req.MultipartForm }() // the server looks at its own

@@ -21,7 +21,7 @@ type limitContext struct {
 	start           time.Time
 	limit           atomic.Int64                // from start on; 0 if there is none, or none any more
 	became          atomic.Pointer[liveContext] // nil as long as nobody waits
-	repeats         hop.Repeats                 // of what the handler asks of others
+	repeats         *hop.Repeats                // of what the handler asks of others; nil if somebody further out reads that
 }
 
 // liveContext is what a limitContext becomes.
@@ -111,8 +111,8 @@ func (c *limitContext) Err() error {
 // Value finds the request's values, where clients note that they have repeated enough, and for package context the
 // standard context that it has become.
 func (c *limitContext) Value(key any) any {
-	if key == (hop.RepeatsKey{}) {
-		return &c.repeats
+	if key == (hop.RepeatsKey{}) && c.repeats != nil {
+		return c.repeats
 	}
 	switch l := c.became.Load(); l {
 	case nil:

@@ -43,6 +43,10 @@ func TestTheNameOfThePushbackFieldIsNotIgnored(t *testing.T) {
 	}
 	var asked atomic.Int64
 	client := &http.Client{Transport: httpx.NewTransport("test", httpx.ClientConfig{Registry: quiet()}, down(&asked))}
+	inVain := func(w http.ResponseWriter, r *http.Request) {
+		_, _, _ = ask(r.Context(), client, "http://api.example")
+		w.WriteHeader(502)
+	}
 	for _, row := range []struct {
 		name  string
 		cfg   httpx.ServerConfig
@@ -59,10 +63,8 @@ func TestTheNameOfThePushbackFieldIsNotIgnored(t *testing.T) {
 		{"a gate behind a key", httpx.ServerConfig{}, keyed("")(httpx.Admit("b", shut)(http.HandlerFunc(ok))).ServeHTTP, nil, "refused"},
 		{"a store that fails", httpx.ServerConfig{}, keyed("begin")(http.HandlerFunc(ok)).ServeHTTP, nil, "refused"},
 		{"a final answer", httpx.ServerConfig{}, keyed("")(http.HandlerFunc(final)).ServeHTTP, nil, "final"},
-		{"attempts that are used up", httpx.ServerConfig{}, func(w http.ResponseWriter, r *http.Request) {
-			_, _, _ = ask(r.Context(), client, "http://api.example")
-			w.WriteHeader(502)
-		}, nil, "final"},
+		{"attempts that are used up", httpx.ServerConfig{}, inVain, nil, "final"},
+		{"attempts that are used up behind a key", httpx.ServerConfig{}, keyed("")(http.HandlerFunc(inVain)).ServeHTTP, nil, "final"},
 	} {
 		for name, want := range map[string]http.Header{
 			"":            {"Seawall-Pushback": {row.says}},

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/hop"
 	"github.com/seawall-go/seawall/retry"
 )
@@ -12,8 +11,7 @@ import (
 // usedUp reports whether the error of a call says that it was repeated as often as may be, by this client, by one further
 // in, or by a server on its way: the next layer is not to do it all over.
 func usedUp(err error) bool {
-	if e, ok := errors.AsType[*retry.Error](err); ok && e.Verdict().Repeat == seawall.RepeatNever &&
-		(errors.Is(e.Why, retry.ErrExhausted) || errors.Is(e.Why, retry.ErrBudget)) {
+	if e, ok := errors.AsType[*retry.Error](err); ok && e.UsedUp() {
 		return true
 	}
 	if e, ok := errors.AsType[*StatusError](err); ok && e.final {
@@ -26,7 +24,7 @@ func usedUp(err error) bool {
 // tellUsedUp says final with an answer that is no good, if a client that the handler has used for the request has used up
 // its attempts.
 func (w *writer) tellUsedUp(status int) {
-	if w.ctx.repeats.UsedUp() && (asksForLess(status) || hasFailed(status)) && !w.unread() {
+	if w.repeats.UsedUp() && (asksForLess(status) || hasFailed(status)) && !w.unread() {
 		say(w.below.Header(), w.field, hop.Final)
 	}
 }
@@ -40,7 +38,7 @@ func noteUsedUp(next http.Handler) http.Handler {
 			next.ServeHTTP(rw, r)
 			return
 		}
-		req := r.WithContext(hop.WithRepeats(r.Context(), &w.ctx.repeats))
+		req := r.WithContext(hop.WithRepeats(r.Context(), &w.repeats))
 		defer func() { r.Pattern, r.MultipartForm = req.Pattern, req.MultipartForm }() // the server looks at its own
 		next.ServeHTTP(offered, req)
 	})

@@ -218,6 +218,10 @@ func TestOnlyAnAnswerThatIsNoGoodAfterRepeatsSaysFinal(t *testing.T) {
 			_, _, _ = ask(r.Context(), client, "http://api.example")
 			w.WriteHeader(http.StatusBadGateway)
 		}, "final"},
+		"the time limit's answer": {func(_ http.ResponseWriter, r *http.Request) {
+			_, _, _ = ask(r.Context(), client, "http://api.example")
+			<-r.Context().Done()
+		}, "final"},
 		"a refusal that was asked for": {func(w http.ResponseWriter, r *http.Request) {
 			_, _, _ = ask(r.Context(), client, "http://api.example")
 			httpx.Refuse(w, errors.New("no")) // which would have the caller begin all over

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/hop"
 )
 
 //go:generate go run writerforms_gen.go
@@ -26,12 +27,13 @@ type writer struct {
 	state  atomic.Uint32
 	status atomic.Int32 // of the response, once the phase is header or body
 
-	own    bool            // the handler has a header of its own
-	fields http.Header     // that header; nil while there is nothing in it
-	early  bool            // there was a response of 1xx, with what the header held then
-	before http.Header     // what the writer below had before that
-	record *seawall.Record // what is told of in Seawall-Degraded; nil for nothing
-	caches *cacheDefault   // what is told to caches, if the handler says nothing; nil for nothing
+	own     bool            // the handler has a header of its own
+	fields  http.Header     // that header; nil while there is nothing in it
+	early   bool            // there was a response of 1xx, with what the header held then
+	before  http.Header     // what the writer below had before that
+	record  *seawall.Record // what is told of in Seawall-Degraded; nil for nothing
+	caches  *cacheDefault   // what is told to caches, if the handler says nothing; nil for nothing
+	repeats hop.Repeats     // of what the handler asks of others
 	// refusal is the error of the gate that has refused the request, here or further in.
 	refusal error
 	outer   *writer // the one further out, if any

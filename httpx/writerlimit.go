@@ -56,6 +56,7 @@ func (w *writer) arm(l *limits, r *http.Request, left time.Duration) {
 	w.began = mono.Now()
 	w.latest.Store(int64(w.began))
 	first := earliest(l.firstByte, l.total)
+	w.ctx.repeats = &w.repeats
 	w.ctx.begin(r.Context(), first)
 	if first == 0 || left < first {
 		first = left
@@ -216,6 +217,7 @@ func (w *writer) outOfTime() {
 		// The handler has the connection until it returns. And net/http would wait here for a body that the handler reads.
 		h.Set("Connection", "close")
 	}
+	w.tellUsedUp(http.StatusServiceUnavailable)
 	writeAnswer(w.below, http.StatusServiceUnavailable, 0)
 	if flush := flushOf(w.below); flush != nil {
 		_ = flush()
