@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -114,6 +115,61 @@ func TestABodyIsClosedExactlyOnceAtEveryEnd(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A base may begin to look at its context when the response has been returned. Nothing but the attempt's own state orders
+// the end behind the return then.
+func TestABodyWhoseContextIsAskedForLateIsListedUntilItsLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := quick()
+		cfg.Timeout = time.Second
+		tr := httpx.NewTransport("test", cfg, roundTripper(func(r *http.Request) (*http.Response, error) {
+			go func() {
+				time.Sleep(time.Millisecond)
+				<-r.Context().Done()
+			}()
+			return response(200, "x"), nil
+		}))
+		if _, err := tr.RoundTrip(newRequest(t, "GET", "")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if inUse(tr) != 0 || len(tr.OpenBodies()) != 0 {
+			t.Errorf("%d slots in use, open %+v", inUse(tr), tr.OpenBodies())
+		}
+	})
+}
+
+type panickingBody struct{ io.Reader }
+
+func (panickingBody) Close() error { panic("boom") }
+
+func (panickingBody) Write(p []byte) (int, error) { return len(p), nil }
+
+func TestABodyThatPanicsAtItsCloseHoldsNoSlot(t *testing.T) {
+	for _, status := range []int{http.StatusOK, http.StatusSwitchingProtocols} {
+		tr := httpx.NewTransport("test", quick(), roundTripper(func(*http.Request) (*http.Response, error) {
+			resp := response(status, "")
+			resp.Body = panickingBody{strings.NewReader("x")}
+			return resp, nil
+		}))
+		resp, err := tr.RoundTrip(newRequest(t, "GET", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		func() {
+			defer func() {
+				if v := recover(); v != "boom" {
+					t.Errorf("%d: the panic is %v", status, v)
+				}
+			}()
+			_ = resp.Body.Close()
+		}()
+		if inUse(tr) != 0 || len(tr.OpenBodies()) != 0 {
+			t.Errorf("%d: %d slots in use, %+v", status, inUse(tr), tr.OpenBodies())
+		}
 	}
 }
 

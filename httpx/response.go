@@ -82,9 +82,8 @@ func (s *scope) progress(n int) {
 // Close ends the attempt: a body that is not read to its end is judged by the status.
 func (b *responseBody) Close() error {
 	s := (*scope)(b)
-	err := s.shut()
-	s.release(s.failed)
-	return err
+	defer s.release(s.failed) // also after a panic
+	return s.shut()
 }
 
 // upgraded is the body of a 101, which can be written to. The limits do not apply to it, and its end of file is one of
@@ -103,9 +102,8 @@ type upgradedBody struct {
 
 // Close ends the attempt, and gives its slot back.
 func (b *upgradedBody) Close() error {
-	err := b.scope.shut()
-	b.scope.release(b.scope.failed)
-	return err
+	defer b.scope.release(b.scope.failed)
+	return b.scope.shut()
 }
 
 // CloseWrite ends the direction to the server, if the connection can do that.

@@ -38,7 +38,6 @@ type scope struct {
 	word     atomic.Uint32 // a state
 	bounded  bool          // there is a total limit, and the caller's deadline is not nearer
 	endless  bool          // no limit ends the body
-	listed   bool          // among the open bodies
 
 	sending atomic.Pointer[sending] // nil until the base asks for a trace
 	std     atomic.Pointer[standard]
@@ -156,8 +155,10 @@ func (s *scope) watch() {
 		s.standard()
 	}
 	if s.endless || s.std.Load() == nil {
-		s.listed = true
 		s.x.opts.t.open.add(s)
+		if s.set(onList)&released != 0 {
+			s.x.opts.t.open.remove(s)
+		}
 	}
 	if !s.endless && s.std.Load() == nil || s.parent.Done() == nil {
 		return
@@ -192,7 +193,7 @@ func (s *scope) release(end error) {
 	if conn := s.ownConn(); conn != nil {
 		_ = conn.Close()
 	}
-	if s.listed {
+	if was&onList != 0 {
 		s.x.opts.t.open.remove(s)
 	}
 	s.settle(end)

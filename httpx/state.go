@@ -11,6 +11,7 @@ const (
 	reading                    // somebody waits for the body
 	draining                   // the response is not returned
 	attached                   // to the caller's context, for the body's sake
+	onList                     // among the open bodies
 	deserted                   // the body was given up: nobody reads it any more
 	shut                       // the body is closed, or whoever has set this is about to do so
 	released                   // the attempt is over
