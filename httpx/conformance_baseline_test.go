@@ -27,7 +27,7 @@ type ward struct {
 	running    atomic.Int64 // handlers
 	goroutines int          // before the first request
 
-	mu       sync.Mutex
+	mu       sync.Mutex // guards the fields below
 	busy     map[net.Conn]bool
 	contexts []context.Context // of handlers
 }
@@ -194,12 +194,14 @@ func TestTheBaselineOfTheServersTableSeesWhatIsLeftBehind(t *testing.T) {
 		}, "1 connections are kept, want 0"},
 		{"a body that is read on", func(end chan struct{}) http.HandlerFunc {
 			return func(_ http.ResponseWriter, r *http.Request) {
-				body := r.Body.(*readBody)
-				body.ReadCloser = io.NopCloser(readerFunc(func([]byte) (int, error) { <-end; return 0, io.EOF }))
+				body, begun := r.Body.(*readBody), make(chan struct{})
+				body.ReadCloser = io.NopCloser(readerFunc(func([]byte) (int, error) {
+					close(begun)
+					<-end
+					return 0, io.EOF
+				}))
 				go func() { _, _ = body.Read(nil) }()
-				for body.reading.Load() == 0 {
-					runtime.Gosched()
-				}
+				<-begun
 			}
 		}, "1 bodies are being read"},
 		{"a handler that still runs", func(end chan struct{}) http.HandlerFunc {

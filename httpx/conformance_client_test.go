@@ -717,6 +717,8 @@ func TestARejectionSaysWhoAndWhyAndUntilWhen(t *testing.T) {
 				<-release
 			})
 			defer s.rest(t)
+			letGo := sync.OnceFunc(func() { close(release) })
+			defer letGo()
 			client := &http.Client{Transport: s.tr}
 			send := func(body io.Reader) error {
 				req, err := http.NewRequestWithContext(t.Context(), "PUT", s.URL+"/x?token=s3cret", body)
@@ -738,15 +740,11 @@ func TestARejectionSaysWhoAndWhyAndUntilWhen(t *testing.T) {
 			if row.timed {
 				first.Wait()
 			} else {
-				for inUse := 0; inUse == 0; time.Sleep(time.Millisecond) {
-					for _, b := range s.tr.Bulkheads() {
-						inUse = b.Stats().InUse
-					}
-				}
+				waitFor(t, "the first request to have the slot", func() bool { return inUse(s.tr) == 1 })
 			}
 			body := newCountedBody("seat")
 			err := send(body)
-			close(release)
+			letGo()
 			first.Wait()
 
 			rejected, ok := errors.AsType[*seawall.RejectedError](err)

@@ -203,7 +203,12 @@ func TestAContextThatIsAskedAtItsEndHasEnded(t *testing.T) {
 			resp.Body.Close()
 		}
 	}
-	wg.Wait()
+	var ended atomic.Bool
+	go func() {
+		wg.Wait()
+		ended.Store(true)
+	}()
+	waitFor(t, "the contexts to end", ended.Load)
 	waitFor(t, "the slots to come back", func() bool { return inUse(tr) == 0 })
 }
 
