@@ -10,17 +10,18 @@ import (
 )
 
 // OpenBody is the body of a response that was returned, neither closed nor read to its end, and that no limit of the client
-// ends: with Timeout and IdleTimeout Off, and no AttemptSpan to its end. By default each body ends by the total limit, and so
-// none is listed: bodies that are not closed show there as slots that are in use for as long, in the Stats of
-// [Transport.Bulkheads].
+// ends: with Timeout and IdleTimeout Off, and no AttemptSpan to its end, or of a base that does not look at the context of
+// its requests. By default each body over a network ends by the total limit, and so none is listed: bodies that are not
+// closed show there as slots that are in use for as long, in the Stats of [Transport.Bulkheads].
 type OpenBody struct {
 	Method string
 	Host   string    // scheme, host and port
 	Since  time.Time // when the attempt began
 }
 
-// openBodies are those that no limit of ours ends, or none that the base would notice. Most bodies are read at once, so coming and going is one atomic
-// operation each, at a place that seldom two ask for; whoever finds it taken goes into a map.
+// openBodies are those that no limit of ours ends, or none that the base would notice. Most bodies are read at once, so
+// coming and going is one atomic operation each, at a place that seldom two ask for; whoever finds it taken goes into a
+// map.
 type openBodies struct {
 	_      [64]byte // what every call writes, off the lines of what every call reads
 	places [64]atomic.Pointer[scope]

@@ -160,8 +160,8 @@ func markTimeout(err error) error {
 	return &timedOut{err}
 }
 
-// overLimit is the error of a call that a total limit has ended which is not the client's own. It reads as the error of
-// that does.
+// overLimit is the error of a call that a total limit has ended which is not the client's own. It reads as that of the
+// client's own limit.
 type overLimit struct {
 	limit *timeout.ExceededError
 	err   error

@@ -1,6 +1,7 @@
 // Package hop is how facts are written where they cross from one process to the next: the remaining time, the number of
 // the attempt, the priority, and what a server that sheds says. HTTP fields and gRPC metadata share these forms, so that
-// a hop of one kind and a hop of the other understand each other.
+// a hop of one kind and a hop of the other understand each other. [Repeats] is how the client of a hop tells its server, in
+// one process, that a request was repeated as often as may be.
 //
 // Nothing here decides whether a peer is believed: that is asked before. What is read is clamped always, since a peer
 // that is believed may still be wrong.
