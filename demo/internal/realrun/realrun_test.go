@@ -60,26 +60,42 @@ func run(t *testing.T, cmd *exec.Cmd) (code int, stdout, stderr string) {
 	return code, out.String(), problems.String()
 }
 
-// TestTourShowsWhatItClaims plays what a newcomer plays. If the machine was too busy for the run to prove anything, it
-// says INVALID and fails: CI may repeat it once.
+// TestTourShowsWhatItClaims plays what a newcomer plays. A run that says INVALID was decided by the machine and proves
+// nothing, for or against: it is played again, at most twice. Each run has to keep to its memory.
 func TestTourShowsWhatItClaims(t *testing.T) {
 	alone(t)
 	program, folder := build(t), filepath.Join(t.TempDir(), "report")
+	for again := 2; ; again-- {
+		r, code, stderr := tour(t, program, folder)
+		if r.Valid() {
+			checkTour(t, r, code, stderr)
+			checkFiles(t, folder)
+			return
+		}
+		t.Logf("INVALID: %s", strings.Join(r.Objections(), "\n"))
+		if code != report.ExitInvalid {
+			t.Errorf("exit code %d of an invalid run, want %d\n%s", code, report.ExitInvalid, stderr)
+		}
+		if again == 0 {
+			t.Fatal("no run was valid: this machine is too busy")
+		}
+	}
+}
+
+// tour plays the tour and returns its report.
+func tour(t *testing.T, program, folder string) (r report.Report, code int, stderr string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	tour := exec.CommandContext(ctx, program, "-json", "-report", folder)
-	code, stdout, stderr := run(t, tour)
-	if mib := resident(tour.ProcessState) >> 20; mib > 300 {
+	cmd := exec.CommandContext(ctx, program, "-json", "-report", folder)
+	code, stdout, stderr := run(t, cmd)
+	if mib := resident(cmd.ProcessState) >> 20; mib > 300 {
 		t.Errorf("the tour has taken %d MiB of memory, want at most 300", mib)
 	}
-	var r report.Report
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 		t.Fatalf("exit code %d, the output is no report: %v\n%s\n%s", code, err, stdout, stderr)
 	}
 	for _, s := range r.Scenes {
-		for _, objection := range s.Objections {
-			t.Errorf("INVALID: %s: %+v", s.Scene.Name, objection)
-		}
 		for _, a := range s.Arms {
 			if len(a.Phases) != 3 {
 				continue
@@ -89,9 +105,12 @@ func TestTourShowsWhatItClaims(t *testing.T) {
 				a.AttemptsPerCall(), a.Recovered)
 		}
 	}
-	if t.Failed() {
-		return
-	}
+	return r, code, stderr
+}
+
+// checkTour holds a valid run against what the README claims.
+func checkTour(t *testing.T, r report.Report, code int, stderr string) {
+	t.Helper()
 	if code != 0 {
 		t.Errorf("exit code %d, want 0\n%s", code, stderr)
 	}
@@ -109,7 +128,6 @@ func TestTourShowsWhatItClaims(t *testing.T) {
 	if after := plain.Phases[2].Good.Ratio(); after > 0.5 || plain.Recovered != nil {
 		t.Errorf("plain is good at %.2f after the storm and recovered after %v: no contrast", after, plain.Recovered)
 	}
-	checkFiles(t, folder)
 }
 
 // checkFiles looks at what a run leaves behind.

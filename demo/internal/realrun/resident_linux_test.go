@@ -11,5 +11,5 @@ func resident(ended *os.ProcessState) int64 {
 	if !ok {
 		return 0
 	}
-	return int64(usage.Maxrss) << 10
+	return int64(usage.Maxrss) << 10 //nolint:unconvert // it is an int32 on 32 bits
 }
