@@ -3,10 +3,10 @@ package telemetry_test
 import (
 	"bufio"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -26,7 +26,7 @@ func TestPrometheusHasEveryInstrumentOfTheDemo(t *testing.T) {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	cmd := exec.CommandContext(t.Context(), demo, //nolint:gosec // the program that was just built
-		"-scenario", "brownout", "-arms", "seawall", "-for", "30s", "-report", t.TempDir())
+		"-scenario", "brownout", "-for", "30s", "-report", t.TempDir())
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.StdoutPipe()
@@ -36,17 +36,17 @@ func TestPrometheusHasEveryInstrumentOfTheDemo(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	// The first place that it tells of counts customers, the others are those of its services.
 	var targets []string
 	lines := bufio.NewScanner(out)
-	for len(targets) < 2 && lines.Scan() {
-		if _, page, ok := strings.Cut(lines.Text(), "operations of "); ok {
-			_, at, _ := strings.Cut(page, ": ")
-			u, err := url.Parse(at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			targets = append(targets, u.Host)
+	place := regexp.MustCompile(`^ +http://([0-9.:]+)`)
+	for len(targets) < 3 && lines.Scan() {
+		if at := place.FindStringSubmatch(lines.Text()); at != nil {
+			targets = append(targets, at[1])
 		}
+	}
+	if len(targets) < 3 {
+		t.Fatalf("the terminal names only %v", targets)
 	}
 	go func() { // ends with the demo
 		for lines.Scan() {
@@ -57,7 +57,7 @@ func TestPrometheusHasEveryInstrumentOfTheDemo(t *testing.T) {
 		_ = cmd.Wait()
 	}()
 	prometheus := startPrometheus(t, targets...)
-	unseen := demoQueries(t, targets)
+	unseen := demoQueries(t, targets[1:])
 	for deadline := time.Now().Add(28 * time.Second); len(unseen) > 0 && time.Now().Before(deadline); time.Sleep(time.Second) {
 		unseen = slices.DeleteFunc(unseen, func(q string) bool { return prometheus.series(q) > 0 })
 	}
@@ -68,14 +68,14 @@ func TestPrometheusHasEveryInstrumentOfTheDemo(t *testing.T) {
 
 // demoQueries are queries that each return series at some time of the brownout: every instrument, some of them of each
 // service; the panels and annotations of the dashboard; and what a brownout does to the policies.
-func demoQueries(t *testing.T, targets []string) (all []string) {
+func demoQueries(t *testing.T, services []string) (all []string) {
 	t.Helper()
 	for _, i := range telemetry.Instruments() {
 		if notInTheDemo[i.Name] != "" {
 			continue
 		}
 		all = append(all, exported(i))
-		for _, target := range targets {
+		for _, target := range services {
 			for _, each := range []string{"seawall.bulkhead.calls", "seawall.gate.mode", "seawall.health", "seawall.server"} {
 				if strings.HasPrefix(i.Name, each) {
 					all = append(all, fmt.Sprintf("%s{instance=%q}", exported(i), target))
@@ -84,11 +84,21 @@ func demoQueries(t *testing.T, targets []string) (all []string) {
 		}
 	}
 	for title, queries := range dashboard(t) {
-		if notInTheDemo[title] == "" {
+		switch {
+		case isDemos(queries[0]): // each: both arms have customers
+			for _, q := range queries {
+				for _, arm := range []string{"seawall", "plain"} {
+					all = append(all, fmt.Sprintf(`(%s) and on (arm) boxoffice_offered_total{arm=%q}`, q, arm))
+				}
+			}
+		case notInTheDemo[title] == "":
 			all = append(all, strings.Join(queries, " or "))
 		}
 	}
 	return append(all,
+		`boxoffice_arrivals_total{arm="seawall",result="good"} > 100`,
+		`boxoffice_arrivals_total{arm="seawall",result="refused"} > 0`,
+		`boxoffice_arrivals_total{arm="plain",result="failed"} > 0`,
 		`seawall_breaker_state{seawall_breaker_state="open"} == 1`,
 		`seawall_breaker_rejections_total{seawall_reason="open"} > 0`,
 		`seawall_bulkhead_rejections_total > 0`,

@@ -39,7 +39,7 @@ type Config struct {
 // NewBuilder returns what builds arms by cfg.
 func NewBuilder(cfg Config) runner.Builder {
 	return func(ctx context.Context, o runner.Options) (runner.Arm, error) {
-		a := &Arm{closers: []func(context.Context) error{}}
+		a := &Arm{name: o.Name, closers: []func(context.Context) error{}}
 		if err := a.build(ctx, cfg, o); err != nil {
 			return nil, errors.Join(err, a.Close(context.WithoutCancel(ctx)))
 		}
@@ -49,6 +49,7 @@ func NewBuilder(cfg Config) runner.Builder {
 
 // Arm is one box office. See [runner.Arm].
 type Arm struct {
+	name      string
 	style     style
 	inventory *inventory.Store
 	gate      *gate.Gate
@@ -114,7 +115,7 @@ func (a *Arm) serve(ctx context.Context, at site, name string, h http.Handler, c
 		if err != nil {
 			return "", err
 		}
-		a.operations = append(a.operations, runner.Page{Of: name, URL: admin})
+		a.operations = append(a.operations, runner.Page{Arm: a.name, Service: name, URL: admin})
 	}
 	return at.serve(ctx, h)
 }

@@ -39,7 +39,8 @@ func office(t *testing.T, over wire.Wire) runner.Arm {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pages := built.Operations(); len(pages) != 2 || pages[0].Of != scene.Inventory || pages[1].Of != "gateway" {
+	if pages := built.Operations(); len(pages) != 2 || pages[0] != (runner.Page{Arm: "seawall", Service: scene.Inventory, URL: pages[0].URL}) ||
+		pages[1] != (runner.Page{Arm: "seawall", Service: "gateway", URL: pages[1].URL}) {
 		t.Fatalf("the operations are %+v, want those of inventory and gateway", pages)
 	}
 	return built
@@ -95,7 +96,7 @@ func TestEveryServiceHasItsOperations(t *testing.T) {
 			"/livez": `"pass"`, "/readyz?verbose": `.db"`, "/metrics": "seawall_", "/debug/seawall/": "Policies", "/": "/debug/seawall/",
 		} {
 			if _, body := ask(t, client, p.URL+path, nil); !strings.Contains(body, part) {
-				t.Errorf("%s of %s: no %q in\n%s", path, p.Of, part, body)
+				t.Errorf("%s of %s: no %q in\n%s", path, p.Service, part, body)
 			}
 		}
 	}
@@ -148,7 +149,7 @@ func TestPagesOfTheOperationsDrawTheChainsWithTheirFindings(t *testing.T) {
 			got = append(got, line)
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("the chains of %s are\n%s\nwant\n%s", p.Of, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			t.Errorf("the chains of %s are\n%s\nwant\n%s", p.Service, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
 }
@@ -220,7 +221,7 @@ func TestReadinessFailsBeforeTheListenersClose(t *testing.T) {
 		looked.Do(func() {
 			for _, p := range pages {
 				if code, body := ask(t, client, p.URL+"/readyz", nil); code != http.StatusServiceUnavailable {
-					t.Errorf("%s is ready: %d %s", p.Of, code, body)
+					t.Errorf("%s is ready: %d %s", p.Service, code, body)
 				}
 			}
 		})
@@ -231,7 +232,7 @@ func TestReadinessFailsBeforeTheListenersClose(t *testing.T) {
 		deadline := time.Now().Add(10 * time.Second)
 		for code := 0; code != http.StatusOK; code, _ = ask(t, client, p.URL+"/readyz", nil) { // its first check may still run
 			if t.Failed() || time.Now().After(deadline) {
-				t.Fatalf("%s does not get ready", p.Of)
+				t.Fatalf("%s does not get ready", p.Service)
 			}
 			time.Sleep(time.Millisecond)
 		}

@@ -22,6 +22,10 @@ Flags:
 `
 
 const outro = `
+While it runs, http://` + loopback + `/metrics counts for Prometheus what customers get from each arm; if the port is taken,
+another one is. Each service with Seawall has a page of its own, with its policies, health and metrics, as long as its
+scene lasts. The terminal says where all of it is.
+
 Exit codes:
   0  every rule and invariant holds in the Seawall arm
   1  one does not: the witness and the command that replays it are printed

@@ -13,6 +13,7 @@ import (
 	"github.com/seawall-go/seawall/demo/internal/measure"
 	"github.com/seawall-go/seawall/demo/internal/report"
 	"github.com/seawall-go/seawall/demo/internal/runner"
+	"github.com/seawall-go/seawall/demo/internal/tally"
 	"github.com/seawall-go/seawall/demo/internal/verdict"
 )
 
@@ -29,6 +30,8 @@ type program struct {
 	build          runner.Builder
 	cpu            func() (time.Duration, bool) // nil in virtual time
 	listen         func(ctx context.Context) (net.Listener, error)
+
+	counts *tally.Tally // of the run
 }
 
 func (p program) main(ctx context.Context, args []string) int {
@@ -57,6 +60,14 @@ func (p program) run(ctx context.Context, o options) int {
 	if err != nil {
 		return p.noStart(err)
 	}
+	listener, err := p.listen(context.WithoutCancel(ctx))
+	if err != nil {
+		return p.noStart(errors.Join(err, folder.Close()))
+	}
+	p.counts = tally.New(o.armNames()...)
+	server := startServer(listener, p.counts)
+	defer func() { p.warn(server.close()) }()
+	screen.serving(server.url)
 	r := report.Report{Version: report.Version, Replay: o.replay(o.scenarios), Seed: o.seed, Load: o.load}
 	for _, s := range o.scenes {
 		r.Wanted = append(r.Wanted, s.Name)
@@ -84,7 +95,8 @@ func (p program) run(ctx context.Context, o options) int {
 		p.warn(err)
 	}
 	if o.stay && ctx.Err() == nil {
-		p.warn(p.stay(ctx, folder, screen))
+		screen.staying(p.stderr, server.url)
+		server.stay(ctx, folder)
 	}
 	return code
 }
@@ -102,7 +114,8 @@ func (p program) play(
 		}
 		screen.scene(i, o)
 		cfg := runner.Config{
-			Seed: o.seed, Arms: o.arms, LastFirst: o.twins != "" && i%2 == 1, Build: p.build, CPU: p.cpu, Hooks: screen.hooks(),
+			Seed: o.seed, Arms: o.arms, LastFirst: o.twins != "" && i%2 == 1, Build: p.build, CPU: p.cpu,
+			Hooks: screen.hooks(i, o), Tally: p.counts,
 		}
 		played, err := runner.Play(ctx, cfg, s)
 		if ctx.Err() != nil && err != nil {

@@ -96,6 +96,7 @@ func TestTourShowsWhatItDoesAndWhatCameOfIt(t *testing.T) {
 	}
 	wants(t, "the terminal", r.stdout,
 		"boxoffice  seed 1  2 arms, same customers, same faults: seawall, plain\n",
+		"           http://127.0.0.2:1/metrics  what customers get from each arm, for Prometheus\n",
 		"scene 1/2  brownout: seat-map reads stay good while inventory is 40 times slower\n",
 		"scene 2/2  retrystorm: a trigger that is gone leaves no damage\n",
 		" t=8     fault    inventory at 40 % of its capacity\n",
@@ -407,7 +408,7 @@ func TestHelpAndListSayWhatThereIs(t *testing.T) {
 	} {
 		wants(t, "the help", stdout.String(), "\n  -"+flag+" ")
 	}
-	wants(t, "the help", stdout.String(), "Exit codes:", "NO_COLOR", "go run ./demo", "(default: boxoffice-report)")
+	wants(t, "the help", stdout.String(), "Exit codes:", "NO_COLOR", "http://127.0.0.1:8400/metrics", "go run ./demo", "(default: boxoffice-report)")
 	stdout.Reset()
 	if code := cli.Main(t.Context(), []string{"-list"}, &stdout, &stderr, nil); code != 0 || stderr.Len() != 0 {
 		t.Errorf("exit code %d, %q", code, stderr.String())
@@ -486,28 +487,38 @@ func TestStayServesTheReportAndKeepsTheArms(t *testing.T) {
 		}()
 		base := "http://" + <-address
 		transport := &http.Transport{DialContext: memory.Dial}
-		client := &http.Client{Transport: transport}
-		for path, want := range map[string]int{
-			"/": 200, "/report.html": 200, "/report.json": 200, "/plan.json": 200, "/history.jsonl.gz": 200,
-			"/secret.txt": 404, "/../secret.txt": 404, "/x/": 404,
-		} {
+		fetch := func(path string) (resp *http.Response, body string) {
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			resp, err := client.Do(req)
+			resp, err = (&http.Client{Transport: transport}).Do(req)
 			if err != nil {
 				t.Fatal(err)
 			}
-			body, err := io.ReadAll(resp.Body)
-			if err != nil || resp.StatusCode != want && !(want == 404 && resp.StatusCode == 301) {
-				t.Errorf("%s: %s, %v", path, resp.Status, err)
+			defer resp.Body.Close()
+			read, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Error(err)
 			}
-			page := strings.Contains(string(body), "<!doctype html>")
+			return resp, string(read)
+		}
+		if resp, _ := fetch("/"); resp.StatusCode != http.StatusNotFound {
+			t.Errorf("before the end the report of an earlier run is served: %s", resp.Status)
+		}
+		time.Sleep(time.Minute) // both scenes
+		for path, want := range map[string]int{
+			"/": 200, "/report.html": 200, "/report.json": 200, "/plan.json": 200, "/history.jsonl.gz": 200, "/metrics": 200,
+			"/secret.txt": 404, "/../secret.txt": 404, "/x/": 404,
+		} {
+			resp, body := fetch(path)
+			if resp.StatusCode != want && (want != 404 || resp.StatusCode != 301) {
+				t.Errorf("%s: %s", path, resp.Status)
+			}
+			page := strings.Contains(body, "<!doctype html>")
 			if path == "/" && (!page || resp.Header.Get("Content-Security-Policy") == "") {
 				t.Errorf("/: %.100s, %v", body, resp.Header)
 			}
-			resp.Body.Close()
 		}
 		transport.CloseIdleConnections()
 		if closed != 2 { // the arms of the first scene
@@ -517,7 +528,63 @@ func TestStayServesTheReportAndKeepsTheArms(t *testing.T) {
 		if got := <-code; got != report.ExitHolds && got != report.ExitBroken || closed != 4 || stderr.Len() != 0 {
 			t.Errorf("exit code %d, %d arms closed, %q", got, closed, stderr.String())
 		}
-		wants(t, "the terminal", stdout.String(), "serving    "+base+"/ until Ctrl-C")
+		wants(t, "the terminal", stdout.String(),
+			"serving    the report on "+base+"/, and the services of the last scene, until Ctrl-C\n")
+	})
+}
+
+// What customers get is counted through all scenes, by the names of the arms, for who looks at any time.
+func TestMetricsAreServedWhileScenesArePlayed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var memory wire.Memory
+		address := make(chan string, 1)
+		listen := func(ctx context.Context) (net.Listener, error) {
+			l, err := memory.Listen(ctx, 0)
+			address <- l.Addr().String()
+			return l, err
+		}
+		var program sync.WaitGroup
+		program.Go(func() {
+			args := []string{"-aa", "plain", "-for", "10s", "-report", filepath.Join(t.TempDir(), "report")}
+			cli.Virtual(t.Context(), args, io.Discard, io.Discard, armtest.Builder(armtest.Bugs{}), nil, listen)
+		})
+		transport := &http.Transport{DialContext: memory.Dial}
+		to := "http://" + <-address + "/metrics"
+		counted := func() (offered map[string]int) {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, to, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := (&http.Client{Transport: transport}).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			offered = map[string]int{}
+			for _, line := range regexp.MustCompile(`(?m)^boxoffice_offered_total{arm="(.+)"} (\d+)$`).FindAllStringSubmatch(string(body), -1) {
+				if offered[line[1]], err = strconv.Atoi(line[2]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return offered
+		}
+		begin := counted()
+		time.Sleep(8 * time.Second)
+		first := counted()
+		time.Sleep(10 * time.Second)
+		second := counted()
+		for _, arm := range []string{"plain-a", "plain-b"} {
+			zero, there := begin[arm]
+			if !there || zero > 10 || first[arm] < 8*100 || second[arm] < first[arm]+8*100 {
+				t.Errorf("%s: offered are %d, %d after 8s, and %d after 18s", arm, zero, first[arm], second[arm])
+			}
+		}
+		transport.CloseIdleConnections()
+		program.Wait()
 	})
 }
 

@@ -54,7 +54,7 @@ func (o *options) flags() *flag.FlagSet {
 		"two arms of this `kind` instead: what differs between them is not the policies (default: off)")
 	f.StringVar(&o.report, "report", defaultReport, "`folder` for the report; it is made if it is not there")
 	f.BoolVar(&o.json, "json", false, "print the report as one JSON document, and nothing else")
-	f.BoolVar(&o.stay, "stay", false, "afterwards serve the report on loopback, and keep the arms, until Ctrl-C")
+	f.BoolVar(&o.stay, "stay", false, "afterwards serve the report, and keep the services of the last scene, until Ctrl-C")
 	f.BoolVar(&o.list, "list", false, "list scenes and faults, and end")
 	f.StringVar(&o.plot, "plot", "", "draw the goodput picture of a report.json `file` again, and end (default: off)")
 	f.StringVar(&o.out, "o", "", "`file` for the picture of -plot (default: standard output)")
@@ -133,6 +133,14 @@ func (o *options) chooseArms() error {
 		o.arms = append(o.arms, runner.Spec{Name: kind, Kind: kind})
 	}
 	return nil
+}
+
+func (o *options) armNames() []string {
+	names := make([]string, len(o.arms))
+	for i, a := range o.arms {
+		names[i] = a.Name
+	}
+	return names
 }
 
 // replay returns the command that plays these scenes again.

@@ -39,10 +39,9 @@ func (s *screen) printf(format string, args ...any) {
 
 // begin says what comes before anything takes time.
 func (s *screen) begin(o options) {
-	var names []string
-	for _, a := range o.arms {
-		names = append(names, a.Name)
-		s.width = max(s.width, len(a.Name))
+	names := o.armNames()
+	for _, name := range names {
+		s.width = max(s.width, len(name))
 	}
 	var length time.Duration
 	for _, sc := range o.scenes {
@@ -52,6 +51,11 @@ func (s *screen) begin(o options) {
 		o.seed, count(len(names), "arm"), strings.Join(names, ", "))
 	s.printf("           %s, %s in all; Ctrl-C ends it with the report so far\n",
 		count(len(o.scenes), "scene"), span.Short(length))
+}
+
+// serving says what is there from the beginning to the end.
+func (s *screen) serving(url string) {
+	s.printf("           %s/metrics  what customers get from each arm, for Prometheus\n", url)
 }
 
 func count(n int, what string) string {
@@ -74,12 +78,22 @@ func (s *screen) scene(i int, o options) {
 	}
 }
 
-func (s *screen) hooks() runner.Hooks {
+// hooks tell of scene i.
+func (s *screen) hooks(i int, o options) runner.Hooks {
 	return runner.Hooks{
 		Ready: func(took time.Duration, pages []runner.Page) {
 			s.printf("           ready in %s\n", span.Short(took))
 			for _, p := range pages {
-				s.printf("           operations of %s: %s\n", p.Of, p.URL)
+				s.printf("           %s  %s of %s: policies, health and metrics\n", p.URL, p.Service, p.Arm)
+			}
+			switch last := i == len(o.scenes)-1; {
+			case len(pages) == 0:
+			case o.stay && last:
+				s.printf("           in a browser, until Ctrl-C\n")
+			case o.stay:
+				s.printf("           in a browser, until the scene ends\n")
+			default:
+				s.printf("           in a browser, until the scene ends; with -stay those of the last scene until Ctrl-C\n")
 			}
 		},
 		Fault: func(e fault.Event) {
@@ -221,8 +235,8 @@ func (s *screen) verdict(r report.Report, folder *report.Folder) {
 // staying says where the report is served, also when nothing else is shown.
 func (s *screen) staying(stderr io.Writer, url string) {
 	if s.out == io.Discard {
-		_, _ = fmt.Fprintf(stderr, "serving    %s until Ctrl-C\n", url)
+		_, _ = fmt.Fprintf(stderr, "serving    %s/ until Ctrl-C\n", url)
 		return
 	}
-	s.printf("serving    %s until Ctrl-C\n", url)
+	s.printf("serving    the report on %s/, and the services of the last scene, until Ctrl-C\n", url)
 }

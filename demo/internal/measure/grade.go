@@ -26,6 +26,9 @@ const (
 	Good Grade = "good"
 )
 
+// Grades returns all of them, in that order.
+func Grades() []Grade { return []Grade{Refused, Failed, Wrong, TooOld, Slow, Good} }
+
 // Grade judges one answer. Whether a "taken" was true cannot be seen here: the checker holds all of them against the
 // databases when the scene has ended.
 func (s SLO) Grade(a load.Answer) Grade {

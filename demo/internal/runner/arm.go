@@ -37,8 +37,8 @@ type Arm interface {
 	Close(ctx context.Context) error
 }
 
-// Page is a page for the people who run a service.
-type Page struct{ Of, URL string }
+// Page is a page for the people who run a service: whose it is, and where.
+type Page struct{ Arm, Service, URL string }
 
 // Options are what a [Builder] is given.
 type Options struct {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall/demo/internal/measure"
+	"github.com/seawall-go/seawall/demo/internal/tally"
 	"github.com/seawall-go/seawall/fault"
 )
 
@@ -24,6 +25,8 @@ type Config struct {
 	Drain time.Duration
 	// Hooks tell what happens while it happens.
 	Hooks Hooks
+	// Tally counts what customers ask and get. It has the names of the Arms. nil counts nothing.
+	Tally *tally.Tally
 }
 
 // Hooks are called one at a time, in the order of the events, by a goroutine of their own: one that takes long delays

@@ -10,6 +10,7 @@ import (
 	"github.com/seawall-go/seawall/demo/internal/load"
 	"github.com/seawall-go/seawall/demo/internal/measure"
 	"github.com/seawall-go/seawall/demo/internal/scene"
+	"github.com/seawall-go/seawall/demo/internal/tally"
 	"github.com/seawall-go/seawall/fault"
 )
 
@@ -65,6 +66,7 @@ type actor struct {
 	arm      Arm
 	faults   *fault.Injector
 	recorder *measure.Recorder
+	counts   *tally.Arm
 	zero     time.Time // when the scene began, on the clock of the arm's databases
 }
 
@@ -91,7 +93,10 @@ func (st *stage) build(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("arm %s: %w", spec.Name, err)
 		}
-		st.arms[i] = &actor{Spec: spec, arm: arm, faults: faults, recorder: measure.NewRecorder(st.scene.SLO)}
+		st.arms[i] = &actor{
+			Spec: spec, arm: arm, faults: faults,
+			recorder: measure.NewRecorder(st.scene.SLO), counts: st.cfg.Tally.Arm(spec.Name),
+		}
 		st.turns = append(st.turns, st.arms[i])
 	}
 	for _, a := range st.arms[1:] {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"slices"
 	"strings"
@@ -18,6 +20,7 @@ import (
 	"github.com/seawall-go/seawall/demo/internal/report"
 	"github.com/seawall-go/seawall/demo/internal/runner"
 	"github.com/seawall-go/seawall/demo/internal/scene"
+	"github.com/seawall-go/seawall/demo/internal/tally"
 	"github.com/seawall-go/seawall/demo/internal/verdict"
 	"github.com/seawall-go/seawall/fault"
 	"github.com/seawall-go/seawall/internal/leaktest"
@@ -292,6 +295,35 @@ func TestHooksTellEachSecondOnceAndInOrder(t *testing.T) {
 		}
 		if !slices.Equal(told, want) {
 			t.Errorf("told:\n%s", strings.Join(told, "\n"))
+		}
+	})
+}
+
+// The dashboard and the report tell of the same answers.
+func TestTallyHasTheAnswersOfTheReport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, counts := short(t), tally.New("seawall", "plain")
+		p := play(t, runner.Config{Seed: 1, Arms: pair(), Build: armtest.Builder(armtest.Bugs{}), Tally: counts}, s)
+		w := httptest.NewRecorder()
+		counts.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+		for i, a := range pair() {
+			got := map[measure.Grade]int{}
+			for _, answer := range p.Answers[i] {
+				got[s.SLO.Grade(answer)]++
+			}
+			want := []string{fmt.Sprintf("boxoffice_offered_total{arm=%q} %d\n", a.Name, len(p.Answers[i]))}
+			for _, g := range measure.Grades() {
+				labels := fmt.Sprintf("{arm=%q,result=%q} %d\n", a.Name, g, got[g])
+				want = append(want, "boxoffice_arrivals_total"+labels, "boxoffice_latency_seconds_count"+labels)
+			}
+			for _, line := range want {
+				if !strings.Contains(w.Body.String(), line) {
+					t.Errorf("no %q in\n%s", line, w.Body)
+				}
+			}
+			if got[measure.Good] == 0 || a.Name == "plain" && len(got) < 2 {
+				t.Errorf("%s: %v: this shows little", a.Name, got)
+			}
 		}
 	})
 }

@@ -31,11 +31,13 @@ func (st *stage) send(ctx context.Context, r load.Request) {
 	st.mu.Unlock()
 	for i := range st.turns {
 		a := st.turns[(int(r.N%uint64(len(st.turns)))+i)%len(st.turns)]
+		a.counts.Offered()
 		st.answering.Go(func() {
 			sent := time.Since(st.begin)
 			answer := a.arm.Do(ctx, r)
 			answer.Request, answer.Sent, answer.Done = r, sent, time.Since(st.begin)
 			a.recorder.Answer(answer)
+			a.counts.Ended(st.scene.SLO.Grade(answer), answer.Latency())
 		})
 	}
 }
