@@ -96,6 +96,19 @@ func ExampleTransport_Breakers() {
 	// true
 }
 
+// A debug page takes the chain as it is, and shows what is in force; Lint looks at the same.
+func ExampleTransport_Chain() {
+	t := httpx.NewTransport("geo", httpx.ClientConfig{Timeout: 15 * time.Second, Registry: new(seawall.Registry)}, nil)
+	chain := t.Chain().Current()
+	fmt.Println(chain)
+	for _, f := range chain.Lint() {
+		fmt.Println(f.Rule)
+	}
+	// Output:
+	// timeout "geo.total" → retry "geo" → breaker "geo" → bulkhead "geo" → timeout "geo.attempt"
+	// total_too_short
+}
+
 // A POST is repeated only if it says that it may be.
 func ExampleIdempotent() {
 	attempts := 0
