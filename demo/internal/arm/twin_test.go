@@ -28,6 +28,13 @@ func seeds() []uint64 {
 	return []uint64{1, 2, 3, 4, 5}
 }
 
+func unlessRace(t *testing.T) {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("the race detector sees the same code in the scenes that come out as claimed")
+	}
+}
+
 func twinKinds() []string {
 	if testing.Short() {
 		return []string{verdict.Seawall}
@@ -154,6 +161,7 @@ func checkPlain(t *testing.T, scene string, plain report.Arm) {
 // TestTheStormIsMadeOfRetries plays the plain arm without its retries: with the same limits of time it recovers by itself,
 // so what holds the other one down is its retries.
 func TestTheStormIsMadeOfRetries(t *testing.T) {
+	unlessRace(t)
 	storm, err := scene.Find("retrystorm")
 	if err != nil {
 		t.Fatal(err)
@@ -169,9 +177,7 @@ func TestTheStormIsMadeOfRetries(t *testing.T) {
 // TestEqualArmsAreEqual plays the scenes with two arms of one kind: nothing in the frame, the gates, the wires or the
 // order of things favours one of them.
 func TestEqualArmsAreEqual(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector sees the same code in the scenes that come out as claimed")
-	}
+	unlessRace(t)
 	for _, kind := range twinKinds() {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
