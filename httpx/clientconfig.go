@@ -41,8 +41,8 @@ type ClientConfig struct {
 	// of Retry.
 	Hedge *hedge.Config `json:"hedge,omitempty" yaml:"hedge,omitempty"`
 	// HedgeOtherConn gives each hedge a connection of its own, with the price of a handshake: over HTTP/2 both attempts
-	// would share one socket, and be stuck together. Default false. It works with an *http.Transport as base, and means
-	// nothing with others.
+	// would share one socket, and be stuck together. Default false. It works with an *http.Transport as base that has no
+	// MaxConnsPerHost, and means nothing with others.
 	HedgeOtherConn bool `json:"hedge_other_conn" yaml:"hedge_other_conn"`
 	// Breaker sets the circuit breakers: one for each scheme, host and port. Its Slow.Over is by default nine tenths of
 	// AttemptTimeout here, and [breaker.NoSlowCalls] where AttemptTimeout is Off or above its default: whoever raises it has

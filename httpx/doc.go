@@ -39,8 +39,8 @@
 // Streams that the peer has not begun are sent again by net/http itself, with pauses, inside of one attempt, if the body
 // can be sent again. If it cannot, and after a GOAWAY with an error code to the first request of a connection, net/http
 // tells no difference from a connection that was lost, and so that is how they count. A connection of its own is made
-// where the base is an *http.Transport: inside of another base a 421 is an answer, and a hedge has the pool's
-// connections.
+// where the base is an *http.Transport without MaxConnsPerHost: inside of another base a 421 is an answer, and a hedge has
+// the pool's connections.
 //
 // The hint is Retry-After, or else the t of a RateLimit whose r is 0; ClientConfig.Retry caps it. When no attempt is left,
 // the last answer is returned as it is: the response with its body unread and no error, or the error with the earlier

@@ -197,6 +197,33 @@ func TestAMisdirectedRequestIsNotRepeatedWithoutAConnectionOfItsOwn(t *testing.T
 	}
 }
 
+// With MaxConnsPerHost net/http panics at the end of a connection that is not of its pool, on a goroutine of its own: one
+// answer with a 421 ended the program.
+func TestAMisdirectedRequestDoesNotEndTheProgramOfAClientWithMaxConnsPerHost(t *testing.T) {
+	var asked atomic.Int64
+	s := newSite(t, http1, quick(), func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.Header().Set("Connection", "close") // the one of the pool is gone then, and its count is 0
+		w.WriteHeader(http.StatusMisdirectedRequest)
+	})
+	defer s.rest(t)
+	base := s.base.Clone()
+	defer base.CloseIdleConnections()
+	base.MaxConnsPerHost = 1
+	req, err := http.NewRequestWithContext(t.Context(), "GET", s.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := httpx.NewTransport("test", quick(), base).RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 421 || asked.Load() != 1 {
+		t.Errorf("%d after %d requests", resp.StatusCode, asked.Load())
+	}
+}
+
 func TestTheRecordHasTheDelayOfAnAnswerThatIsNotRepeated(t *testing.T) {
 	ctx, record := seawall.WithRecord(t.Context())
 	n, _, _, err := tried(t, quick(), func(*http.Request) (*http.Response, error) {

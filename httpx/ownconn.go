@@ -44,7 +44,17 @@ func (x *exchange) over(s *scope, req *http.Request, first bool) (*http.Response
 	return conn.RoundTrip(req)
 }
 
-// canDial reports whether an attempt can have a connection of its own: only net/http's own transport makes one.
+// dialerOf returns a base that can make connections of their own for attempts, or nil: only net/http's own transport can,
+// and not with MaxConnsPerHost. Such a connection is not counted there when it is made, but is when it ends, and where the
+// count falls below 0 net/http panics, on a goroutine of its own.
+func dialerOf(base http.RoundTripper) *http.Transport {
+	if std, ok := base.(*http.Transport); ok && std.MaxConnsPerHost <= 0 {
+		return std
+	}
+	return nil
+}
+
+// canDial reports whether an attempt can have a connection of its own.
 func (x *exchange) canDial() bool {
 	if x.opts.t.std == nil {
 		return false

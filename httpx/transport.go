@@ -31,7 +31,7 @@ import (
 type Transport struct {
 	name string
 	base http.RoundTripper
-	std  *http.Transport // the base if it is net/http's own: what that does not tell its trace did not happen
+	std  *http.Transport // the base, if it makes connections that are not of its pool; else nil
 
 	opts    atomic.Pointer[settings]
 	mu      sync.Mutex // serialises Update
@@ -60,7 +60,7 @@ func NewTransport(name string, cfg ClientConfig, base http.RoundTripper) *Transp
 	if base == nil {
 		t.base = defaultBase(cfg)
 	}
-	t.std, _ = t.base.(*http.Transport)
+	t.std = dialerOf(t.base)
 	t.retry = retry.New(name, cfg.Retry)
 	t.name = t.retry.Name()
 	t.opts.Store(newSettings(t, cfg))
