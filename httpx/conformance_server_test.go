@@ -952,6 +952,7 @@ func TestAServerSurvivesHandlersAndClientsOfAllKinds(t *testing.T) {
 			FirstByte: 3 * time.Millisecond, Idle: 2 * time.Millisecond, Total: 6 * time.Millisecond,
 		}}
 		cfg.Admission.Fixed = bulkhead.Config{Limit: 8, Queue: bulkhead.Queue{Limit: 8, MaxWait: 5 * time.Millisecond}}
+		cfg.Inbound.TrustPeer = httpx.TrustLoopback
 		x := newRig(t, p, cfg, func(w http.ResponseWriter, r *http.Request) {
 			kind, _ := strconv.Atoi(r.URL.Query().Get("kind"))
 			pause := func() { time.Sleep(time.Duration(kind%5) * time.Millisecond) } // a real clock: to be near the limits
@@ -1006,6 +1007,9 @@ func TestAServerSurvivesHandlersAndClientsOfAllKinds(t *testing.T) {
 					}
 					body := strings.NewReader(strings.Repeat("x", kind*500))
 					req := x.request(t, "POST", "/?kind="+strconv.Itoa(kind), body).WithContext(ctx)
+					if kind%3 == 0 {
+						req.Header.Set("X-Request-Timeout-Ms", strconv.Itoa(1+kind%5))
+					}
 					resp, text, err := x.do(req)
 					if err == nil && resp.StatusCode == 503 && text != "Service Unavailable\n" {
 						t.Errorf("kind %d: a 503 with %q", kind, text)

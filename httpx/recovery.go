@@ -1,7 +1,6 @@
 package httpx
 
 import (
-	"context"
 	"net/http"
 	"runtime/debug"
 	"sync/atomic"
@@ -56,9 +55,6 @@ func (p *recovery) recovered(w *writer, r *http.Request, v any) {
 	logPanic(p.registry, p.name, r, v, debug.Stack())
 	switch w.phase() {
 	case nothing:
-		if w.early && r.Context().Err() == context.Canceled { // nobody is there, see unread
-			return
-		}
 		writeAnswer(w, http.StatusInternalServerError, 0)
 	case answered: // the client has a whole answer already
 	case header, body, hijacked, aborted:

@@ -24,7 +24,7 @@ func usedUp(err error) bool {
 // tellUsedUp says final with an answer that is no good, if a client that the handler has used for the request has used up
 // its attempts.
 func (w *writer) tellUsedUp(status int) {
-	if w.repeats.UsedUp() && (asksForLess(status) || hasFailed(status)) && !w.unread() {
+	if w.repeats.UsedUp() && (asksForLess(status) || hasFailed(status)) {
 		say(w.below.Header(), w.field, hop.Final)
 	}
 }

@@ -2,7 +2,6 @@ package httpx
 
 import (
 	"bufio"
-	"context"
 	"io"
 	"maps"
 	"net"
@@ -50,7 +49,7 @@ type writer struct {
 func (w *writer) commit(status int) {
 	w.status.Store(int32(status))
 	w.publish()
-	if w.record != nil && !w.unread() {
+	if w.record != nil {
 		setDegraded(w.below.Header(), w.record.Facts())
 	}
 	if w.caches != nil {
@@ -70,15 +69,9 @@ func (w *writer) begin() {
 
 // publish brings the handler's header to the writer below.
 func (w *writer) publish() {
-	if w.own && w.fields != nil && !w.unread() {
+	if w.own && w.fields != nil {
 		replaceHeader(w.below.Header(), w.fields)
 	}
-}
-
-// unread reports whether the header below must be left alone: after a 1xx response whose stream was closed meanwhile, the
-// HTTP/2 server of net/http may still be reading it. Nobody will see what is in it.
-func (w *writer) unread() bool {
-	return w.early && w.limits != nil && w.ctx.Context.Err() == context.Canceled
 }
 
 // replaceHeader makes dst hold what src does.
@@ -121,7 +114,7 @@ func (w *writer) WriteHeader(status int) {
 			}
 			w.publish()
 			w.early = true
-			w.below.WriteHeader(status)
+			w.inform(status)
 		}
 	default:
 		if w.enter(header, status) {
@@ -129,6 +122,18 @@ func (w *writer) WriteHeader(status int) {
 			w.below.WriteHeader(status)
 		}
 	}
+}
+
+// inform sends a 1xx response. If its stream is closed meanwhile, net/http's HTTP/2 server returns while it may still be
+// reading the header, which the answer then changes. It reads a copy if there is a Content-Length, which has no place in a
+// 1xx: one without a value is there for that, and nobody sends it.
+func (w *writer) inform(status int) {
+	h := w.below.Header()
+	if _, has := h["Content-Length"]; !has {
+		h["Content-Length"] = nil
+		defer delete(h, "Content-Length")
+	}
+	w.below.WriteHeader(status)
 }
 
 func (w *writer) Write(p []byte) (int, error) {

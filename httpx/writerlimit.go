@@ -206,9 +206,6 @@ func (w *writer) guard(f func()) {
 
 // outOfTime is the answer of the limit.
 func (w *writer) outOfTime() {
-	if w.unread() {
-		return
-	}
 	if w.early {
 		replaceHeader(w.below.Header(), w.before)
 	}
@@ -282,7 +279,6 @@ func (w *writer) disarm(returned bool) phase {
 	switch {
 	case at >= answered:
 		return at
-	case w.unread():
 	case at != nothing:
 		w.trailers()
 	case returned:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -488,6 +489,68 @@ func TestALimitDuringEarlyHintsIsAnsweredBehindThem(t *testing.T) {
 			t.Errorf("the 503 has %v", below.header)
 		}
 	})
+}
+
+// lentHeader is a writer below that still reads the header of a 1xx response when its WriteHeader has returned, as the
+// HTTP/2 server of net/http does if the stream was closed meanwhile.
+type lentHeader struct {
+	*tape
+	lent, then http.Header
+}
+
+func (w *lentHeader) WriteHeader(status int) {
+	w.tape.WriteHeader(status)
+	if w.lent != nil {
+		return
+	}
+	w.lent = w.header
+	_, length := w.lent["Content-Length"]
+	_, coding := w.lent["Transfer-Encoding"]
+	if length || coding {
+		w.lent = w.lent.Clone()
+		delete(w.lent, "Content-Length")
+		delete(w.lent, "Transfer-Encoding")
+	}
+	w.then = w.lent.Clone()
+}
+
+// T38: the stream was closed while a 1xx response went out, by a client whose deadline had passed before: the answer that
+// follows changes nothing in the header that HTTP/2 may still be reading.
+func TestAnAnswerBehindEarlyHintsDoesNotChangeTheHeaderThatIsStillRead(t *testing.T) {
+	after := map[string]http.HandlerFunc{
+		"limit":   func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"answer":  func(w http.ResponseWriter, _ *http.Request) { w.Header().Del("Link"); w.WriteHeader(404) },
+		"nothing": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-A", "1") },
+		"panic":   func(http.ResponseWriter, *http.Request) { panic("boom") },
+	}
+	for name, then := range after {
+		for _, length := range []string{"", "5"} {
+			t.Run(name+length, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+					defer cancel()
+					below := &lentHeader{tape: &tape{header: http.Header{"X-Outside": {"1"}}}}
+					if length != "" {
+						below.header.Set("Content-Length", length)
+					}
+					handler := httpx.NewHandler("test", httpx.ServerConfig{
+						TimeLimit: within(10 * time.Millisecond), Registry: quiet(),
+					}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						w.Header().Set("Link", "</style.css>")
+						w.WriteHeader(103)
+						then(w, r)
+					}))
+					handler.ServeHTTP(below, httptest.NewRequestWithContext(ctx, "GET", "/", nil))
+					if len(below.then) == 0 || !maps.EqualFunc(below.lent, below.then, slices.Equal) {
+						t.Errorf("it was %v and is %v", below.then, below.lent)
+					}
+					if length == "" && strings.HasPrefix(name, "nothing") && below.header["Content-Length"] != nil {
+						t.Errorf("the answer has %v", below.header)
+					}
+				})
+			})
+		}
+	}
 }
 
 // A connection that is the handler's has no deadline of ours any more.
