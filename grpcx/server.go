@@ -111,7 +111,16 @@ func (s *Server) Options() []grpc.ServerOption {
 }
 
 // Drain refuses all calls that come from now on with UNAVAILABLE, but for health checks; those that have come go on, also those
-// that wait in the queue. It is for a server that stays reachable while it stops: GracefulStop closes the door by itself.
+// that wait in the queue. The mode of the admission changes nothing about it.
+//
+// It is for calls that still come, on connections that are kept open, when the server is told to stop. Do not call it at
+// the signal: as long as the load balancer may still send, a server that refuses fails calls. GRPC of package lifecycle
+// calls it at the right time, when the drain delay is over:
+//
+//	lifecycle.GRPC("orders", grpcServer, listener, mirror.Shutdown, server.Drain)
+//
+// Without it such calls are served until GracefulStop has told their client to go. There is no way back. It may be
+// called several times.
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Admission returns the gate that calls go through, with its counts: a [*bulkhead.Adaptive], a [*bulkhead.Bulkhead] if the

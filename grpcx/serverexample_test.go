@@ -110,6 +110,7 @@ func ExampleServer_Quota() {
 	// ResourceExhausted
 }
 
+// In a program it goes to lifecycle.GRPC, which calls it when the drain delay is over.
 func ExampleServer_Drain() {
 	s := grpcx.NewServer("stopping", grpcx.ServerConfig{})
 	s.Drain()

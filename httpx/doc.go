@@ -77,6 +77,7 @@
 //	what happened                                  the client gets       the admission learns
 //	the client is above its quota                  429, refused          nothing
 //	too many requests, or no time left             503, refused          nothing
+//	the server drains                              503, refused          nothing
 //	the handler said nothing in time               503                   a failure, and that it was slow
 //	the handler began, and a limit came            a broken answer       a failure, and that it was slow
 //	a panic, nothing written                       500                   a failure

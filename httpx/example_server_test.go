@@ -101,6 +101,19 @@ func ExampleTimeLimit() {
 	// 503 Service Unavailable
 }
 
+// In a program it goes to lifecycle.HTTP, which calls it when the drain delay is over.
+func ExampleHandler_Drain() {
+	api := httpx.NewHandler("stopping", httpx.ServerConfig{}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	api.Drain()
+	for _, path := range []string{"/seats", "/livez"} {
+		resp := answerTo(api, httptest.NewRequest(http.MethodGet, path, nil))
+		fmt.Println(path, resp.StatusCode, resp.Header.Get("Seawall-Pushback"), resp.Header.Get("Connection"))
+	}
+	// Output:
+	// /seats 503 refused close
+	// /livez 200
+}
+
 // A handler whose dependency is behind an open breaker passes the refusal on.
 func ExampleRefuse() {
 	db := breaker.New("db", breaker.Config{Mode: seawall.ForcedOpen, Registry: quiet()})

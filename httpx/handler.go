@@ -20,6 +20,7 @@ const handlerKind = "handler"
 //   - [Recover]: panics are logged once, answered by a 500, or cut the connection;
 //   - health checks pass, whatever else is going on;
 //   - [Inbound]: deadline, priority and attempt of peers that are trusted;
+//   - after [Handler.Drain] the others get a 503;
 //   - [Quota]: how many requests each client makes; more get a 429;
 //   - [Admit]: as many requests at once as the server can handle; some wait, and the others get a 503 before their body
 //     is read;
@@ -35,6 +36,9 @@ type Handler struct {
 	name string
 	cfg  atomic.Pointer[ServerConfig] // with its defaults; written under mu
 	mu   sync.Mutex                   // held by an Update
+
+	draining atomic.Bool
+	drained  atomic.Int64 // requests that came then
 
 	serve     http.Handler
 	recovery  *recovery
@@ -73,7 +77,7 @@ func NewHandler(name string, cfg ServerConfig, next http.Handler) *Handler {
 		chain = made.wrap(chain)
 	}
 	slices.Reverse(h.quotas)
-	h.serve = h.recovery.wrap(h.exempt(next, h.inbound.wrap(described(chain))))
+	h.serve = h.recovery.wrap(h.exempt(next, h.inbound.wrap(described(h.refuseDraining(chain)))))
 	seawall.Register(cfg.Registry, handlerKind, &h.name, h)
 	return h
 }
@@ -172,6 +176,7 @@ func (h *Handler) Admission() seawall.Gate { return h.admission.gate }
 type HandlerStats struct {
 	Panics    int64 // of the handler
 	TooLate   int64 // requests that came after the deadline of their peer
+	Drained   int64 // requests that came after [Handler.Drain]
 	OutOfTime int64 // requests that the time limit has answered, or the peer's deadline
 	CutOff    int64 // responses that the time limit has cut off
 	Limited   int64 // requests that were above a quota
@@ -185,6 +190,7 @@ func (h *Handler) Stats() HandlerStats {
 	s := HandlerStats{
 		Panics:    h.recovery.panics.Load(),
 		TooLate:   h.inbound.tooLate.Load(),
+		Drained:   h.drained.Load(),
 		OutOfTime: h.timeLimit.outOfTime.Load(),
 		CutOff:    h.timeLimit.cutOff.Load(),
 	}
@@ -200,11 +206,17 @@ func (h *Handler) Stats() HandlerStats {
 	return s
 }
 
-// Snapshot returns the Stats in the form of the registry. The bulkhead and the quotas have snapshots of their own.
+// Snapshot returns the Stats in the form of the registry. The state is "serving", or "draining" after [Handler.Drain]. The
+// bulkhead and the quotas have snapshots of their own.
 func (h *Handler) Snapshot() seawall.Snapshot {
+	state := "serving"
+	if h.draining.Load() {
+		state = "draining"
+	}
 	return seawall.Snapshot{
-		Kind: handlerKind, Name: h.name,
-		Values: slices.Concat(h.recovery.values(), h.inbound.values(), h.timeLimit.values()),
+		Kind: handlerKind, Name: h.name, State: state,
+		Values: append(slices.Concat(h.recovery.values(), h.inbound.values(), h.timeLimit.values()),
+			seawall.Value{Name: "drained", V: float64(h.drained.Load())}),
 	}
 }
 

@@ -2,8 +2,8 @@
 // lost.
 //
 //	report, err := lifecycle.Run(ctx, lifecycle.Config{Health: h},
-//		lifecycle.HTTP("api", server, listener),
-//		lifecycle.GRPC("orders", grpcServer, grpcListener, mirror.Shutdown),
+//		lifecycle.HTTP("api", server, listener, handler.Drain),
+//		lifecycle.GRPC("orders", grpcServer, grpcListener, mirror.Shutdown, orders.Drain),
 //		lifecycle.Worker("outbox", relay.Run),
 //		lifecycle.Flush("telemetry", provider.Shutdown),
 //	)
@@ -14,7 +14,7 @@
 //
 //	1  at once        health drains: readiness fails. The Drain of each part: no new background work
 //	2  DrainDelay     servers go on serving, because the load balancer still sends. HTTP answers say Connection: close
-//	3  then           servers stop accepting, and finish what they have
+//	3  then           servers refuse what still comes, stop accepting, and finish what they have
 //	4  then           workers stop
 //	5  StopTimeout    after the signal, what has not ended is cut off
 //	6  last           telemetry is flushed

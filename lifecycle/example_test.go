@@ -55,6 +55,32 @@ func (s grpcServer) Serve(l net.Listener) error { <-s.stopped; return l.Close() 
 func (s grpcServer) GracefulStop()              { close(s.stopped) }
 func (s grpcServer) Stop()                      {}
 
+// handler stands for a *httpx.Handler, so that this package does not compile it.
+type handler struct{ http.Handler }
+
+func (handler) Drain() { fmt.Println("what comes now: refused") }
+
+// The handler goes on during the drain delay, and refuses when the server is told to stop.
+func ExampleHTTP() {
+	registry := new(seawall.Registry) // left out in a program
+	registry.SetLogger(slog.New(slog.DiscardHandler))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // in a program the end comes by a signal
+	api := handler{http.NotFoundHandler()}
+	server := &http.Server{Handler: api, ReadHeaderTimeout: 5 * time.Second}
+	_, err = lifecycle.Run(ctx, lifecycle.Config{DrainDelay: lifecycle.NoDelay, Registry: registry},
+		lifecycle.HTTP("api", server, listener, api.Drain))
+	fmt.Println("error:", err)
+	// Output:
+	// what comes now: refused
+	// error: <nil>
+}
+
 func ExampleGRPC() {
 	registry := new(seawall.Registry) // left out in a program
 	registry.SetLogger(slog.New(slog.DiscardHandler))
@@ -68,11 +94,14 @@ func ExampleGRPC() {
 	_, err = lifecycle.Run(ctx, lifecycle.Config{DrainDelay: lifecycle.NoDelay, Registry: registry},
 		lifecycle.GRPC("orders", grpcServer{make(chan struct{})}, listener, func() {
 			fmt.Println("streams of health: ended") // mirror.Shutdown
+		}, func() {
+			fmt.Println("what comes now: refused") // the Drain of a grpcx.Server
 		}),
 	)
 	fmt.Println("error:", err)
 	// Output:
 	// streams of health: ended
+	// what comes now: refused
 	// error: <nil>
 }
 

@@ -58,16 +58,19 @@ func validate(parts []Part) error {
 // Connection: close, so that clients go elsewhere with their next request; over HTTP/2 that is a GOAWAY. Answers to requests
 // that ask for an upgrade are left alone: theirs says Connection: Upgrade, also through a proxy. Shutdown knows
 // nothing of hijacked connections, such as WebSockets: give them a part of their own.
-func HTTP(name string, server *http.Server, listener net.Listener) Part {
-	return web(name, server, func() error { return server.Serve(listener) })
+//
+// beforeStop are called in their order when the drain delay is over, before the server's Shutdown; they must not block.
+// They are for what refuses requests that still come then, as the Drain of httpx's Handler does. nil is nothing.
+func HTTP(name string, server *http.Server, listener net.Listener, beforeStop ...func()) Part {
+	return web(name, server, func() error { return server.Serve(listener) }, beforeStop)
 }
 
 // HTTPS is like [HTTP], with TLS by the TLSConfig of the server, which has its certificates, and with HTTP/2.
-func HTTPS(name string, server *http.Server, listener net.Listener) Part {
-	return web(name, server, func() error { return server.ServeTLS(listener, "", "") })
+func HTTPS(name string, server *http.Server, listener net.Listener, beforeStop ...func()) Part {
+	return web(name, server, func() error { return server.ServeTLS(listener, "", "") }, beforeStop)
 }
 
-func web(name string, server *http.Server, serve func() error) Part {
+func web(name string, server *http.Server, serve func() error, beforeStop []func()) Part {
 	var draining atomic.Bool
 	handler := server.Handler
 	if handler == nil {
@@ -88,19 +91,33 @@ func web(name string, server *http.Server, serve func() error) Part {
 			return nil
 		},
 		Drain: func() { draining.Store(true) },
-		Stop:  server.Shutdown,
-		Kill:  func() { _ = server.Close() },
+		Stop: func(ctx context.Context) (err error) {
+			defer func() { err = server.Shutdown(ctx) }() // also behind a panic, which is told then
+			callAll(beforeStop)
+			return nil
+		},
+		Kill: func() { _ = server.Close() },
 	}
 }
 
-// GRPC is a server of gRPC, which has these three methods, on a listener. beforeStop is called when the drain delay is over
-// and the server is to stop: it is for ending the streams of its health service, for which GracefulStop would wait, as
-// the Shutdown of grpcx's health mirror does. nil is nothing.
+// callAll calls functions, of which any may be nil.
+func callAll(all []func()) {
+	for _, f := range all {
+		if f != nil {
+			f()
+		}
+	}
+}
+
+// GRPC is a server of gRPC, which has these three methods, on a listener. beforeStop are called in their order when the
+// drain delay is over, before the server's GracefulStop; they must not block. They are for ending the streams of its health
+// service, for which GracefulStop would wait, as the Shutdown of grpcx's health mirror does, and for what refuses calls
+// that still come then, as the Drain of grpcx's Server does. nil is nothing.
 func GRPC(name string, server interface {
 	Serve(net.Listener) error
 	GracefulStop()
 	Stop()
-}, listener net.Listener, beforeStop func(),
+}, listener net.Listener, beforeStop ...func(),
 ) Part {
 	var stopping atomic.Bool
 	return Part{
@@ -111,24 +128,28 @@ func GRPC(name string, server interface {
 			}
 			return nil // stopped before it had begun, it says that with an error
 		},
-		Stop: func(ctx context.Context) error {
+		Stop: func(ctx context.Context) (err error) {
+			defer func() { err = gracefully(ctx, server.GracefulStop) }() // also behind a panic, which is told then
 			stopping.Store(true)
-			if beforeStop != nil {
-				beforeStop()
-			}
-			stopped := make(chan struct{})
-			go func() { // after Kill it waits for the handlers that have not returned, and ends with the last of them
-				defer close(stopped)
-				server.GracefulStop()
-			}()
-			select {
-			case <-stopped:
-				return nil
-			case <-ctx.Done():
-				return fmt.Errorf("calls that do not end: %w", context.Cause(ctx))
-			}
+			callAll(beforeStop)
+			return nil
 		},
 		Kill: server.Stop,
+	}
+}
+
+// gracefully waits for the end of a GracefulStop or of ctx.
+func gracefully(ctx context.Context, stop func()) error {
+	stopped := make(chan struct{})
+	go func() { // after Kill it waits for the handlers that have not returned, and ends with the last of them
+		defer close(stopped)
+		stop()
+	}()
+	select {
+	case <-stopped:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("calls that do not end: %w", context.Cause(ctx))
 	}
 }
 

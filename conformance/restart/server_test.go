@@ -57,16 +57,15 @@ func serve() error {
 	if err != nil {
 		return err
 	}
-	server := grpc.NewServer(grpcx.ServerOptions("shop", grpcx.ServerConfig{})...)
+	api, shop := httpx.NewHandler("web", httpx.ServerConfig{}, mux), grpcx.NewServer("shop", grpcx.ServerConfig{})
+	server := grpc.NewServer(shop.Options()...)
 	grpc_testing.RegisterTestServiceServer(server, worker{})
 	mirror := grpcx.RegisterHealth(server, ready)
 	fmt.Println(web.Addr(), rpc.Addr())
 	report, err := lifecycle.Run(context.Background(),
 		lifecycle.Config{Health: ready, DrainDelay: time.Second, StopTimeout: 3 * time.Second},
-		lifecycle.HTTP("web", &http.Server{
-			Handler: httpx.NewHandler("web", httpx.ServerConfig{}, mux), ReadHeaderTimeout: 5 * time.Second,
-		}, web),
-		lifecycle.GRPC("rpc", server, rpc, mirror.Shutdown),
+		lifecycle.HTTP("web", &http.Server{Handler: api, ReadHeaderTimeout: 5 * time.Second}, web, api.Drain),
+		lifecycle.GRPC("rpc", server, rpc, mirror.Shutdown, shop.Drain),
 		lifecycle.Worker("janitor", func(ctx context.Context) error {
 			<-ctx.Done()
 			return nil

@@ -28,7 +28,7 @@ var endsOf = map[string]ends{
 	"cache":       {[]string{"requests.fresh", "requests.miss", "requests.stale", "requests.default"}, []string{"requests.error"}, nil},
 	"httpcache":   {[]string{"requests.fresh", "requests.miss", "requests.stale", "passed"}, []string{"requests.error"}, nil},
 	"idempotency": {[]string{"requests.new", "requests.replayed"}, nil, []string{"requests.in_flight", "requests.conflict", "missing", "malformed"}},
-	"handler":     {nil, []string{"panics", "out_of_time", "cut_off"}, []string{"too_late"}},
+	"handler":     {nil, []string{"panics", "out_of_time", "cut_off"}, []string{"too_late", "drained"}},
 	"server":      {nil, []string{"panics", "out_of_time"}, []string{"refused"}},
 	"recovery":    {nil, []string{"panics"}, nil},
 	"timelimit":   {nil, []string{"out_of_time", "cut_off"}, nil},
