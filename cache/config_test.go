@@ -18,7 +18,7 @@ func TestValidateNamesFieldValueAndRange(t *testing.T) {
 		cfg  config
 		want string
 	}{
-		{config{TTL: -time.Second}, "cache: Config.TTL is -1s, want 1ms to "},
+		{config{TTL: -time.Second}, "cache: Config.TTL is -1s, want 1ms to 10 years"},
 		{config{TTL: time.Microsecond}, "Config.TTL is 1µs"},
 		{config{Jitter: 0.6}, "Config.Jitter is 0.6, want more than 0 to 0.5, or NoJitter"},
 		{config{Jitter: math.NaN()}, "Config.Jitter is NaN"},
@@ -31,12 +31,13 @@ func TestValidateNamesFieldValueAndRange(t *testing.T) {
 		{config{Hard: -1}, "Config.Hard is -1ns"},
 		{config{LoadTimeout: -1}, "Config.LoadTimeout is -1ns"},
 		{config{TTL: time.Hour, MaxTTL: time.Minute}, "Config.MaxTTL is 1m0s, want 1h0m0s to "},
-		{config{MaxStale: time.Hour, MarksFor: time.Hour}, "Config.MarksFor is 1h0m0s, want 25h0m0s to "}, // marks outlive entries
+		{config{MaxStale: time.Hour, MarksFor: time.Hour}, "Config.MarksFor is 1h0m0s, want at least 25h0m0s"}, // marks outlive entries
 		{config{L2: cache.L2Config{TTL: 100 * time.Hour}, MarksFor: 99 * time.Hour}, "Config.MarksFor is 99h0m0s"},
 		{config{MaxEntries: -1}, "Config.MaxEntries is -1"},
 		{config{MaxBytes: -1}, "Config.MaxBytes is -1"},
 		{config{MaxBytes: 10, MaxEntries: 11}, "Config.MaxBytes is 10, want at least MaxEntries"},
-		{config{L2: cache.L2Config{TTL: time.Second}}, "Config.L2.TTL is 1s, want 1m0s to "},
+		{config{L2: cache.L2Config{TTL: time.Second}}, "Config.L2.TTL is 1s, want 1m0s to 10 years"},
+		{config{L2: cache.L2Config{Skew: 2 * time.Hour}}, "Config.L2.Skew is 2h0m0s, want 0s to 1h0m0s, or NoSkew"},
 		{config{L2: cache.L2Config{Soft: -1}}, "Config.L2.Soft is -1ns"},
 		{config{L2: cache.L2Config{Hard: 2 * time.Minute}}, "Config.L2.Hard is 2m0s"},
 		{config{L2: cache.L2Config{Skew: -2}}, "Config.L2.Skew is -2ns"},

@@ -32,6 +32,7 @@ const (
 	Default              // what Config.Default gave
 )
 
+// String returns such as: fresh.
 func (s State) String() string {
 	switch s {
 	case Miss:

@@ -260,6 +260,26 @@ func TestCopyIsAFallbackOfAnyChain(t *testing.T) {
 	})
 }
 
+// A load whose own chain falls back on the cache would keep a dead source's value fresh for ever, and unmarked.
+func TestCopyIsNotLoadedAnewFromItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t, config{TTL: time.Minute, MaxStale: time.Hour})
+		want(t, c, "a", always(1), 1, cache.Loaded)
+		guard := seawall.Chain(degrade.NewFallback("copy", degrade.FallbackConfig{Func: c.Stale("a"), Registry: quiet()}))
+		guarded := func(ctx context.Context, _ string) (int, error) {
+			return seawall.Call(ctx, guard, func(context.Context) (int, error) { return 0, errDown })
+		}
+		time.Sleep(10 * time.Minute)
+		want(t, c, "a", guarded, 1, cache.Stale)
+		want(t, c, "b", guarded, 1, cache.Loaded) // another key's copy is what the program asked for
+		time.Sleep(time.Hour)
+		wantErr(t, c, "a", guarded, errDown)
+		if n := c.Stats().Stale.AsFallback; n != 1 {
+			t.Errorf("%d answers as a fallback, want that for the other key", n)
+		}
+	})
+}
+
 // XFetch, on top of one flight: hits shortly before the expiry refresh in the background, once.
 func TestHitRefreshesShortlyBeforeTheExpiryAndOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -35,7 +35,7 @@ func (c Config[K, V]) Validate() error {
 		{"Peers.RecoverEvery", c.Peers.RecoverEvery, time.Millisecond, time.Hour, 0},
 	} {
 		if (d.value < d.min || d.value > d.max) && d.value != d.off {
-			return bad(d.field, d.value, fmt.Sprintf("%v to %v", d.min, d.max))
+			return bad(d.field, d.value, wanted(d.min, d.max, d.off))
 		}
 	}
 	switch {
@@ -65,6 +65,21 @@ func (c Config[K, V]) Validate() error {
 		return fmt.Errorf("cache: Config.Peers.Breaker: %w", err)
 	}
 	return nil
+}
+
+// wanted says a range of times. What is longer than a day is said in words: a text of its hours says nothing.
+func wanted(least, most, off time.Duration) string {
+	text := fmt.Sprintf("%v to %v", least, most)
+	switch most {
+	case math.MaxInt64:
+		text = fmt.Sprintf("at least %v", least)
+	case years:
+		text = fmt.Sprintf("%v to 10 years", least)
+	}
+	if off == NoSkew {
+		text += ", or NoSkew"
+	}
+	return text
 }
 
 func bad(field string, value any, want string) error {
