@@ -1,9 +1,10 @@
 // Package seawall keeps a program useful while what it depends on is slow, failing or overloaded.
 //
 // The package itself is the contract that the parts share; the parts are packages of their own: breaker, retry, hedge,
-// timeout, bulkhead, ratelimit and degrade are policies, policyfile reads chains of them from a file, httpx puts them
-// around net/http clients and servers, fault breaks things on purpose, and seawalltest shows in virtual time what comes
-// of it all under load.
+// timeout, bulkhead, ratelimit and degrade are policies, and policyfile reads chains of them from a file. httpx and grpcx
+// put them around clients and servers; cache and httpcache keep what a source has given. health, lifecycle and telemetry
+// are for who runs the program. fault breaks things on purpose, and seawalltest shows in virtual time what comes of it all
+// under load.
 //
 // A [Policy] guards one operation. [Chain] puts policies around each other, the outermost first, and [Call] runs an
 // operation that has a result through them:
@@ -24,8 +25,8 @@
 //
 // Every policy of this module plays one of five roles: [Gate], [Scope], [Repeater], [Racer] or [Replacer]. A chain asks
 // them by role, so results travel as return values: on success a chain of such policies allocates nothing, but for a
-// timeout, which is a context. A policy of
-// your own fits in with its one method, Do, at the price of one closure; it may also implement a role.
+// timeout, which is a context, and a hedge, whose attempts race. A policy of your own fits in with its one method, Do, at
+// the price of one closure; it may also implement a role.
 //
 // # Outcomes
 //

@@ -30,8 +30,9 @@ type ClientConfig struct {
 	// none while it waits, so a unary one has none at all. Too short a limit turns a slow service into a failing one, and
 	// multiplies its load by the attempts.
 	AttemptTimeout time.Duration `json:"attempt_timeout" yaml:"attempt_timeout"`
-	// Retry sets the retries. There is one for the client, so all targets and methods share its budget. Its MaxRetryAfter
-	// is the longest wait that a server can ask for.
+	// Retry sets the retries. There is one for the client, so all targets and methods share its budget. By default a call
+	// has 3 attempts, with full jitter between them, and the budget is a tenth of the successes. Its MaxRetryAfter is the
+	// longest wait that a server can ask for.
 	Retry retry.Config `json:"retry" yaml:"retry"`
 	// RetryCodes are codes that are repeated for idempotent calls beside those of the package's table, such as INTERNAL
 	// or ABORTED. Default none. They do not change what the code says about the server.
@@ -45,7 +46,8 @@ type ClientConfig struct {
 	// tenths of AttemptTimeout here, and [breaker.NoSlowCalls] where AttemptTimeout is Off or above its default. The time
 	// of a stream is that until its first answer.
 	Breaker breaker.Config `json:"breaker" yaml:"breaker"`
-	// Bulkhead limits the concurrent unary calls to each target and group of methods.
+	// Bulkhead limits the concurrent unary calls to each target and group of methods. By default 64 run at once, 64 more
+	// wait up to 1 s each, and what comes on top is refused.
 	Bulkhead bulkhead.Config `json:"bulkhead" yaml:"bulkhead"`
 	// StreamBulkhead limits the open streams to each target and group of methods. Its Limit is 1000 by default here. A
 	// stream holds its slot to its end.

@@ -42,13 +42,13 @@ type Config struct {
 	// MaxHold is the longest time that an instance waits, at random, before a shared check with FailReadiness, or a full
 	// bulkhead of FailWhenFull, makes it not ready, so that not all instances leave together. Default 30 s; up to 1 h, or [NoHold].
 	MaxHold time.Duration `json:"max_hold" yaml:"max_hold"`
-	// IgnoreGates leaves the gates of the registry out.
+	// IgnoreGates leaves the gates of the registry out. Default false: they are warnings, see the package's text.
 	IgnoreGates bool `json:"ignore_gates" yaml:"ignore_gates"`
 
 	// OnChange is told about each change, in order and outside of all locks, on a goroutine of a check or of whoever
 	// caused it. It may call anything of this package but Stop. A panic of it is logged. If it does not return, nothing is
 	// logged meanwhile, the latest 1000 events wait, and older ones are lost, which is logged as seawall.health.events_lost;
-	// what the handlers and a gRPC health service answer does not wait for it.
+	// what the handlers and a gRPC health service answer does not wait for it. nil is off.
 	OnChange func(Change) `json:"-" yaml:"-"`
 	// Registry is where health enters itself, whose gates it reads, and where its events are logged. Default
 	// [seawall.DefaultRegistry].

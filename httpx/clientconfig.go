@@ -34,7 +34,8 @@ type ClientConfig struct {
 	// Default [Off]; at least 1 ms. It ends a body that nobody closes, and a stream that has died; it must be longer than
 	// the pauses of a stream, and than what the reader does between two reads.
 	IdleTimeout time.Duration `json:"idle_timeout" yaml:"idle_timeout"`
-	// Retry sets the retries. There is one for the client, so all hosts share its budget.
+	// Retry sets the retries. There is one for the client, so all hosts share its budget. By default a request has 3
+	// attempts, with full jitter between them, and the budget is a tenth of the successes.
 	Retry retry.Config `json:"retry" yaml:"retry"`
 	// Hedge starts a second attempt of an idempotent request that is late, with an estimate of the latency for each host.
 	// Default nil, which is off; an empty one is the default of [hedge.Config]. Without a Budget of its own it shares that
