@@ -3,9 +3,9 @@ package bulkhead
 import (
 	"errors"
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/keyed"
 )
 
 // GroupConfig sets a [Group]. A zero field is its default. It is data, but for the functions.
@@ -62,20 +62,10 @@ func (c *GroupConfig[K]) member() Config {
 	return cfg
 }
 
-const maxLabel = 64
-
 // memberName returns the name of the member for a key.
 func (c *GroupConfig[K]) memberName(group string, key K) string {
 	if c.Label == nil {
 		return group
 	}
-	label := c.Label(key)
-	if len(label) > maxLabel {
-		end := maxLabel
-		for !utf8.RuneStart(label[end]) && end > maxLabel-utf8.UTFMax {
-			end--
-		}
-		label = label[:end]
-	}
-	return group + "[" + label + "]"
+	return keyed.MemberName(group, c.Label(key))
 }

@@ -96,7 +96,4 @@ func (f *family[V]) Snapshot() seawall.Snapshot {
 }
 
 // memberName returns the name of the member for a host, in the form of groups.
-func (f *family[V]) memberName(k hostKey) string {
-	label := k.String()
-	return f.name + "[" + label[:min(len(label), 64)] + "]"
-}
+func (f *family[V]) memberName(k hostKey) string { return keyed.MemberName(f.name, k.String()) }

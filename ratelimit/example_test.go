@@ -170,6 +170,23 @@ func ExampleGroup_For() {
 	// Output: <nil> 1
 }
 
+// One tenant is shut out, and the others are not.
+func ExampleKeyLimiter_SetMode() {
+	tenants := ratelimit.NewGroup("tenants", ratelimit.GroupConfig[string]{
+		Limiter: ratelimit.Config{Rate: 10, Burst: 10}, Label: func(tenant string) string { return tenant },
+		Registry: quietRegistry(),
+	})
+	if err := tenants.For("acme").SetMode(seawall.ForcedOpen); err != nil {
+		fmt.Println(err)
+	}
+	for _, tenant := range []string{"acme", "other"} {
+		fmt.Println(tenants.For(tenant), tenants.Do(context.Background(), tenant, find))
+	}
+	// Output:
+	// ratelimit "tenants[acme]" ratelimit "tenants": forced
+	// ratelimit "tenants[other]" <nil>
+}
+
 func ExampleGroup_Do() {
 	tenants := ratelimit.NewGroup("tenants", ratelimit.GroupConfig[string]{
 		Limiter:  ratelimit.Config{Rate: 0.001, Burst: 1},

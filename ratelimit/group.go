@@ -3,6 +3,8 @@ package ratelimit
 import (
 	"context"
 	"fmt"
+	"iter"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +24,8 @@ var _ seawall.Member = (*Group[int])(nil)
 // full and nobody waits for it: the bucket that is made when it comes again is the same then, so a flood of keys
 // refills nobody's. If no key can be forgotten, the calls of new keys are rejected, and told when one can: the Group
 // fails closed. As a bucket is full at the latest Burst/Rate after its last call, which by default is a tenth of a
-// second, that takes more than MaxKeys keys in that time, or calls that wait.
+// second, that takes more than MaxKeys keys in that time, or calls that wait. Keys whose mode was set by hand, by
+// [KeyLimiter.SetMode], stay as well.
 //
 // A Group is made by [NewGroup]; its zero value is not usable. It is safe for concurrent use, and calls of different
 // keys share no lock that they contend on. Beside what its [Limiter] costs, a call of a known key costs a lookup in
@@ -34,14 +37,14 @@ type Group[K comparable] struct {
 	refusals refusals
 	waits    *seawall.Timing
 	index    *index[K]
-	shown    keyed.Places[K, *entry[K]]
+	shown    keyed.Places[K, *KeyLimiter[K]]
 
 	strangers struct { // calls of keys that are not remembered, and are not let in to be
 		allowed, limited, forced, shadowRejected atomic.Int64
 	}
 
 	mu        sync.Mutex // guards the fields below, and what the index holds; taken before the lock of a limiter
-	entries   entryHeap[K]
+	keys      idleHeap[K]
 	latest    time.Duration // reading of mono.Now when the latest newcomer came
 	forgotten int64
 	retired   counts // of the keys that were forgotten
@@ -75,13 +78,45 @@ func (g *Group[K]) Do(ctx context.Context, key K, op func(context.Context) error
 	return seawall.Do(ctx, g.For(key), op)
 }
 
-// For returns a policy that limits the calls of one key. It may be held for any time, and does not keep the key from
-// being forgotten: the next call then makes its bucket anew. For itself makes none.
-func (g *Group[K]) For(key K) seawall.Gate {
-	if e := g.index.find(key); e != nil {
-		return e
+// For returns what limits the calls of one key, as a member of a chain or to set the mode of that key. It may be held for any
+// time, and does not keep the key from being forgotten: the next call then makes its bucket anew. For itself makes none.
+func (g *Group[K]) For(key K) *KeyLimiter[K] {
+	if k := g.index.find(key); k != nil {
+		return k
 	}
-	return &entry[K]{group: g, key: key}
+	return &KeyLimiter[K]{group: g, key: key}
+}
+
+// Len returns how many keys are remembered.
+func (g *Group[K]) Len() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.keys)
+}
+
+// All returns the keys that are remembered, in no particular order. It does not count as using them.
+func (g *Group[K]) All() iter.Seq2[K, *KeyLimiter[K]] {
+	return func(yield func(K, *KeyLimiter[K]) bool) {
+		g.mu.Lock()
+		all := slices.Clone(g.keys)
+		g.mu.Unlock()
+		for _, k := range all {
+			if !yield(k.key, k) {
+				return
+			}
+		}
+	}
+}
+
+// Member returns the key of a name, such as tenants[acme], and nil if none that is remembered has it. It asks for the label
+// of each, and is for pages that are given one.
+func (g *Group[K]) Member(name string) seawall.Member {
+	for _, k := range g.All() {
+		if k.Name() == name {
+			return k
+		}
+	}
+	return nil
 }
 
 // Acquire asks for one call of a key, as [Limiter.Acquire] does. If there is no room for a new key it rejects the call
@@ -104,7 +139,7 @@ func (g *Group[K]) Tokens(key K) float64 {
 
 // acquire asks an entry, which may be none. It may also have been forgotten meanwhile: then it asks the one that is there
 // now.
-func (g *Group[K]) acquire(ctx context.Context, key K, e *entry[K]) (permit seawall.Permit, err error) {
+func (g *Group[K]) acquire(ctx context.Context, key K, e *KeyLimiter[K]) (permit seawall.Permit, err error) {
 	if ctx.Err() != nil {
 		return seawall.Permit{}, context.Cause(ctx)
 	}
@@ -126,7 +161,7 @@ func (g *Group[K]) acquire(ctx context.Context, key K, e *entry[K]) (permit seaw
 
 // enter returns the entry of a key, and makes it if need be. It returns none, and perhaps the rejection, for a call that
 // is not to go through a limiter.
-func (g *Group[K]) enter(ctx context.Context, key K) (*entry[K], error) {
+func (g *Group[K]) enter(ctx context.Context, key K) (*KeyLimiter[K], error) {
 	mode := g.settings.Load().Limiter.Mode
 	switch mode {
 	case seawall.Off:
@@ -162,9 +197,13 @@ func (g *Group[K]) turnAway(ctx context.Context, why refusal, when time.Duration
 }
 
 // remember returns the entry of a key, or when there may be room for one.
-func (g *Group[K]) remember(key K) (*entry[K], time.Duration) {
+func (g *Group[K]) remember(key K) (*KeyLimiter[K], time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return g.rememberLocked(key)
+}
+
+func (g *Group[K]) rememberLocked(key K) (*KeyLimiter[K], time.Duration) {
 	if e := g.index.find(key); e != nil {
 		return e, 0
 	}
@@ -172,23 +211,28 @@ func (g *Group[K]) remember(key K) (*entry[K], time.Duration) {
 	if key != key { // a NaN: no map would find it again
 		return nil, untimed
 	}
-	if now < g.latest { // the clock has gone back, see bucket.rewind: nobody's time is known, and a heap of equals is in order
-		for _, e := range g.entries {
-			e.idleAt = now
-		}
+	if now < g.latest { // the clock has gone back, see bucket.rewind: nobody's time is known
+		g.reviewLocked(now)
 	}
 	g.latest = now
 	s := g.settings.Load()
-	for len(g.entries) >= s.MaxKeys {
+	for len(g.keys) >= s.MaxKeys {
 		if !g.forgetLocked(now) {
-			return nil, max(g.entries[0].idleAt, now+minRest)
+			return nil, max(g.keys[0].idleAt, now+minRest)
 		}
 	}
-	e := &entry[K]{group: g, key: key, limiter: newLimiter(g.name, s.member), idleAt: now}
+	e := &KeyLimiter[K]{group: g, key: key, limiter: newLimiter(g.name, s.member), idleAt: now}
 	e.limiter.waits = g.waits
 	g.index.add(e)
-	g.entries.push(e)
+	g.keys.push(e)
 	return e, 0
+}
+
+// reviewLocked has each entry looked at again before it is forgotten. A heap of equals is in order.
+func (g *Group[K]) reviewLocked(now time.Duration) {
+	for _, e := range g.keys {
+		e.idleAt = now
+	}
 }
 
 const (
@@ -203,20 +247,25 @@ const (
 // idle: if its time has not come, nobody's has.
 func (g *Group[K]) forgetLocked(now time.Duration) bool {
 	for range looks {
-		e := g.entries[0]
+		e := g.keys[0]
 		if e.idleAt > now {
 			return false
 		}
+		if e.byHand() {
+			e.idleAt = untimed
+			g.keys.sink(0)
+			continue
+		}
 		if e.idleAt = e.limiter.forget(now); e.idleAt <= now {
 			g.index.drop(e)
-			g.entries.pop()
+			g.keys.pop()
 			counts, _ := e.limiter.read() // the last ones: nobody comes to it any more
 			g.retired.add(&counts)
 			g.forgotten++
 			return true
 		}
 		e.idleAt = max(e.idleAt, now+minRest)
-		g.entries.sink(0)
+		g.keys.sink(0)
 	}
 	return false
 }

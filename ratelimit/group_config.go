@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/keyed"
 	"github.com/seawall-go/seawall/internal/reconfig"
 )
 
@@ -16,8 +17,9 @@ type GroupConfig[K comparable] struct {
 	// keys that call within Burst/Rate seconds, or honest new ones are rejected. A key costs some 500 bytes.
 	MaxKeys int `json:"max_keys" yaml:"max_keys"`
 
-	// Label names a key in snapshots, and so in metrics and on debug pages. Default nil: snapshots have the sums only,
-	// since a key may be a secret or a person. It runs under no lock.
+	// Label names a key in snapshots, and so in metrics and on debug pages, where its mode can be set: it is cut to 64
+	// bytes. Default nil: keys have the name of the group, and snapshots the sums only, since a key may be a secret or a
+	// person. It runs under no lock.
 	Label func(K) string `json:"-" yaml:"-"`
 	// Registry is where the group enters itself, and where its events are logged. Default [seawall.DefaultRegistry]. An
 	// Update does not change it.
@@ -62,4 +64,12 @@ func (c GroupConfig[K]) changes(other GroupConfig[K]) (fields reconfig.Fields) {
 	fields.Add("max_keys", c.MaxKeys != other.MaxKeys)
 	fields.Add("label", (c.Label == nil) != (other.Label == nil))
 	return fields
+}
+
+// memberName returns the name of a key.
+func (c *GroupConfig[K]) memberName(group string, key K) string {
+	if c.Label == nil {
+		return group
+	}
+	return keyed.MemberName(group, c.Label(key))
 }

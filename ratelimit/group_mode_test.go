@@ -99,7 +99,7 @@ func TestGroupSnapshotShowsTheBusyKeysFirst(t *testing.T) {
 		time.Sleep(time.Second)
 		take(t, g.For(77), 1)
 		s := g.Snapshot()
-		if len(s.Members) != 32 || s.Members[0].Name != "key 77" || s.Members[0].Kind != "ratelimit" || s.Kind != "ratelimit" {
+		if len(s.Members) != 32 || s.Members[0].Name != "tenants[key 77]" || s.Members[0].Kind != "ratelimit" || s.Kind != "ratelimit" {
 			t.Errorf("%d members, the first is %+v", len(s.Members), s.Members[0])
 		}
 		values := map[string]float64{}
@@ -135,6 +135,12 @@ func TestGroupCanBeReadWhileItIsChanged(t *testing.T) {
 			_ = g.For(i%20).Do(t.Context(), func(context.Context) error { return seawall.ErrRejected })
 		},
 		func(i int) { _ = g.SetMode(seawall.Mode(i % 5)) },
+		func(i int) { _ = g.For(i % 20).SetMode(seawall.Mode(i % 5)) },
+		func(i int) {
+			for key, k := range g.All() {
+				_ = fmt.Sprint(key, k, k.Stats(), k.Config().Mode, g.Len(), g.Member(fmt.Sprintf("tenants[%d]", i%20)))
+			}
+		},
 		func(i int) {
 			cfg := cfg
 			cfg.Limiter.Rate, cfg.Limiter.Burst, cfg.MaxKeys = float64(1+i*1000), 1+i%9, 1+i%16

@@ -21,7 +21,7 @@ func (g *Group[K]) Stats() GroupStats {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	sum, waiting := g.retired, 0
-	for _, e := range g.entries {
+	for _, e := range g.keys {
 		counts, queued := e.limiter.read()
 		sum.add(&counts)
 		waiting += queued
@@ -31,7 +31,7 @@ func (g *Group[K]) Stats() GroupStats {
 	sum.shadowRejected += g.strangers.shadowRejected.Load()
 	sum.rejected[limited] += noRoom
 	sum.rejected[forced] += g.strangers.forced.Load()
-	stats := GroupStats{Keys: len(g.entries), Forgotten: g.forgotten, NoRoom: noRoom, Sum: sum.stats()}
+	stats := GroupStats{Keys: len(g.keys), Forgotten: g.forgotten, NoRoom: noRoom, Sum: sum.stats()}
 	s := g.settings.Load()
 	stats.Sum.Rate, stats.Sum.Burst, stats.Sum.Waiting = s.Limiter.Rate, s.Limiter.Burst, waiting
 	return stats
@@ -40,8 +40,8 @@ func (g *Group[K]) Stats() GroupStats {
 // maxMembers is how many keys are in a snapshot.
 const maxMembers = 32
 
-// Snapshot returns the mode, the sums of [Group.Stats], and if there is a Label up to 32 keys, the busiest first. One that
-// is shown stays until it has had no call for a minute.
+// Snapshot returns the mode, the sums of [Group.Stats], and if there is a Label up to 32 keys: first those whose mode was set
+// by hand, then the busiest. One that is shown stays until it has had no call for a minute.
 func (g *Group[K]) Snapshot() seawall.Snapshot {
 	stats, s := g.Stats(), g.settings.Load()
 	values := []seawall.Value{
@@ -57,27 +57,25 @@ func (g *Group[K]) Snapshot() seawall.Snapshot {
 	if s.Label == nil {
 		return snapshot
 	}
-	for _, e := range g.foremost() {
-		member := e.limiter.Snapshot()
-		member.Name = s.Label(e.key)
-		snapshot.Members = append(snapshot.Members, member)
+	for _, k := range g.foremost() {
+		snapshot.Members = append(snapshot.Members, k.Snapshot())
 	}
 	return snapshot
 }
 
 // foremost returns the entries for a snapshot.
-func (g *Group[K]) foremost() []*entry[K] {
+func (g *Group[K]) foremost() []*KeyLimiter[K] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	byKey := func(yield func(K, *entry[K]) bool) {
-		for _, e := range g.entries {
+	byKey := func(yield func(K, *KeyLimiter[K]) bool) {
+		for _, e := range g.keys {
 			if !yield(e.key, e) {
 				return
 			}
 		}
 	}
-	return g.shown.Choose(byKey, maxMembers, func(e *entry[K]) keyed.Claim {
+	return g.shown.Choose(byKey, maxMembers, func(e *KeyLimiter[K]) keyed.Claim {
 		s := e.limiter.Stats()
-		return keyed.Claim{Calls: s.Allowed + s.Delayed + s.Canceled + s.Rejected.Total()}
+		return keyed.Claim{First: e.byHand(), Calls: s.Allowed + s.Delayed + s.Canceled + s.Rejected.Total()}
 	})
 }

@@ -16,14 +16,14 @@ type index[K comparable] struct {
 
 type shard[K comparable] struct {
 	mu      sync.RWMutex // guards entries; the last to be taken
-	entries map[K]*entry[K]
+	entries map[K]*KeyLimiter[K]
 	_       [64]byte
 }
 
 func newIndex[K comparable]() *index[K] {
 	x := &index[K]{seed: maphash.MakeSeed()}
 	for i := range x.shard {
-		x.shard[i].entries = map[K]*entry[K]{}
+		x.shard[i].entries = map[K]*KeyLimiter[K]{}
 	}
 	return x
 }
@@ -32,21 +32,21 @@ func (x *index[K]) of(key K) *shard[K] {
 	return &x.shard[maphash.Comparable(x.seed, key)%shards]
 }
 
-func (x *index[K]) find(key K) *entry[K] {
+func (x *index[K]) find(key K) *KeyLimiter[K] {
 	s := x.of(key)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.entries[key]
 }
 
-func (x *index[K]) add(e *entry[K]) {
+func (x *index[K]) add(e *KeyLimiter[K]) {
 	s := x.of(e.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.entries[e.key] = e
 }
 
-func (x *index[K]) drop(e *entry[K]) {
+func (x *index[K]) drop(e *KeyLimiter[K]) {
 	s := x.of(e.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,6 +18,7 @@ import (
 	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/fault"
 	"github.com/seawall-go/seawall/health"
+	"github.com/seawall-go/seawall/ratelimit"
 	"github.com/seawall-go/seawall/telemetry/debugpage"
 )
 
@@ -153,7 +154,44 @@ func TestModesOfAFamilyAndOfItsKeysAreSetByTheirPages(t *testing.T) {
 	want(tenants.For("other"), seawall.Enforce)
 	post("bulkhead", "tenants", "enforce")
 	want(tenants.For("acme"), seawall.Enforce)
+
+	users := ratelimit.NewGroup("users", ratelimit.GroupConfig[string]{
+		Registry: registry, Label: label, Limiter: ratelimit.Config{Rate: 1},
+	})
+	for _, key := range []string{"ann", "bob"} {
+		_ = users.Do(t.Context(), key, func(context.Context) error { return nil })
+	}
+	post("ratelimit", "users[ann]", "forced_open")
+	want(users.For("ann"), seawall.ForcedOpen)
+	want(users.For("bob"), seawall.Enforce)
+	_, page := get(p, "/?kind=ratelimit&name="+url.QueryEscape("users[ann]"))
+	contains(t, page, `<a href="?kind=ratelimit&amp;name=users">users</a>`, `<td>rate</td><td class="wrap">1</td>`)
+	_, page = get(p, "/")
+	if odd, _, _ := strings.Cut(page, "<h2>Policies"); !strings.Contains(odd, "users") {
+		t.Error("a family with a key that was forced open is in order")
+	}
+	post("ratelimit", "users", "enforce")
+	want(users.For("ann"), seawall.Enforce)
 }
+
+// What the three families by key have in common is called the same.
+var _ = []interface {
+	seawall.Member
+	Member(name string) seawall.Member
+	SetMode(m seawall.Mode) error
+	Len() int
+	Name() string
+	String() string
+}{(*breaker.Group[int])(nil), (*bulkhead.Group[int])(nil), (*ratelimit.Group[int])(nil)}
+
+// And so is what a key has.
+var _ = []interface {
+	seawall.Member
+	seawall.Gate
+	SetMode(m seawall.Mode) error
+	Name() string
+	String() string
+}{(*breaker.Breaker)(nil), (*bulkhead.Bulkhead)(nil), (*ratelimit.KeyLimiter[int])(nil)}
 
 // What is out of order by itself is on the page: a fault that is injected, and which gate has taken the instance out.
 func TestPageShowsInjectedFaultsAndWhyTheInstanceIsNotReady(t *testing.T) {
