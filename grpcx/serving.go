@@ -33,7 +33,7 @@ type call struct {
 	told   error              // what the slot's gate is told in the end
 	cancel context.CancelFunc // ends the handler's context; nil if that is the caller's
 
-	repeats *hop.Repeats // where the handler's clients note that their attempts are used up; nil if another interceptor has it
+	repeats *hop.Repeating // where the handler's clients note that their attempts are used up; nil if another interceptor has it
 
 	recording bool // the call has a span that is to be described
 }
@@ -78,7 +78,8 @@ func (c *call) enter(ctx context.Context, limit time.Duration) (context.Context,
 		c.early = early
 	}
 	if c.do&believing != 0 {
-		ctx, c.repeats = withRepeats(ctx)
+		c.repeats = &hop.Repeating{Context: ctx}
+		ctx = c.repeats
 	}
 	c.told = seawall.ErrAborted // until the handler returns
 	if c.do&timing != 0 && limit != Off {

@@ -1,12 +1,10 @@
 package grpcx
 
 import (
-	"context"
 	"errors"
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/seawall-go/seawall/internal/hop"
 	"github.com/seawall-go/seawall/retry"
 )
 
@@ -26,24 +24,4 @@ func mayBeRepeated(code codes.Code) bool {
 		return true
 	}
 	return false
-}
-
-// repeating is a context in which the clients of a handler find where to note that their attempts are used up, whatever
-// the handler makes of their errors.
-type repeating struct {
-	context.Context
-	repeats hop.Repeats
-}
-
-func withRepeats(ctx context.Context) (context.Context, *hop.Repeats) {
-	r := &repeating{Context: ctx}
-	return r, &r.repeats
-}
-
-// Value finds the note, and what the context inside has.
-func (r *repeating) Value(key any) any {
-	if key == (hop.RepeatsKey{}) {
-		return &r.repeats
-	}
-	return r.Context.Value(key)
 }

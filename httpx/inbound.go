@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
-	"github.com/seawall-go/seawall/internal/hop"
 )
 
 // NoMargin as an InboundConfig.Margin takes nothing off a peer's deadline.
@@ -121,7 +120,7 @@ func (in *inbound) wrap(next http.Handler) http.Handler {
 		if !in.part {
 			var w *writer
 			w, rw = share(rw)
-			ctx = hop.WithRepeats(ctx, &w.repeats)
+			ctx = w.noting(ctx)
 		}
 		req := r.WithContext(ctx)
 		defer func() { r.Pattern, r.MultipartForm = req.Pattern, req.MultipartForm }() // the server looks at its own

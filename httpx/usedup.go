@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -29,6 +30,16 @@ func (w *writer) tellUsedUp(status int) {
 	}
 }
 
+// noting returns a context in which clients find where to note that: ctx, if it is derived from one that the writer has
+// made before.
+func (w *writer) noting(ctx context.Context) context.Context {
+	if w.repeats.Context != nil {
+		return ctx
+	}
+	w.repeats.Context = ctx
+	return &w.repeats
+}
+
 // noteUsedUp lets the clients of a handler without a limit of time find where to note that; with a limit they find it in
 // the context that the limit makes.
 func noteUsedUp(next http.Handler) http.Handler {
@@ -38,7 +49,7 @@ func noteUsedUp(next http.Handler) http.Handler {
 			next.ServeHTTP(rw, r)
 			return
 		}
-		req := r.WithContext(hop.WithRepeats(r.Context(), &w.repeats))
+		req := r.WithContext(w.noting(r.Context()))
 		defer func() { r.Pattern, r.MultipartForm = req.Pattern, req.MultipartForm }() // the server looks at its own
 		next.ServeHTTP(offered, req)
 	})

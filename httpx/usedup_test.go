@@ -256,3 +256,39 @@ func TestInboundAloneSaysFinalToTrustedPeers(t *testing.T) {
 		}
 	})
 }
+
+// The middlewares of a request share one place for the note: the contexts that lead to it do not lead around in a circle.
+func TestPartsInsideOfPartsNoteInOnePlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		client := httpx.NewTransport("shop", httpx.ClientConfig{Registry: quiet()}, down(&asked))
+		type key struct{}
+		var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Context().Value(key{}) != nil {
+				t.Error("a value from nowhere")
+			}
+			ctx, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			req := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://api.example/", http.NoBody)
+			resp, err := client.RoundTrip(req)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer resp.Body.Close()
+			w.WriteHeader(resp.StatusCode)
+		})
+		cfg := httpx.ServerConfig{Inbound: httpx.InboundConfig{TrustPeer: httpx.TrustAll}, Registry: quiet()}
+		cfg.TimeLimit.FirstByte = httpx.Off
+		h = httpx.NewHandler("inside", cfg, h)
+		for range 3 {
+			h = httpx.Inbound("outside", httpx.InboundConfig{TrustPeer: httpx.TrustAll, Registry: quiet()})(h)
+		}
+		r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		r.Header.Set("Seawall-Priority", "sheddable")
+		w := serveOne(h, r)
+		if got := w.Header().Get("Seawall-Pushback"); w.Code != http.StatusServiceUnavailable || got != "final" {
+			t.Errorf("%d, Seawall-Pushback: %q", w.Code, got)
+		}
+	})
+}

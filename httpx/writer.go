@@ -32,7 +32,7 @@ type writer struct {
 	before  http.Header     // what the writer below had before that
 	record  *seawall.Record // what is told of in Seawall-Degraded; nil for nothing
 	caches  *cacheDefault   // what is told to caches, if the handler says nothing; nil for nothing
-	repeats hop.Repeats     // of what the handler asks of others
+	repeats hop.Repeating   // of what the handler asks of others; its context is nil if another one leads to it
 	// refusal is the error of the gate that has refused the request, here or further in.
 	refusal error
 	outer   *writer // the one further out, if any

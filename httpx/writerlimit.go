@@ -56,7 +56,7 @@ func (w *writer) arm(l *limits, r *http.Request, left time.Duration) {
 	w.began = mono.Now()
 	w.latest.Store(int64(w.began))
 	first := earliest(l.firstByte, l.total)
-	w.ctx.repeats = &w.repeats
+	w.ctx.repeats = &w.repeats.Repeats
 	w.ctx.begin(r.Context(), first)
 	if first == 0 || left < first {
 		first = left

@@ -10,14 +10,15 @@ import (
 // request, or judges its answer, reads it. The zero value says nothing. It is safe for concurrent use.
 type Repeats struct{ usedUp atomic.Bool }
 
+// NoteUsedUp notes that no more attempts are to be made.
+func (r *Repeats) NoteUsedUp() { r.usedUp.Store(true) }
+
+// UsedUp reports whether that was noted.
+func (r *Repeats) UsedUp() bool { return r.usedUp.Load() }
+
 // RepeatsKey is the key under which a context has its *Repeats, or something else with its NoteUsedUp. It is here for
 // contexts that answer for themselves.
 type RepeatsKey struct{}
-
-// WithRepeats returns a context in which requests find r.
-func WithRepeats(ctx context.Context, r *Repeats) context.Context {
-	return context.WithValue(ctx, RepeatsKey{}, r)
-}
 
 // NoteUsedUp notes for whoever is next above ctx, if there is somebody, that no more attempts are to be made.
 func NoteUsedUp(ctx context.Context) {
@@ -26,8 +27,17 @@ func NoteUsedUp(ctx context.Context) {
 	}
 }
 
-// NoteUsedUp notes that no more attempts are to be made.
-func (r *Repeats) NoteUsedUp() { r.usedUp.Store(true) }
+// Repeating is a context in which requests find the Repeats that is in it. It is a part of what the other request has
+// anyway, so that the note costs no allocation of its own.
+type Repeating struct {
+	context.Context
+	Repeats
+}
 
-// UsedUp reports whether that was noted.
-func (r *Repeats) UsedUp() bool { return r.usedUp.Load() }
+// Value finds the Repeats, and what the context inside has.
+func (r *Repeating) Value(key any) any {
+	if key == (RepeatsKey{}) {
+		return &r.Repeats
+	}
+	return r.Context.Value(key)
+}
