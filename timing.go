@@ -19,7 +19,7 @@ const (
 	// told. The outcome is admitted, rejected or canceled.
 	QueueWait Measure = iota
 	// AttemptDuration is how long one attempt of a retry or a hedge took, waits and further attempts left out. The outcome
-	// is an [Outcome]. What repeats without a chain, as the streams of grpcx do, tells none.
+	// is an [Outcome]. That of a stream of grpcx is told with its first answer.
 	AttemptDuration
 	// StaleAge is how old a copy was that a cache, an httpcache or a fallback gave for an answer. The outcome is why.
 	StaleAge

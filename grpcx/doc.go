@@ -74,4 +74,7 @@
 //
 // Then a call that is repeated is there one call of several attempts. Given behind ours it takes each attempt for a call. The
 // stats handler of otelgrpc sees each attempt in either order.
+//
+// The durations of attempts, which package telemetry has if it is asked for them, are those of the retry, and of the hedge.
+// An attempt of a stream is told with its first answer, as a success, or at its end if none came.
 package grpcx

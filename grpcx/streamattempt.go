@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/mono"
 )
 
 // streamAttempt is one attempt of a stream: its context, its timer, its permits. It owns them, and has one exit, end,
@@ -24,9 +25,11 @@ type streamAttempt struct {
 	inner           grpc.ClientStream // nil until it is open
 
 	permits
+	began time.Duration // by mono, if it is timed
 
 	mu    sync.Mutex // guards the fields below
 	phase phase
+	timed bool        // somebody wants to know how long it takes, and was not told
 	early *error      // how grpc-go ended the call before the opener knew that it was open
 	timer *time.Timer // nil if there was no limit yet
 	limit error       // what the timer cancels with
@@ -46,7 +49,10 @@ const (
 
 // try makes an attempt. Without an error it is the stream's attempt.
 func (s *clientStream) try(n int) error {
-	a := &streamAttempt{stream: s}
+	a := &streamAttempt{stream: s, timed: s.client.retry.Timed()}
+	if a.timed {
+		a.began = mono.Now()
+	}
 	returned := false
 	defer func() {
 		if !returned {
@@ -175,10 +181,17 @@ func (a *streamAttempt) opened(inner grpc.ClientStream) {
 
 // answered is told that the first answer has come: the limits are over, and the time of the server.
 func (a *streamAttempt) answered() {
+	if a.isFirst() {
+		a.took(nil)
+	}
+}
+
+// isFirst takes in that an answer has come. It reports whether it is the first, and somebody wants to know how long it took.
+func (a *streamAttempt) isFirst() (timed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.phase > isWaiting {
-		return
+		return false
 	}
 	a.phase = isAnswering
 	a.stopLocked()
@@ -186,6 +199,13 @@ func (a *streamAttempt) answered() {
 	if settle := a.stream.target.cfg.StreamSettle; settle > 0 {
 		a.startLocked(settle)
 	}
+	timed, a.timed = a.timed, false
+	return timed
+}
+
+// took tells how long the first answer took, or the attempt if it had none and has ended with err.
+func (a *streamAttempt) took(err error) {
+	a.stream.client.retry.Took(a.stream.opening.Context, err, mono.Now()-a.began)
 }
 
 // over is told by grpc-go that the call has ended, with a nil error after all went well.
@@ -293,6 +313,9 @@ func (a *streamAttempt) close() bool {
 func (a *streamAttempt) giveBack(err error) {
 	if a.cancel != nil {
 		defer a.cancel(nil)
+	}
+	if a.timed { // which nobody changes any more
+		a.took(err)
 	}
 	a.permits.end(a.stream.opening.Context, err)
 }

@@ -21,7 +21,8 @@ const (
 	// canceled. Calls that did not have to wait are not in it.
 	QueueWait = "seawall.queue.wait"
 	// AttemptDuration is how long the attempts of retries and hedges took, by outcome: success, failure, overload, ignored.
-	// That of a retry around a hedge is a whole race. Attempts of gRPC streams are not in it: they last as long as the stream.
+	// That of a retry around a hedge is a whole race. That of a gRPC stream goes to its first answer, or to its end if none
+	// came; where the client sends, what that takes is part of it.
 	AttemptDuration = "seawall.attempt.duration"
 	// StaleAge is how old the copies are that caches, httpcaches and fallbacks give for answers, by why: of a cache its
 	// [github.com/seawall-go/seawall/cache.Why], of an httpcache load_failed, refreshing or asked_for, and fallback.
