@@ -72,12 +72,15 @@ func replaceable(reply any) bool {
 	return v.Kind() == reflect.Pointer && !v.IsNil()
 }
 
-// another makes an empty reply of the same kind.
-func another(reply any) any {
+// makerOf returns what makes empty replies of the same kind. That does not look at the reply, which is the caller's again when
+// an attempt that has lost begins late.
+func makerOf(reply any) func() any {
 	if m, ok := reply.(proto.Message); ok {
-		return m.ProtoReflect().New().Interface()
+		kind := m.ProtoReflect().Type()
+		return func() any { return kind.New().Interface() }
 	}
-	return reflect.New(reflect.TypeOf(reply).Elem()).Interface()
+	kind := reflect.TypeOf(reply).Elem()
+	return func() any { return reflect.New(kind).Interface() }
 }
 
 // reset empties a reply into which an attempt may have read half of an answer.

@@ -94,25 +94,33 @@ func TestAnAttemptOfAStreamIsTimedUpToItsFirstAnswer(t *testing.T) {
 		want    []string
 	}{
 		{
-			"several answers", answers, []*slowStream{{takes: 2 * time.Second, scriptedStream: scriptedStream{receive: []error{nil, nil, io.EOF}}}}, time.Second,
+			"several answers", answers,
+			[]*slowStream{{takes: 2 * time.Second, scriptedStream: scriptedStream{receive: []error{nil, nil, io.EOF}}}},
+			time.Second,
 			func(s grpc.ClientStream, _ context.CancelFunc) error { return read(s) },
 			[]string{"success 3s"},
 		},
 		{
-			"none", answers, []*slowStream{{takes: 2 * time.Second, scriptedStream: scriptedStream{receive: []error{io.EOF}}}}, 0,
+			"none", answers,
+			[]*slowStream{{takes: 2 * time.Second, scriptedStream: scriptedStream{receive: []error{io.EOF}}}},
+			0,
 			func(s grpc.ClientStream, _ context.CancelFunc) error { return read(s) },
 			[]string{"success 2s"},
 		},
 		{
-			"a failure and answers", answers, []*slowStream{
+			"a failure and answers", answers,
+			[]*slowStream{
 				{takes: 3 * time.Second, scriptedStream: scriptedStream{receive: []error{down}}},
 				{takes: 2 * time.Second, scriptedStream: scriptedStream{receive: []error{nil, io.EOF}}},
-			}, 0,
+			},
+			0,
 			func(s grpc.ClientStream, _ context.CancelFunc) error { return read(s) },
 			[]string{"failure 3s", "success 2s"},
 		},
 		{
-			"a failure behind the first answer", answers, []*slowStream{{takes: time.Second, scriptedStream: scriptedStream{receive: []error{nil, down}}}}, 0,
+			"a failure behind the first answer", answers,
+			[]*slowStream{{takes: time.Second, scriptedStream: scriptedStream{receive: []error{nil, down}}}},
+			0,
 			func(s grpc.ClientStream, _ context.CancelFunc) error {
 				if err := read(s); !errors.Is(err, down) {
 					return err
@@ -122,7 +130,9 @@ func TestAnAttemptOfAStreamIsTimedUpToItsFirstAnswer(t *testing.T) {
 			[]string{"success 1s"},
 		},
 		{
-			"a header", answers, []*slowStream{{takes: 2 * time.Second, scriptedStream: scriptedStream{receive: []error{nil, io.EOF}}}}, 0,
+			"a header", answers,
+			[]*slowStream{{takes: 2 * time.Second, scriptedStream: scriptedStream{receive: []error{nil, io.EOF}}}},
+			0,
 			func(s grpc.ClientStream, _ context.CancelFunc) error {
 				if _, err := s.Header(); err != nil {
 					return err
@@ -132,12 +142,16 @@ func TestAnAttemptOfAStreamIsTimedUpToItsFirstAnswer(t *testing.T) {
 			[]string{"success 2s"},
 		},
 		{
-			"the limit of the attempt", answers, []*slowStream{{takes: time.Hour}, {takes: time.Second, scriptedStream: scriptedStream{receive: []error{nil, io.EOF}}}}, 0,
+			"the limit of the attempt", answers,
+			[]*slowStream{{takes: time.Hour}, {takes: time.Second, scriptedStream: scriptedStream{receive: []error{nil, io.EOF}}}},
+			0,
 			func(s grpc.ClientStream, _ context.CancelFunc) error { return read(s) },
 			[]string{"failure 5s", "success 1s"},
 		},
 		{
-			"the caller leaves", answers, []*slowStream{{takes: time.Hour}}, 0,
+			"the caller leaves", answers,
+			[]*slowStream{{takes: time.Hour}},
+			0,
 			func(s grpc.ClientStream, cancel context.CancelFunc) error {
 				time.AfterFunc(4*time.Second, cancel)
 				if err := read(s); status.Code(err) != codes.Canceled {
@@ -148,7 +162,9 @@ func TestAnAttemptOfAStreamIsTimedUpToItsFirstAnswer(t *testing.T) {
 			[]string{"ignored 4s"},
 		},
 		{
-			"an upload", upload, []*slowStream{{takes: 2 * time.Second, scriptedStream: scriptedStream{receive: []error{nil}}}}, 0,
+			"an upload", upload,
+			[]*slowStream{{takes: 2 * time.Second, scriptedStream: scriptedStream{receive: []error{nil}}}},
+			0,
 			func(s grpc.ClientStream, _ context.CancelFunc) error {
 				time.Sleep(time.Minute) // it sends
 				_ = s.CloseSend()
@@ -160,7 +176,9 @@ func TestAnAttemptOfAStreamIsTimedUpToItsFirstAnswer(t *testing.T) {
 			[]string{"success 1m2s"},
 		},
 		{
-			"a chat", chat, []*slowStream{{takes: 2 * time.Second, scriptedStream: scriptedStream{receive: []error{nil, nil, io.EOF}}}}, 0,
+			"a chat", chat,
+			[]*slowStream{{takes: 2 * time.Second, scriptedStream: scriptedStream{receive: []error{nil, nil, io.EOF}}}},
+			0,
 			func(s grpc.ClientStream, _ context.CancelFunc) error { return read(s) },
 			[]string{"success 2s"},
 		},

@@ -10,8 +10,9 @@ import (
 // still be read from the wire when the call has ended. The caller gets the winner's, or that of the attempt by which the
 // call has failed.
 func (x *unaryCall) race(within context.Context) error {
+	another := makerOf(x.reply)
 	a, err := seawall.Call(within, x.target.hedged, func(within context.Context) (*answer, error) {
-		a := &answer{reply: another(x.reply)}
+		a := &answer{reply: another()}
 		entrance := within
 		if seawall.Attempt(within) > 1 {
 			entrance = impatient{within}

@@ -34,8 +34,8 @@ type clientStream struct {
 	recording bool // the caller's span is to be described
 
 	attempt  atomic.Pointer[streamAttempt]
-	answered atomic.Bool
-	over     sync.Once // the span has been described, and the caller's functions told
+	answered atomic.Bool // by the attempt, which is the last one
+	over     sync.Once   // the span has been described, and the caller's functions told
 
 	tries   int
 	repeats repeats
@@ -81,8 +81,10 @@ func (c *Client) stream(
 		return streamer(outgoing(ctx, seawall.Attempt(ctx)), desc, cc, method, append(slices.Clip(rest), more...)...)
 	}
 	s.adjust()
-	if ctx.Err() != nil {
-		return nil, s.finish(context.Cause(ctx))
+	if ctx.Err() != nil { // no attempt, and so no call of the retry
+		err := conclude(ctx, context.Cause(ctx))
+		s.tell(err)
+		return nil, err
 	}
 	s.tries = 1
 	err := s.try(1)
@@ -158,21 +160,23 @@ func (s *clientStream) RecvMsg(m any) error {
 	for {
 		a := s.attempt.Load()
 		err := a.inner.RecvMsg(m)
+		var failed error
 		switch {
 		case err == nil:
-			s.answer(a)
-			if !s.desc.ServerStreams { // grpc-go has read the status as well
+			failed = s.answer(a)
+		case err == io.EOF: //nolint:errorlint // the end is never wrapped
+			failed = a.missed()
+		default:
+			failed = a.fail(err)
+		}
+		if failed == nil {
+			if err != nil || !s.desc.ServerStreams { // where one answer is all, grpc-go has read the status as well
 				a.end(nil)
 				_ = s.finish(nil)
 			}
-			return nil
-		case err == io.EOF: //nolint:errorlint // the end is never wrapped
-			a.end(nil)
-			_ = s.finish(nil)
 			return err
 		}
-		failed := a.fail(err)
-		if !s.reopens() {
+		if !s.reopens(a) {
 			return s.finish(failed)
 		}
 		if err := s.again(failed); err != nil {
@@ -184,12 +188,21 @@ func (s *clientStream) RecvMsg(m any) error {
 
 // Header waits for the header. One that the server has sent is its first answer.
 func (s *clientStream) Header() (metadata.MD, error) {
-	a := s.attempt.Load()
-	md, err := a.inner.Header()
-	if md != nil && err == nil {
-		s.answer(a)
+	for {
+		a := s.attempt.Load()
+		md, err := a.inner.Header()
+		var late error
+		if md != nil && err == nil {
+			late = s.answer(a)
+		}
+		switch {
+		case s.attempt.Load() != a: // another one has taken its place meanwhile
+		case late != nil && s.reopens(a):
+			return nil, late
+		default:
+			return md, err
+		}
 	}
-	return md, err
 }
 
 // Trailer returns the trailer, after RecvMsg has returned an error.
@@ -198,14 +211,18 @@ func (s *clientStream) Trailer() metadata.MD { return s.attempt.Load().inner.Tra
 // Context returns the context of the stream.
 func (s *clientStream) Context() context.Context { return s.attempt.Load().inner.Context() }
 
-// answer is told that the first answer is there, or another one.
-func (s *clientStream) answer(a *streamAttempt) {
-	if s.answered.Load() || !s.answered.CompareAndSwap(false, true) {
-		return
+// answer is told that the first answer is there, or another one. It returns how its attempt had failed before, if it had.
+func (s *clientStream) answer(a *streamAttempt) error {
+	if s.answered.Load() {
+		return nil
 	}
-	a.answered()
+	if late := a.answered(); late != nil {
+		return late
+	}
+	s.answered.Store(true)
 	s.keep(nil)
 	_ = s.repeats.end(s.policies(), nil)
+	return nil
 }
 
 // keep remembers the request for another attempt, or forgets it.
@@ -237,10 +254,10 @@ func (s *clientStream) resend(inner grpc.ClientStream) error {
 }
 
 // reopens reports whether another attempt may take the place of one that has failed.
-func (s *clientStream) reopens() bool {
+func (s *clientStream) reopens(failed *streamAttempt) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.request != nil && s.opening.Err() == nil
+	return failed.saidNothing() && s.request != nil && s.opening.Err() == nil
 }
 
 // again makes further attempts after one that has failed, until one is open or the policies have no more: then it returns
@@ -312,14 +329,17 @@ func (s *clientStream) lost(a *streamAttempt, err error) {
 	if now := s.attempt.Load(); now != nil && now != a {
 		return
 	}
-	if err != nil && !s.answered.Load() && s.reopens() {
+	if err != nil && s.reopens(a) {
 		s.watch()
 		return
 	}
 	rest, ok := s.repeats.claim()
-	if ok {
+	switch answered := !a.saidNothing(); {
+	case ok && answered:
+		s.shield(func() { _ = s.repeats.close(s.policies(), rest, nil) }) // whoever has got the answer is about to say so
+	case ok:
 		s.shield(func() { err = s.repeats.close(s.policies(), rest, err) })
-	} else if !s.answered.Load() || s.attempt.Load() != a { // who has claimed it sees to the end
+	case !answered || s.attempt.Load() != a: // who has claimed it sees to the end
 		return
 	}
 	s.shield(func() { s.tell(conclude(s.opening.Context, err)) })

@@ -25,15 +25,17 @@ type streamAttempt struct {
 	inner           grpc.ClientStream // nil until it is open
 
 	permits
-	began time.Duration // by mono, if it is timed
+	timed bool          // somebody wants to know how long it takes
+	began time.Duration // by mono, if so
 
-	mu    sync.Mutex // guards the fields below
-	phase phase
-	timed bool        // somebody wants to know how long it takes, and was not told
-	early *error      // how grpc-go ended the call before the opener knew that it was open
-	timer *time.Timer // nil if there was no limit yet
-	limit error       // what the timer cancels with
-	stop  func() bool // ends the watch over the context
+	mu          sync.Mutex // guards the fields below
+	phase       phase
+	hasAnswered bool        // at least once
+	failed      error       // how it has ended, if that was before an answer, and not well
+	early       *error      // how grpc-go ended the call before the opener knew that it was open
+	timer       *time.Timer // nil if there was no limit yet
+	limit       error       // what the timer cancels with
+	stop        func() bool // ends the watch over the context
 }
 
 // phase is how far an attempt has come.
@@ -143,19 +145,22 @@ func (a *streamAttempt) stopLocked() {
 
 // due is called by the timer: a limit is over, or the breaker is to be told of a stream that works.
 func (a *streamAttempt) due() {
+	if a.expire() == isAnswering {
+		a.stream.shield(func() { a.breaker.Done(nil) })
+	}
+}
+
+// expire ends the wait for the first answer, and returns how far the attempt had come. It ends the context under the lock, so
+// that an attempt that has expired has one that is done.
+func (a *streamAttempt) expire() (was phase) {
 	a.mu.Lock()
-	limit, was := a.limit, a.phase
+	defer a.mu.Unlock()
+	was = a.phase
 	if was <= isWaiting {
 		a.phase = isExpired
+		a.cancel(a.limit)
 	}
-	a.mu.Unlock()
-	switch was {
-	case isOpening, isWaiting:
-		a.cancel(limit)
-	case isAnswering:
-		a.stream.shield(func() { a.breaker.Done(nil) })
-	case isExpired, isOver:
-	}
+	return was
 }
 
 // opened is told that the stream is open. Where the client sends, the time from now on is its own, until it has finished.
@@ -179,28 +184,51 @@ func (a *streamAttempt) opened(inner grpc.ClientStream) {
 	}
 }
 
-// answered is told that the first answer has come: the limits are over, and the time of the server.
-func (a *streamAttempt) answered() {
-	if a.isFirst() {
+// answered is told that an answer has come. It returns how the attempt had failed before, if it had: then it comes too late,
+// and is none.
+func (a *streamAttempt) answered() error {
+	if !a.isFirst() {
+		return a.missed()
+	}
+	if a.timed {
 		a.took(nil)
 	}
+	return nil
 }
 
-// isFirst takes in that an answer has come. It reports whether it is the first, and somebody wants to know how long it took.
-func (a *streamAttempt) isFirst() (timed bool) {
+// isFirst takes in an answer, and reports whether it is the first, that came in time: the limits are over, and the time of the
+// server.
+func (a *streamAttempt) isFirst() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.phase > isWaiting {
 		return false
 	}
-	a.phase = isAnswering
+	a.phase, a.hasAnswered = isAnswering, true
 	a.stopLocked()
 	a.breaker.Answered()
 	if settle := a.stream.target.cfg.StreamSettle; settle > 0 {
 		a.startLocked(settle)
 	}
-	timed, a.timed = a.timed, false
-	return timed
+	return true
+}
+
+// missed returns how the attempt has failed before an answer came, nil if it has not.
+func (a *streamAttempt) missed() error {
+	a.mu.Lock()
+	expired, failed := a.phase == isExpired, a.failed
+	a.mu.Unlock()
+	if expired { // and who gives back what it holds is on his way
+		return a.fail(a.Err())
+	}
+	return failed
+}
+
+// saidNothing reports whether no answer has come, so that another attempt may take the place of this one.
+func (a *streamAttempt) saidNothing() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return !a.hasAnswered
 }
 
 // took tells how long the first answer took, or the attempt if it had none and has ended with err.
@@ -229,7 +257,7 @@ func (a *streamAttempt) settle(err error) {
 	if err != nil {
 		s.shield(func() { err = a.judged(err) })
 	}
-	if !a.close() {
+	if !a.close(err) {
 		return
 	}
 	s.shield(func() { a.giveBack(err) })
@@ -251,7 +279,7 @@ func (a *streamAttempt) judged(err error) error {
 	s := a.stream
 	caller := s.opening.Context
 	a.mu.Lock()
-	limit, inner := a.limit, a.inner
+	limit, inner, answered := a.limit, a.inner, a.hasAnswered
 	a.mu.Unlock()
 	failed, e := s.limits.blame(caller, a, limit, err)
 	if e.by == byDeadline && failed.cause == nil { // the total limit, which nobody further out speaks of
@@ -267,7 +295,7 @@ func (a *streamAttempt) judged(err error) error {
 		return inner != nil && s.target.cfg.TrustPeer(withPeer(caller, inner))
 	})
 	switch {
-	case s.answered.Load():
+	case answered:
 		failed.verdict.Repeat = seawall.RepeatNever
 		if e.by == byDeadline { // a stream that lasts as long as its caller wanted
 			failed.verdict.Outcome = seawall.Ignored
@@ -288,19 +316,22 @@ func withPeer(ctx context.Context, inner grpc.ClientStream) context.Context {
 
 // end gives back what the attempt holds, unless that was done.
 func (a *streamAttempt) end(err error) {
-	if a.close() {
+	if a.close(err) {
 		a.giveBack(err)
 	}
 }
 
 // close ends the attempt. It returns true to the first who calls it, and who is to give back what the attempt holds.
-func (a *streamAttempt) close() bool {
+func (a *streamAttempt) close(err error) bool {
 	a.mu.Lock()
 	if a.phase == isOver {
 		a.mu.Unlock()
 		return false
 	}
 	a.phase = isOver
+	if !a.hasAnswered {
+		a.failed = err
+	}
 	a.stopLocked()
 	stop := a.stop
 	a.mu.Unlock()
@@ -314,7 +345,7 @@ func (a *streamAttempt) giveBack(err error) {
 	if a.cancel != nil {
 		defer a.cancel(nil)
 	}
-	if a.timed { // which nobody changes any more
+	if a.timed && a.saidNothing() {
 		a.took(err)
 	}
 	a.permits.end(a.stream.opening.Context, err)
