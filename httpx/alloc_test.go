@@ -30,11 +30,11 @@ func TestARequestCostsFewAllocations(t *testing.T) {
 	unlimited := quick()
 	unlimited.Timeout = httpx.Off
 	req = req.WithContext(t.Context())
-	if n := client(httpx.NewTransport("test", unlimited, base)) - bare; n > 5 {
+	if n := client(httpx.NewTransport("test", unlimited, base)) - bare; n > 6 {
 		t.Errorf("the Transport without a total limit allocates %v times", n)
 	}
 	req = req.WithContext(context.Background()) // that of a test can be canceled
-	if n := client(httpx.NewTransport("test", unlimited, base)) - bare; n > 2 {
+	if n := client(httpx.NewTransport("test", unlimited, base)) - bare; n > 3 {
 		t.Errorf("the Transport without anything to watch allocates %v times", n)
 	}
 
@@ -45,6 +45,11 @@ func TestARequestCostsFewAllocations(t *testing.T) {
 	if n := client(httpx.NewTransport("test", quick(), watching)) - bare; n > 11 {
 		t.Errorf("the Transport allocates %v times if its base watches the context", n)
 	}
+	unlimited.Retry.MaxAttempts = 1 // nothing is left behind by an attempt that failed, so nothing is copied for it
+	if n := client(httpx.NewTransport("test", unlimited, base)) - bare; n > 2 {
+		t.Errorf("the Transport with one attempt allocates %v times", n)
+	}
+	unlimited.Retry = quick().Retry
 	soon, cancelSoon := context.WithTimeout(context.Background(), time.Second)
 	defer cancelSoon()
 	req = req.WithContext(soon)

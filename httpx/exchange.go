@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -14,11 +15,13 @@ import (
 
 // exchange is one call of RoundTrip: a request, and its attempts.
 type exchange struct {
-	opts  *settings
-	req   *http.Request // the caller's, never written to
-	host  hostKey
-	terms *terms
-	body  *requestBody // nil if there is none
+	opts   *settings
+	req    *http.Request // the caller's, or a copy where attempts may be left behind; never written to
+	given  *http.Request // the caller's, which is his again when he has closed the response's body
+	method string
+	host   hostKey
+	terms  *terms
+	body   *requestBody // nil if there is none
 
 	idempotent bool
 	hedged     bool
@@ -34,6 +37,14 @@ const (
 	misdirected  uint32 = 1 << iota // by a 421: from then on attempts have connections of their own
 	usedUpInside                    // the base has repeated the request as often as may be
 )
+
+// detach makes a copy of the request for attempts that run side by side: those that have lost their race may look at it
+// when the caller has it back.
+func (x *exchange) detach() {
+	req, url := x.given.WithContext(x.given.Context()), *x.given.URL
+	req.URL, req.Header = &url, maps.Clone(req.Header)
+	x.req = req
+}
 
 // NoteUsedUp is how a client in the base says so; see hop.NoteUsedUp.
 func (x *exchange) NoteUsedUp() { x.told.Or(usedUpInside) }
@@ -103,7 +114,7 @@ func (x *exchange) try(ctx context.Context, s *scope) (verdict, err error) {
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
-	resp.Request = x.req
+	resp.Request = x.given
 	verdict = x.judge(ctx, resp)
 	if !s.answer(resp, verdict) {
 		_ = s.shut()
@@ -133,7 +144,11 @@ func (x *exchange) prepare(ctx context.Context, s *scope) (*http.Request, error)
 	}
 	s.since = now
 
+	// A base may go on reading what it was given after its RoundTrip has returned, such as at the end of our limit. The
+	// next attempt may have an answer by then, and the caller his request back.
 	req := x.req.WithContext(s)
+	s.url = *x.req.URL
+	req.URL = &s.url
 	req.Header = x.outgoing(s, left, limited)
 	req.Body = body
 	if x.body != nil && x.body.replay != nil {
@@ -161,7 +176,7 @@ func (x *exchange) fail(s *scope, err error) error {
 			err = fmt.Errorf("%w: %w", cause, err)
 		}
 	}
-	return &transportError{method(x.req), x.req.URL.Host, err, v, final}
+	return &transportError{x.method, x.req.URL.Host, err, v, final}
 }
 
 // noResponse is what an attempt has to say when the total limit ends it; the limit speaks for itself, further out.
@@ -191,7 +206,7 @@ func (x *exchange) verdict(s *scope, why, err error) seawall.Verdict {
 }
 
 func (x *exchange) fault(err error, v seawall.Verdict) error {
-	return &transportError{method(x.req), x.req.URL.Host, err, v, false}
+	return &transportError{x.method, x.req.URL.Host, err, v, false}
 }
 
 func method(req *http.Request) string {

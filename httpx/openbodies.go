@@ -62,7 +62,7 @@ func (o *openBodies) remove(s *scope) {
 func (o *openBodies) list() (list []OpenBody) {
 	note := func(s *scope) {
 		since := time.Now().Add(s.since - mono.Now())
-		list = append(list, OpenBody{method(s.x.req), s.x.host.String(), since})
+		list = append(list, OpenBody{s.x.method, s.x.host.String(), since})
 	}
 	for i := range o.places {
 		if s := o.places[i].Load(); s != nil {

@@ -17,16 +17,16 @@ const fieldPushback = "Seawall-Pushback"
 // of what is left, at most this.
 const wireMargin = 50 * time.Millisecond
 
-// outgoing returns the header to send in an attempt: the caller's own if nothing is to be changed, else a copy. left is
-// the time for the whole answer, if that is limited. What the caller's header has under a name that a server of ours would
-// read goes: a proxy must not pass on what its client has claimed.
+// outgoing returns the header to send in an attempt: the caller's own if nothing is to be changed and no other attempt
+// comes, else a copy. left is the time for the whole answer, if that is limited. What the caller's header has under a name
+// that a server of ours would read goes: a proxy must not pass on what its client has claimed.
 func (x *exchange) outgoing(s *scope, left time.Duration, limited bool) http.Header {
 	f, given := &x.opts.Fields, x.req.Header
 	says := !x.terms.trail.leaves(x.host)
 	attempt, priority := seawall.Attempt(s.parent), seawall.PriorityOf(s.parent)
 	clean := len(given) == 0 || !f.hasFacts(given)
 	quiet := !says || !limited && attempt <= 1 && priority == seawall.Critical && x.terms.key == ""
-	if given != nil && clean && quiet {
+	if given != nil && clean && quiet && x.mayLend() {
 		return given
 	}
 	h := http.Header{}
@@ -53,6 +53,11 @@ func (x *exchange) outgoing(s *scope, left time.Duration, limited bool) http.Hea
 		say(h, f.IdempotencyKey, x.terms.key)
 	}
 	return h
+}
+
+// mayLend reports whether an attempt may have the header of x.req as it is; see prepare.
+func (x *exchange) mayLend() bool {
+	return x.hedged || x.terms.most == 1 || x.opts.Retry.MaxAttempts == 1
 }
 
 // format writes the time that is left. Seconds are rounded down to hundredths, so that requests with the limit of the

@@ -89,7 +89,7 @@ func (x *exchange) pushback(resp *http.Response) (says string, trusted bool) {
 
 func (x *exchange) status(resp *http.Response, v seawall.Verdict, final bool) error {
 	return &StatusError{
-		Method: method(x.req), Host: x.req.URL.Host, Code: resp.StatusCode,
+		Method: x.method, Host: x.req.URL.Host, Code: resp.StatusCode,
 		verdict: v, final: final,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,7 @@ type scope struct {
 
 	breaker, slot seawall.Permit
 
+	url    url.URL // of the request as it is sent
 	resp   *http.Response
 	body   io.ReadCloser // of the response, as the base gave it
 	failed error         // what the status says, if that is no good

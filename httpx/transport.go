@@ -89,7 +89,7 @@ func defaultBase(cfg ClientConfig) http.RoundTripper {
 // or one that matches the cause of the request's context, if that has ended. No text of ours holds a field's value, a
 // query or a part of a body.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := &exchange{opts: t.opts.Load(), req: req}
+	x := &exchange{opts: t.opts.Load(), req: req, given: req, method: method(req)}
 	x.body = newRequestBody(req, x.opts.ReplayBuffer)
 	defer x.body.finish()
 	var err error
@@ -122,6 +122,7 @@ func (t *Transport) call(ctx context.Context, x *exchange) (*scope, error) {
 	var limit *timeout.ExceededError // in the place of the client's
 	if t.hosts.hedges != nil && x.mayRace() {
 		x.hedged = true
+		x.detach()
 		h := t.hosts.hedges.For(x.host)
 		chain, untimed = h.calls, h.untimed
 	}
