@@ -36,8 +36,9 @@ type Config struct {
 	// better after all: each has work of its own, say. Where all have the same work a busy hour fills them all, they leave
 	// one after the other, and those that are left have more to do; so it takes three times SaturatedAfter, and then up to
 	// MaxHold, and the log says so at Start. Only time in the mode [seawall.Enforce] counts, and in another one a bulkhead
-	// fails nothing. Of a family it is one member, such as tenants[acme], while that is one of the 32 in the family's
-	// snapshot. Default none: a full bulkhead is a warning.
+	// fails nothing. Of a family it is one member, such as tenants[acme], if the family has labels. A name that no
+	// bulkhead has had for StartDeadline is a warning, but that of a key, which may be made at any time. Default none: a
+	// full bulkhead is a warning.
 	FailWhenFull []string `json:"fail_when_full" yaml:"fail_when_full"`
 	// MaxHold is the longest time that an instance waits, at random, before a shared check with FailReadiness, or a full
 	// bulkhead of FailWhenFull, makes it not ready, so that not all instances leave together. Default 30 s; up to 1 h, or [NoHold].

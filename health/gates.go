@@ -73,7 +73,7 @@ func (h *Health) readGates(ctx context.Context, first time.Duration) {
 			wake = h.wake
 			continue
 		}
-		h.takeGates(reading.read(h.cfg.Registry.Snapshots(), time.Now()))
+		h.takeGates(reading.read(reading.snapshots(), time.Now()))
 	}
 }
 
@@ -115,6 +115,7 @@ type gateReading struct {
 	cfg             *Config
 	full            map[string]saturation // bulkheads that are full
 	before, counted map[string]float64    // degraded answers up to the round before this one, and up to this one
+	unknown         map[string]time.Time  // names of Config.FailWhenFull that nothing has, and since when
 }
 
 // saturation is since when a bulkhead is full, and since when that counts for readiness, if it does, after which this
@@ -199,7 +200,7 @@ func (r *gateReading) read(snapshots []seawall.Snapshot, now time.Time) (gates [
 	if r.counted == nil {
 		r.counted = served
 	}
-	return gates
+	return append(gates, r.misnamed(snapshots, now)...)
 }
 
 func (r *gateReading) breaker(s seawall.Snapshot, warn func(string, ...any)) {

@@ -2,6 +2,7 @@ package health_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -168,6 +169,97 @@ func TestModeOfAFamilyIsShownOnceAndThatOfAKeyAsWell(t *testing.T) {
 		if len(shown) != 2 || shown["tenants"] != "mode shadow" || shown["tenants[b]"] != "mode forced_open" {
 			t.Errorf("shown are %v", shown)
 		}
+	})
+}
+
+// The snapshot of a family has the busiest keys, and one that is stuck is not busy.
+func TestFullKeyThatItsFamilyDoesNotShowFailsReadinessAllTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, health.Config{FailWhenFull: []string{"tenants[stuck]", "tenants[nobody]"}, MaxHold: health.NoHold})
+		tenants := bulkhead.NewGroup("tenants", bulkhead.GroupConfig[string]{
+			Registry: b.registry, Label: func(k string) string { return k }, Bulkhead: bulkhead.Config{Limit: 1},
+		})
+		for range 3 {
+			for key := range 40 {
+				_ = tenants.For(fmt.Sprint(key)).Do(t.Context(), func(context.Context) error { return nil })
+			}
+		}
+		permit, err := tenants.For("stuck").Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.after(29 * time.Second)
+		b.answers("/readyz", 200)
+		b.after(6 * time.Second)
+		b.answers("/readyz", 503)
+		if r := b.report("/readyz"); len(r.Gates) != 1 || r.Gates[0].Name != "tenants[stuck]" || r.Gates[0].Status != "fail" {
+			t.Errorf("%+v", r.Gates)
+		}
+		for _, m := range tenants.Snapshot().Members {
+			if m.Name == "tenants[stuck]" {
+				t.Error("the family shows it by itself")
+			}
+		}
+		permit.Done(nil)
+		b.after(5 * time.Second)
+		b.answers("/readyz", 200)
+		b.after(2 * time.Minute)
+		if r := b.report("/readyz"); r.Status != "pass" {
+			t.Errorf("a key that may still come: %+v", r)
+		}
+	})
+}
+
+// hosts is a family without keys, which says nothing but that.
+type hosts struct{ name string }
+
+func (h *hosts) Snapshot() seawall.Snapshot {
+	return seawall.Snapshot{Kind: "bulkhead", Name: h.name, Values: []seawall.Value{{Name: "members"}}}
+}
+
+// A name that is misspelled would leave the instance in service however full it is, and say nothing.
+func TestNameInFailWhenFullThatNoBulkheadHasIsAWarning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, health.Config{FailWhenFull: []string{
+			"stock", "stok", "stok", "psp", "tenants[acme]", "adaptive[acme]", "nobody[acme]", "users[acme]",
+		}})
+		label := func(k string) string { return k }
+		keep := []any{
+			bulkhead.New("stock", bulkhead.Config{Registry: b.registry}),
+			breaker.New("psp", breaker.Config{Registry: b.registry}), // which is never full
+			bulkhead.NewGroup("tenants", bulkhead.GroupConfig[string]{Registry: b.registry, Label: label}),
+		}
+		adaptive := &hosts{"adaptive"}
+		seawall.Register(b.registry, "bulkhead", &adaptive.name, adaptive)
+		users := bulkhead.NewGroup("users", bulkhead.GroupConfig[string]{Registry: b.registry}) // without labels
+		_ = users.For("acme")
+		b.told()
+		b.after(59 * time.Second)
+		if r := b.report("/readyz"); r.Status != "pass" {
+			t.Errorf("after 59 s: %+v", r)
+		}
+		b.after(6 * time.Second)
+		b.answers("/readyz", 200)
+		var names []string
+		for _, g := range b.report("/readyz").Gates {
+			names = append(names, g.Name)
+			if g.Status != "warn" || g.Note != "fail_when_full: no bulkhead has this name" {
+				t.Errorf("%+v", g)
+			}
+		}
+		if got := strings.Join(names, " "); got != "stok psp nobody[acme] users[acme]" {
+			t.Errorf("warned of %s", got)
+		}
+		if got := strings.Join(b.told(), "; "); !strings.Contains(got, "bulkhead stok pass->warn") {
+			t.Errorf("told %s", got)
+		}
+		keep = append(keep, bulkhead.New("stok", bulkhead.Config{Registry: b.registry}), adaptive)
+		b.after(5 * time.Second)
+		if got := strings.Join(b.told(), "; "); got != "bulkhead stok warn->pass" {
+			t.Errorf("when there is one: told %s", got)
+		}
+		runtime.KeepAlive(keep)
+		runtime.KeepAlive(users)
 	})
 }
 

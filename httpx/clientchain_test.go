@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"runtime"
 	"strings"
 	"testing"
@@ -146,4 +147,24 @@ func TestTheChainOfAClientIsOnTheDebugPage(t *testing.T) {
 		t.Errorf("after an Update the page links %s, and finds %q", links, findings)
 	}
 	runtime.KeepAlive(taken)
+}
+
+func TestEachHostHasAPageForEachOfItsPolicies(t *testing.T) {
+	cfg := full()
+	tr := httpx.NewTransport("api", cfg, roundTripper(func(*http.Request) (*http.Response, error) { return response(200, ""), nil }))
+	if _, err := to(t, tr, "http://a.example/"); err != nil {
+		t.Fatal(err)
+	}
+	page := debugpage.New(debugpage.Config{Registry: cfg.Registry})
+	defer page.Close()
+	for _, kind := range []string{"breaker", "bulkhead", "hedge", "ratelimit"} {
+		for host, want := range map[string]int{"http://a.example": 200, "http://b.example": 404} {
+			w := httptest.NewRecorder()
+			page.ServeHTTP(w, httptest.NewRequest("GET", "/?kind="+kind+"&name="+url.QueryEscape("api["+host+"]"), http.NoBody))
+			if w.Code != want {
+				t.Errorf("the page of %s for %s: %d, want %d", kind, host, w.Code, want)
+			}
+		}
+	}
+	runtime.KeepAlive(tr)
 }

@@ -55,6 +55,19 @@ var gauges = map[string]bool{
 // For returns the policy of a host, and makes it if there is none.
 func (f *family[V]) For(k hostKey) V { return f.members.Get(k) }
 
+// Name returns the name under which the registry knows the family.
+func (f *family[V]) Name() string { return f.name }
+
+// Member returns the policy of a name, such as catalog[https://api.example], for debug pages, and nil if there is none.
+func (f *family[V]) Member(name string) seawall.Member {
+	for k, v := range f.members.All() {
+		if f.memberName(k) == name {
+			return v
+		}
+	}
+	return nil
+}
+
 // Config returns the configuration of each member, for debug pages.
 func (f *family[V]) Config() any { return f.config() }
 
