@@ -97,7 +97,7 @@ func TestArmShowsItsSettingsAndMarksDefaults(t *testing.T) {
 			`httpx "inventory", breaker of a host OpenFor`:  "500ms",
 			`httpx "inventory", breaker of a host MinCalls`: "20 (default)",
 			`httpx "inventory", retry MaxAttempts`:          "3 (default)",
-			`hedge "seats" Cap.Ratio`:                       "0.1 (default)",
+			`httpx "inventory", hedge of a host Cap.Ratio`:  "0.1 (default)",
 			`brownout "seats" Sheddable.Enter`:              "0.25",
 			`brownout "seats" Recover`:                      "5s (default)",
 			`idempotency "holds" Keep`:                      "5s",

@@ -102,7 +102,7 @@ func (s *seawallStyle) inventoryClient(url string, transport http.RoundTripper) 
 
 func (s *seawallStyle) customers(transport http.RoundTripper) *http.Client {
 	s.customer = httpx.NewTransport("boxoffice", httpx.ClientConfig{
-		Timeout:   patience,
+		Timeout: patience, AttemptTimeout: httpx.Off,
 		Retry:     retry.Config{MaxAttempts: 1}, // the gateway repeats, next to what fails; two layers would multiply
 		Bulkhead:  bulkhead.Config{Limit: 1024},
 		TrustPeer: httpx.TrustAll,

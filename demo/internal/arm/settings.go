@@ -42,7 +42,8 @@ func (s *seawallStyle) settings() []report.Setting {
 		breaker.New("", breaker.Config{Registry: new(seawall.Registry)}).Config())...)
 	all = append(all, settingsOf(of+"bulkhead of a host", bulkhead.New("", cfg.Bulkhead).Config(),
 		bulkhead.New("", bulkhead.Config{Registry: new(seawall.Registry)}).Config())...)
-	all = append(all, settingsOf(s.gateway.Hedge().String(), s.gateway.Hedge().Config(),
+	cfg.Hedge.Registry, cfg.Hedge.Budget = new(seawall.Registry), t.Retry().Budget()
+	all = append(all, settingsOf(of+"hedge of a host", hedge.New("", *cfg.Hedge).Config(),
 		hedge.New("", hedge.Config{Registry: new(seawall.Registry)}).Config())...)
 	all = append(all, settingsOf(s.gateway.Brownout().String(), s.gateway.Brownout().Config(),
 		degrade.NewBrownout("", degrade.BrownoutConfig{Registry: new(seawall.Registry)}).Config())...)

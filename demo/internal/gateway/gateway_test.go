@@ -19,6 +19,7 @@ import (
 	"github.com/seawall-go/seawall/demo/internal/catalog"
 	"github.com/seawall-go/seawall/demo/internal/gateway"
 	"github.com/seawall-go/seawall/demo/internal/sqlite"
+	"github.com/seawall-go/seawall/hedge"
 	"github.com/seawall-go/seawall/internal/leaktest"
 )
 
@@ -217,23 +218,27 @@ func TestGatewayAsksOnceForAllWhoLookAtTheTime(t *testing.T) {
 	})
 }
 
-// A seat map that is late is asked for once more, as soon as it is known what late is, and the quicker answer counts.
-func TestGatewayAsksASecondTimeForASeatMapThatIsLate(t *testing.T) {
+// What is late is asked for once more, as soon as it is known what late is, and the quicker answer counts. So is a hold: the
+// second attempt is for the same order, and a hold of it is one.
+func TestGatewayAsksASecondTimeForWhatIsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var asked, hold atomic.Int64
+		var asked, hung atomic.Int64
 		s := newSeawall(func(r *http.Request) (*http.Response, error) {
+			took, status, body := 40*time.Millisecond, 200, goodMap
 			if r.Method == http.MethodPut {
-				hold.Add(1)
-				time.Sleep(500 * time.Millisecond)
-				return answer(r, 201, "{}")
+				sent, err := io.ReadAll(r.Body)
+				if err != nil || r.URL.Path != "/holds/o-1" || string(sent) != `{"seats":[1]}` {
+					t.Errorf("%s was sent with %q, %v", r.URL.Path, sent, err)
+				}
+				status, body = 201, "{}"
 			}
-			took := 40 * time.Millisecond
 			if n := asked.Add(1); n > 200 && r.Header.Get("Seawall-Attempt") == "" {
 				took = time.Minute // it hangs, and only its second attempt would help
+				hung.Add(1)
 			}
 			select {
 			case <-time.After(took):
-				return answer(r, 200, goodMap)
+				return answer(r, status, body)
 			case <-r.Context().Done():
 				return nil, context.Cause(r.Context())
 			}
@@ -244,12 +249,18 @@ func TestGatewayAsksASecondTimeForASeatMapThatIsLate(t *testing.T) {
 		if took := time.Since(begin); err != nil || m.Age != 0 || took > 90*time.Millisecond || asked.Load() != 202 {
 			t.Errorf("after %v and %d questions: %+v, %v; want a fresh answer of the second attempt", took, asked.Load(), m, err)
 		}
-		if _, err := s.Hold(t.Context(), "o-1", nil); err != nil || hold.Load() != 1 {
-			t.Errorf("a hold was sent %d times: %v", hold.Load(), err)
+		begin = time.Now()
+		a, err := s.Hold(t.Context(), "o-1", []byte(`{"seats":[1]}`))
+		if took := time.Since(begin); err != nil || a.Status != 201 || took > 90*time.Millisecond || asked.Load() != 204 {
+			t.Errorf("after %v and %d questions: %+v, %v; want the hold of the second attempt", took, asked.Load(), a, err)
+		}
+		if hung.Load() != 2 {
+			t.Errorf("%d first attempts hung, want 2", hung.Load())
 		}
 		if err := s.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
+		synctest.Wait()
 	})
 }
 
@@ -262,9 +273,19 @@ func warm(t *testing.T, s *gateway.Seawall) {
 		}
 		time.Sleep(2 * time.Millisecond) // else it would be the same one
 	}
-	if delay, ok := s.Hedge().Delay(); !ok || delay < 40*time.Millisecond {
+	if delay, ok := hedgeOf(t, s).Delay(); !ok || delay < 40*time.Millisecond {
 		t.Fatalf("after 200 answers late is %v, %t", delay, ok)
 	}
+}
+
+// hedgeOf returns the hedge of the inventory's address.
+func hedgeOf(t *testing.T, s *gateway.Seawall) *hedge.Hedge {
+	t.Helper()
+	for _, h := range s.Transport().Hedges() {
+		return h
+	}
+	t.Fatal("nothing is hedged")
+	return nil
 }
 
 // Where all answers are late, second attempts would double the load of a service that is overloaded.
@@ -308,7 +329,7 @@ func TestSecondAttemptsDoNotMakeABrownoutWorse(t *testing.T) {
 				if extra := all - calls; calls == 0 || extra > calls/10+10 {
 					t.Errorf("%d attempts at %d calls, want at most a tenth more, and ten", all, calls)
 				}
-				if h := s.Hedge().Stats(); name == "slow" && h.Attempts == h.Calls() {
+				if h := hedgeOf(t, s).Stats(); name == "slow" && h.Attempts == h.Calls() {
 					t.Error("there were no second attempts: this shows nothing")
 				}
 				if err := s.Close(t.Context()); err != nil {

@@ -17,13 +17,12 @@ import (
 	"github.com/seawall-go/seawall/retry"
 )
 
-// Seawall asks the inventory service through package httpx, a second time for a seat map that is late, and answers that
-// from its last good copy when there is no other answer in time. While the service is in trouble it does not even ask for
-// what it has a young copy of.
+// Seawall asks the inventory service through package httpx, a second time where the answer is late, and answers for a seat
+// map from its last good copy when there is no other answer in time. While the service is in trouble it does not even ask
+// for what it has a young copy of.
 type Seawall struct {
 	remote    remote
 	transport *httpx.Transport
-	hedge     *hedge.Hedge
 	seats     *cache.Cache[int64, copied]
 	brownout  *degrade.Brownout
 }
@@ -47,8 +46,10 @@ const (
 func NewSeawall(base string, transport http.RoundTripper, registry *seawall.Registry) *Seawall {
 	s := &Seawall{}
 	s.transport = httpx.NewTransport("inventory", httpx.ClientConfig{
-		Timeout: time.Second,
-		Retry:   retry.Config{Backoff: retry.Backoff{Base: 20 * time.Millisecond, Max: 200 * time.Millisecond}},
+		// An attempt has no limit of its own: a read has ReadWithin, and a hold that is late gets a second attempt beside the
+		// first. Cut off after a third of the second, it would be refused late.
+		Timeout: time.Second, AttemptTimeout: httpx.Off,
+		Retry: retry.Config{Backoff: retry.Backoff{Base: 20 * time.Millisecond, Max: 200 * time.Millisecond}},
 		// A copy may be 15 s old, and a fault of 12 s leaves three seconds for the way back to fresh ones: so it asks again
 		// every second, also if it is told to come back later. There is no ramp: the inventory takes in what it can serve,
 		// whoever comes back.
@@ -57,13 +58,13 @@ func NewSeawall(base string, transport http.RoundTripper, registry *seawall.Regi
 			OpenFor: 500 * time.Millisecond, OpenGrowth: 2, MaxOpenFor: time.Second, MaxRetryAfter: time.Second,
 			Ramp: breaker.Ramp{Start: breaker.NoRamp},
 		},
+		// Within the budget of the retries. Holds as well: the order's id makes two of them one.
+		Hedge:     &hedge.Config{},
 		Bulkhead:  bulkhead.Config{Limit: 64, Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}},
 		TrustPeer: httpx.TrustLoopback,
 		Registry:  registry,
 	}, transport)
 	s.remote = remote{&http.Client{Transport: s.transport}, base}
-	// For seat maps only: what changes something is not sent twice to be quicker. The retries have the same budget.
-	s.hedge = hedge.New("seats", hedge.Config{Budget: s.transport.Retry().Budget(), Registry: registry})
 	s.seats = cache.New("seats", cache.Config[int64, copied]{
 		// A copy is for when there is no answer, and whether one is asked for is up to the breaker.
 		TTL: time.Millisecond, RetryEvery: time.Millisecond, Jitter: cache.NoJitter, EarlyRefresh: cache.NoEarlyRefresh,
@@ -104,19 +105,9 @@ func (c copied) aged() SeatMap {
 }
 
 func (s *Seawall) load(ctx context.Context, performance int64) (copied, error) {
-	return seawall.Call(ctx, s.hedge, func(ctx context.Context) (copied, error) {
-		asked := time.Now()
-		m, err := s.remote.seatMap(ctx, performance)
-		return copied{m, asked}, err
-	})
-}
-
-// Verdict tells the hedge what the transport has made of such an answer already: no second attempt will do better.
-func (e *unavailableError) Verdict() seawall.Verdict {
-	if e.refused {
-		return seawall.Verdict{Outcome: seawall.Overload, After: e.after}
-	}
-	return seawall.Verdict{Outcome: seawall.Failure}
+	asked := time.Now()
+	m, err := s.remote.seatMap(ctx, performance)
+	return copied{m, asked}, err
 }
 
 var errNoCopy = errors.New("no copy that is young enough")
@@ -128,9 +119,6 @@ func (s *Seawall) Close(ctx context.Context) error { return s.seats.Close(ctx) }
 func (s *Seawall) Hold(ctx context.Context, order string, request []byte) (Answer, error) {
 	return s.remote.hold(ctx, order, request)
 }
-
-// Hedge returns what starts the second attempts for seat maps.
-func (s *Seawall) Hedge() *hedge.Hedge { return s.hedge }
 
 // Brownout returns what decides whether a young copy will do.
 func (s *Seawall) Brownout() *degrade.Brownout { return s.brownout }
