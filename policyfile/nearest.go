@@ -14,8 +14,28 @@ func unknown(word string, known []string) string {
 	return text + " (" + strings.Join(known, ", ") + ")"
 }
 
-// nearest returns the known word that is the fewest edits away, if those are so few that it may be a slip.
+// nearest returns the known word that is the fewest edits away, if those are so few that it may be a slip, or else the only
+// one that is a part of the word or has it as one: attempts may be max_attempts, and circuit_breaker may be breaker.
 func nearest(word string, known []string) (best string) {
+	if best = slip(word, known); best != "" {
+		return best
+	}
+	for _, k := range known {
+		if !partOf(word, k) && !partOf(k, word) {
+			continue
+		}
+		if best != "" {
+			return ""
+		}
+		best = k
+	}
+	return best
+}
+
+// partOf reports whether all parts of one word, between underscores, are in another one side by side.
+func partOf(part, whole string) bool { return strings.Contains("_"+whole+"_", "_"+part+"_") }
+
+func slip(word string, known []string) (best string) {
 	fewest := 1 + max(1, min(len(word)/3, 4))
 	for _, k := range known {
 		if d := distance(word, k); d < fewest {

@@ -51,7 +51,7 @@ func TestEveryProblemIsToldWithItsLinePathValueAndRange(t *testing.T) {
 		},
 		{
 			"unknown in per_key", "chains: {a: {per_key: {max: 5}, policies: [retry]}}",
-			"line 1: chains.a.per_key.max is unknown (max_keys)",
+			"line 1: chains.a.per_key.max is unknown: did you mean max_keys? (max_keys)",
 		},
 		{
 			"max_keys of 0", "chains: {a: {per_key: {max_keys: 0}, policies: [retry]}}",
@@ -69,6 +69,16 @@ func TestEveryProblemIsToldWithItsLinePathValueAndRange(t *testing.T) {
 		{
 			"two kinds in one", "chains:\n  a:\n    - retry:\n      timeout:",
 			"line 3: chains.a[0] has 2 keys, want one: the kind of a policy",
+		},
+		{
+			"the name that another library has for a kind", "chains: {a: [circuit_breaker]}",
+			"line 1: chains.a[0].circuit_breaker is unknown: did you mean breaker? (fallback, ",
+		},
+		{"half of a kind", "chains: {a: [adaptive]}", "line 1: chains.a[0].adaptive is unknown: did you mean adaptive_bulkhead? (fallback, "},
+		{"half of a key", "chains: {a: [retry: {attempts: 3}]}", "line 1: chains.a[0].retry.attempts is unknown: did you mean max_attempts? (name, "},
+		{
+			"half of several keys", "chains: {a: [breaker: {max: 3s}]}",
+			"line 1: chains.a[0].breaker.max is unknown (name, ",
 		},
 		{"an unknown kind", "chains: {a: [braker]}", "line 1: chains.a[0].braker is unknown: did you mean breaker? (fallback, "},
 		{
