@@ -39,14 +39,18 @@ type Part struct {
 	Stop func(context.Context) error
 	// Kill ends what Stop could not, at once. It is waited for half a second. May be nil.
 	Kill func()
+
+	deaf bool // a server whose listener is nil
 }
 
-// validate returns an error if a part has no name, or nothing to do.
+// validate returns an error if a part has no name, no listener, or nothing to do.
 func validate(parts []Part) error {
 	for i, p := range parts {
 		switch {
 		case p.Name == "":
 			return fmt.Errorf("lifecycle: part %d of %d has no name", i+1, len(parts))
+		case p.deaf:
+			return fmt.Errorf("lifecycle: part %q has no listener: it is nil", p.Name)
 		case p.Run == nil && p.Drain == nil && p.Stop == nil && p.Kill == nil:
 			return fmt.Errorf("lifecycle: part %q has no function: nothing to run, and nothing to do at the end", p.Name)
 		}
@@ -61,13 +65,15 @@ func validate(parts []Part) error {
 //
 // beforeStop are called in their order when the drain delay is over, before the server's Shutdown; they must not block.
 // They are for what refuses requests that still come then, as the Drain of httpx's Handler does. nil is nothing.
+//
+// [Run] refuses a listener that is nil, as one is whose error was not looked at.
 func HTTP(name string, server *http.Server, listener net.Listener, beforeStop ...func()) Part {
-	return web(name, server, func() error { return server.Serve(listener) }, beforeStop)
+	return web(name, server, func() error { return server.Serve(listener) }, beforeStop).on(listener)
 }
 
 // HTTPS is like [HTTP], with TLS by the TLSConfig of the server, which has its certificates, and with HTTP/2.
 func HTTPS(name string, server *http.Server, listener net.Listener, beforeStop ...func()) Part {
-	return web(name, server, func() error { return server.ServeTLS(listener, "", "") }, beforeStop)
+	return web(name, server, func() error { return server.ServeTLS(listener, "", "") }, beforeStop).on(listener)
 }
 
 func web(name string, server *http.Server, serve func() error, beforeStop []func()) Part {
@@ -98,6 +104,12 @@ func web(name string, server *http.Server, serve func() error, beforeStop []func
 		},
 		Kill: func() { _ = server.Close() },
 	}
+}
+
+// on notes whether there is something to serve on.
+func (p Part) on(listener net.Listener) Part {
+	p.deaf = listener == nil
+	return p
 }
 
 // callAll calls functions, of which any may be nil.
@@ -135,7 +147,7 @@ func GRPC(name string, server interface {
 			return nil
 		},
 		Kill: server.Stop,
-	}
+	}.on(listener)
 }
 
 // gracefully waits for the end of a GracefulStop or of ctx.
