@@ -3,18 +3,23 @@ package httpx
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/hedge"
 	"github.com/seawall-go/seawall/internal/dice"
 	"github.com/seawall-go/seawall/internal/hop"
+	"github.com/seawall-go/seawall/retry"
 )
 
 // Refuse answers a request that a gate has rejected, for a handler that has started nothing: with a 503, a Retry-After
 // not before the one of err, Seawall-Pushback: refused and Cache-Control: no-store. A client of this package then knows
 // that it may repeat even a POST. It is for a handler whose own dependency is behind an open breaker or a full bulkhead. If a
-// client has used up its attempts for the request before, the answer says final instead.
+// client has used up its attempts for the request before, the answer says final instead. If err is that of a call of several
+// attempts, of which only some were refused, as where a breaker opens between them, the others may have been carried out: then
+// the answer does not say refused, and only what may be done twice is repeated.
 //
 //	if errors.Is(err, seawall.ErrRejected) {
 //		httpx.Refuse(w, err)
@@ -24,8 +29,30 @@ import (
 // What was set in the header for another answer, such as an ETag, is removed. Refuse must come before anything is
 // written.
 func Refuse(w http.ResponseWriter, err error) {
-	say(w.Header(), pushbackField(w), hop.Refused)
+	if !mayHaveBegun(err) {
+		say(w.Header(), pushbackField(w), hop.Refused)
+	}
 	writeAnswer(w, http.StatusServiceUnavailable, retryAfterOf(err))
+}
+
+// mayHaveBegun reports whether an error has in its tree a call of several attempts of which one was not refused.
+func mayHaveBegun(err error) bool {
+	var several bool
+	var inner []error
+	var why error
+	switch e := err.(type) { //nolint:errorlint // the tree is walked, and each error in it asked for itself
+	case *retry.Error:
+		several, inner, why = e.Attempts > 1, e.Unwrap(), e.Why
+	case *hedge.Error:
+		several, inner, why = e.Attempts > 1, e.Unwrap(), e.Why
+	case interface{ Unwrap() []error }:
+		inner = e.Unwrap()
+	case interface{ Unwrap() error }:
+		inner = []error{e.Unwrap()}
+	}
+	return slices.ContainsFunc(inner, func(e error) bool {
+		return mayHaveBegun(e) || several && e != why && !errors.Is(e, seawall.ErrRejected) //nolint:errorlint // which one, not of what kind
+	})
 }
 
 // pushbackField returns the name of the field in which an answer says what a repeat of its request would do: the one that

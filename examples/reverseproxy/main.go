@@ -44,8 +44,8 @@ func newProxy(origin *url.URL) http.Handler {
 			r.SetXForwarded()
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			// A policy has refused, before anything was sent, or before a repeat: and only what may be carried out twice is
-			// repeated. So the client may try again, and is told when.
+			// A policy has refused, before anything was sent, or before a repeat. Refuse tells the one from the other: in the
+			// first case the client may try again whatever it was, and in both it is told when.
 			if errors.Is(err, seawall.ErrRejected) {
 				httpx.Refuse(w, err)
 				return
