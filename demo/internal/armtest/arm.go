@@ -30,6 +30,7 @@ type Bugs struct {
 	Status func(o runner.Options, s measure.Status) measure.Status
 	Ledger func(o runner.Options, l verdict.Ledger) (verdict.Ledger, error)
 	Close  func(o runner.Options) error
+	Pages  func(o runner.Options) []runner.Page
 }
 
 // Builder returns a builder of arms with these bugs.
@@ -212,9 +213,15 @@ func (a *arm) Status() measure.Status {
 // Now is the clock of the ledger.
 func (a *arm) Now() time.Time { return time.Now().Add(ahead) }
 
-// House is twelve small shows.
-func (a *arm) Operations() []runner.Page { return nil }
+// Operations are none.
+func (a *arm) Operations() []runner.Page {
+	if a.bugs.Pages != nil {
+		return a.bugs.Pages(a.o)
+	}
+	return nil
+}
 
+// House is twelve small shows.
 func (a *arm) House() load.House { return house() }
 
 func house() load.House {

@@ -22,9 +22,20 @@ Flags:
 `
 
 const outro = `
-While it runs, http://` + loopback + `/metrics counts for Prometheus what customers get from each arm; if the port is taken,
-another one is. Each service with Seawall has a page of its own, with its policies, health and metrics, as long as its
-scene lasts. The terminal says where all of it is.
+Each second has a line for each arm, told when its deadlines are over:
+  offered        requests that customers were to send in it
+  good           those of them with the right answer in time; "taken" is one, a quick "not now" is none
+  p99            99 of 100 requests that ended took at most as long, from when they were to be sent
+  open           circuit breakers that are not closed
+  limit          requests that the services work at, of those that they would take in
+  shed           requests that were refused, so that the others are served
+  attempts/call  how often the gateway sent a call to the inventory: 1.00 is once
+A "-" is what the arm does not have. In the results R1 and R2 are the rules of the scene, which -list shows, and I1 to I11
+what must always hold: the report says what each of them is.
+
+While it runs, http://` + loopback + `/metrics counts for Prometheus what customers get from each arm, or another
+port if that one is taken. Each service with Seawall has a page of its own, with its policies, health and metrics, as
+long as its scene lasts. The terminal says where all of it is.
 
 Exit codes:
   0  every rule and invariant holds in the Seawall arm

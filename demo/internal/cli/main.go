@@ -68,6 +68,7 @@ func (p program) run(ctx context.Context, o options) int {
 	server := startServer(listener, p.counts)
 	defer func() { p.warn(server.close()) }()
 	screen.serving(server.url)
+	silent := context.AfterFunc(ctx, screen.interrupted)
 	r := report.Report{Version: report.Version, Replay: o.replay(o.scenarios), Seed: o.seed, Load: o.load}
 	for _, s := range o.scenes {
 		r.Wanted = append(r.Wanted, s.Name)
@@ -78,6 +79,7 @@ func (p program) run(ctx context.Context, o options) int {
 			p.warn(stage.Close(ctx))
 		}
 	}()
+	silent()
 	r = r.Conclude()
 	if err != nil {
 		return p.noStart(errors.Join(err, folder.Write(r)))

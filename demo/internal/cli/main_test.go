@@ -126,6 +126,27 @@ func TestTourShowsWhatItDoesAndWhatCameOfIt(t *testing.T) {
 	}
 }
 
+func TestTerminalSaysWhereServicesCanBeLookedAtAndHowLong(t *testing.T) {
+	pages := armtest.Bugs{Pages: func(o runner.Options) []runner.Page {
+		if o.Kind != verdict.Seawall {
+			return nil
+		}
+		return []runner.Page{{Arm: o.Name, Service: "inventory", URL: "http://127.0.0.2:7"}, {Arm: o.Name, Service: "gateway", URL: "http://127.0.0.2:8"}}
+	}}
+	const what = "           policies, health and metrics of the services, for a browser, "
+	const where = ":\n           http://127.0.0.2:7  inventory of seawall\n           http://127.0.0.2:8  gateway of seawall\n"
+	r := invocation{args: []string{"-for", "5s"}, bugs: pages}.run(t)
+	if n := strings.Count(r.stdout, what+"until the scene ends (-stay keeps the last one's)"+where); n != 2 {
+		t.Errorf("the terminal says so in %d of 2 scenes:\n%s", n, r.stdout)
+	}
+	wants(t, "the terminal with -stay", invocation{args: []string{"-stay", "-for", "5s"}, bugs: pages, stop: time.Minute}.run(t).stdout,
+		what+"until the scene ends"+where, what+"until Ctrl-C"+where)
+	r = invocation{args: []string{"-arms", "plain", "-for", "5s"}, bugs: pages}.run(t)
+	if strings.Contains(r.stdout, what) {
+		t.Errorf("there are pages of what has none:\n%s", r.stdout)
+	}
+}
+
 // A terminal that shows nothing for long looks like a program that hangs.
 func TestFirstLinesComeBeforeAnythingIsBuilt(t *testing.T) {
 	var stdout bytes.Buffer
@@ -283,7 +304,7 @@ func TestCtrlCEndsWithTheReportSoFar(t *testing.T) {
 		if r.code != report.ExitInvalid || len(found.Scenes) != row.scenes || !found.Scenes[row.scenes-1].Interrupted {
 			t.Errorf("%v: exit code %d, %d scenes", row.stop, r.code, len(found.Scenes))
 		}
-		wants(t, "the terminal", r.stdout, row.want, "let it come to its end", "unjudged  R1", "run INVALID")
+		wants(t, "the terminal", r.stdout, "\ninterrupted: what has begun comes to its end", row.want, "let it come to its end", "unjudged  R1", "run INVALID")
 		if row.scenes == 1 {
 			wants(t, "the terminal", r.stdout, "interrupted before retrystorm")
 		}

@@ -49,7 +49,7 @@ func (s *screen) begin(o options) {
 	}
 	s.printf("boxoffice  seed %d  %s, same customers, same faults: %s\n",
 		o.seed, count(len(names), "arm"), strings.Join(names, ", "))
-	s.printf("           %s, %s in all; Ctrl-C ends it with the report so far\n",
+	s.printf("           %s, %s in all; Ctrl-C ends it with the report so far; -h says what the columns mean\n",
 		count(len(o.scenes), "scene"), span.Short(length))
 }
 
@@ -83,18 +83,14 @@ func (s *screen) hooks(i int, o options) runner.Hooks {
 	return runner.Hooks{
 		Ready: func(took time.Duration, pages []runner.Page) {
 			s.printf("           ready in %s\n", span.Short(took))
-			for _, p := range pages {
-				s.printf("           %s  %s of %s: policies, health and metrics\n", p.URL, p.Service, p.Arm)
-			}
+			until := "until the scene ends (-stay keeps the last one's)"
 			switch last := i == len(o.scenes)-1; {
-			case len(pages) == 0:
 			case o.stay && last:
-				s.printf("           in a browser, until Ctrl-C\n")
+				until = "until Ctrl-C"
 			case o.stay:
-				s.printf("           in a browser, until the scene ends\n")
-			default:
-				s.printf("           in a browser, until the scene ends; with -stay those of the last scene until Ctrl-C\n")
+				until = "until the scene ends"
 			}
+			s.pages(pages, until)
 		},
 		Fault: func(e fault.Event) {
 			what := report.Describe(e.Fault)
@@ -111,6 +107,22 @@ func (s *screen) hooks(i int, o options) runner.Hooks {
 			}
 		},
 	}
+}
+
+// pages says where one can look into the services, and how long.
+func (s *screen) pages(all []runner.Page, until string) {
+	if len(all) == 0 {
+		return
+	}
+	s.printf("           policies, health and metrics of the services, for a browser, %s:\n", until)
+	for _, p := range all {
+		s.printf("           %s  %s of %s\n", p.URL, p.Service, p.Arm)
+	}
+}
+
+// interrupted says why nothing seems to happen any more.
+func (s *screen) interrupted() {
+	s.printf("\ninterrupted: what has begun comes to its end, and then the report; Ctrl-C again ends it at once\n")
 }
 
 // clock is a time of the scene, to a tenth of a second.
