@@ -17,7 +17,6 @@ var storesContext = map[string]string{
 	"grpcx.impatient":     "the context of a hedge before the gates, with a deadline that lets none of them wait",
 	"grpcx.inNoTime":      "the context of a tap, in which nothing may wait",
 	"grpcx.opening":       "the caller's context with the deadline of a stream's first answer",
-	"grpcx.repeating":     "the context of a handler, with a note of its clients whose attempts are used up",
 	"grpcx.serverStream":  "a stream of grpc-go's, whose Context method is how a handler gets its own",
 	"grpcx.streamAttempt": "the context of an attempt, which lives as long as the stream",
 	"httpcache.lifespan":  "the context of a request to the origin, which outlives the caller who began it and tells that one's deadline",
@@ -28,6 +27,7 @@ var storesContext = map[string]string{
 	"httpx.liveContext":   "what a limitContext becomes when somebody waits for its end",
 	"httpx.scope":         "the context of an attempt, which lives as long as the response's body",
 	"httpx.standard":      "what a httpx.scope becomes when somebody waits for its end",
+	"internal.Repeating":  "the context of a handler, with a note of its clients whose attempts are used up",
 	"timeout.scope":       "the context of a timed call, which arms no timer before somebody waits for its end",
 	"timeout.standard":    "what a timeout.scope becomes then",
 }
