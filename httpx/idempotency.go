@@ -64,14 +64,15 @@ const (
 // one: its client gets that answer, too, or 409 while it is awaited. If the store fails just then, the client gets the
 // answer of its handler: the work is done, and the next repeat would run it again whatever is said.
 //
-// An Idempotency is safe for concurrent use. A request without a key costs nothing; one with a key two calls of the store, a
-// hash of the body, a copy of the answer, and some 50 small allocations.
+// An Idempotency is safe for concurrent use. A request without a key costs nothing; one with a key two calls of the store,
+// each in a goroutine of its own, a hash of the body, a copy of the answer, and some 60 small allocations.
 type Idempotency struct {
 	name     string
 	store    IdempotencyStore
 	registry *seawall.Registry
 	cfg      atomic.Pointer[IdempotencyConfig]
-	lost     atomic.Bool // the store did not answer the last time
+	lost     atomic.Bool  // the store did not answer the last time
+	overdue  atomic.Int64 // calls of the store that go on after their time
 	counts   idempotencyCounts
 }
 

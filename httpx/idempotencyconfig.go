@@ -33,7 +33,8 @@ type IdempotencyConfig struct {
 	// MaxAnswer is how large a body of an answer is kept, in bytes. Default 256 KiB; at least 1. Of a larger one the rest
 	// of the answer is kept.
 	MaxAnswer int `json:"max_answer" yaml:"max_answer"`
-	// StoreTimeout is how long a call of the store may take. Default 1 s; 1 ms to 1 min.
+	// StoreTimeout is how long a call of the store may take. Default 1 s; 1 ms to 1 min. Then it counts as failed, also if
+	// the store goes on with it. Of calls that go on so, up to 64 are left alone; after that no more are made until they end.
 	StoreTimeout time.Duration `json:"store_timeout" yaml:"store_timeout"`
 	// OnStoreError says what becomes of a request with a key when the store cannot be asked. Default [StoreErrorRefuse].
 	OnStoreError StoreErrorAction `json:"on_store_error" yaml:"on_store_error"`

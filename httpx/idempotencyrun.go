@@ -163,7 +163,7 @@ func asksForRepeat(status int) bool {
 func (c *keyedRequest) begin() (claim Claim, err error) {
 	ctx, cancel := context.WithTimeout(c.r.Context(), c.cfg.StoreTimeout)
 	defer cancel()
-	claim, err = c.k.store.Begin(ctx, c.lease)
+	claim, err = c.k.call(ctx, func(ctx context.Context) (Claim, error) { return c.k.store.Begin(ctx, c.lease) }, c.undo)
 	switch {
 	case err != nil:
 	case claim.State < ClaimNew || claim.State > ClaimConflict:
@@ -177,11 +177,27 @@ func (c *keyedRequest) begin() (claim Claim, err error) {
 	return claim, err
 }
 
-// finish and release go on after the client has left.
-func (c *keyedRequest) finish(a StoredAnswer) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), c.cfg.StoreTimeout)
+// undo gives back what a Begin has claimed that was not waited for.
+func (c *keyedRequest) undo(claim Claim, err error) {
+	if err != nil || claim.State != ClaimNew {
+		return
+	}
+	ctx, cancel := c.afterwards()
 	defer cancel()
-	err := c.k.store.Finish(ctx, c.lease, a, c.cfg.Keep)
+	_ = c.k.store.Release(ctx, c.lease) // after an error the lease frees the key in its time
+}
+
+// afterwards returns the context of a call that goes on after the client has left.
+func (c *keyedRequest) afterwards() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(c.r.Context()), c.cfg.StoreTimeout)
+}
+
+func (c *keyedRequest) finish(a StoredAnswer) error {
+	ctx, cancel := c.afterwards()
+	defer cancel()
+	_, err := c.k.call(ctx, func(ctx context.Context) (Claim, error) {
+		return Claim{}, c.k.store.Finish(ctx, c.lease, a, c.cfg.Keep)
+	}, nil)
 	if errors.Is(err, ErrLeaseLost) {
 		c.k.counts.leasesLost.Add(1)
 		c.k.judge(ctx, nil)
@@ -195,10 +211,13 @@ func (c *keyedRequest) finish(a StoredAnswer) error {
 }
 
 func (c *keyedRequest) release() {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), c.cfg.StoreTimeout)
+	ctx, cancel := c.afterwards()
 	defer cancel()
 	c.k.counts.freed.Add(1)
-	c.k.judge(ctx, c.k.store.Release(ctx, c.lease)) // after an error the lease frees the key in its time
+	_, err := c.k.call(ctx, func(ctx context.Context) (Claim, error) {
+		return Claim{}, c.k.store.Release(ctx, c.lease)
+	}, nil)
+	c.k.judge(ctx, err) // as with undo
 }
 
 // judge takes note of how a call of the store has ended, and tells it when that has changed.

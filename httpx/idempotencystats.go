@@ -12,9 +12,9 @@ type idempotencyCounts struct {
 	freed, leasesLost, bodiesDropped, storeErrors atomic.Int64
 }
 
-// IdempotencyStats is what an [Idempotency] has counted. The numbers never decrease. Each request with a key is counted
-// once in New, Replayed, InFlight, Conflict, Malformed, Unguarded or StoreErrors; a request whose lease was lost is counted
-// again by what its answer was then.
+// IdempotencyStats is what an [Idempotency] has counted. The numbers never decrease, but for Overdue. Each request
+// with a key is counted once in New, Replayed, InFlight, Conflict, Malformed, Unguarded or StoreErrors; a request whose
+// lease was lost is counted again by what its answer was then.
 type IdempotencyStats struct {
 	New      int64 // the handler was run
 	Replayed int64 // answered from what was kept
@@ -28,7 +28,8 @@ type IdempotencyStats struct {
 	Freed         int64 // those of New that left no answer to keep
 	BodiesDropped int64 // answers that were kept without their body
 	LeasesLost    int64 // handlers that came back after another owner could begin
-	StoreErrors   int64 // calls of the store that failed
+	StoreErrors   int64 // calls of the store that failed, or did not end in time
+	Overdue       int64 // calls of the store that go on after their time, at this instant
 }
 
 // Stats returns what was counted so far.
@@ -46,6 +47,7 @@ func (k *Idempotency) Stats() IdempotencyStats {
 		BodiesDropped: c.bodiesDropped.Load(),
 		LeasesLost:    c.leasesLost.Load(),
 		StoreErrors:   c.storeErrors.Load(),
+		Overdue:       k.overdue.Load(),
 	}
 }
 
@@ -69,6 +71,7 @@ func (k *Idempotency) Snapshot() seawall.Snapshot {
 		value("bodies_dropped", s.BodiesDropped),
 		value("leases_lost", s.LeasesLost),
 		value("store_errors", s.StoreErrors),
+		value("overdue", s.Overdue),
 	}}
 }
 

@@ -15,8 +15,9 @@ import (
 // the three methods is one atomic step: of many processes that begin the same entry at the same time, one gets it. What
 // is done stays so until its time is over; an entry whose lease has run out counts as if there was none.
 //
-// The methods return when their context ends, and are safe for concurrent use. What a store is given and what it gives
-// belongs to both from then on: neither changes it any more.
+// The methods return when their context ends, and are safe for concurrent use. One that goes on holds a goroutine, and no
+// request: what a Begin claims then is released again, without a handler. What a store is given and what it gives belongs
+// to both from then on: neither changes it any more.
 type IdempotencyStore interface {
 	// Begin claims an entry for as long as the lease lasts. In the Claim it says what it found: [ClaimNew] if the lease is
 	// the caller's now, [ClaimRunning] if another one holds it, [ClaimDone] with the answer, or [ClaimConflict] if the

@@ -5,6 +5,7 @@
 //	}
 //
 // They take about a second of real time, since leases have to run out, and ask nothing of the clocks but that they go on.
+// [RunStuck] tests that the same store gives up when its database does not answer.
 package storetest
 
 import (
