@@ -83,6 +83,61 @@ func TestAnAnswerThatComesWithTheEndOfItsAttemptDoesNotLoseTheCall(t *testing.T)
 	atRest(t, client)
 }
 
+// An attempt that broke off as soon as it was open, as the second of its call, left nobody who would end that call.
+func TestASecondAttemptThatEndsAtOnceDoesNotLoseTheCall(t *testing.T) {
+	down := status.Error(codes.Unavailable, "down")
+	client := grpcx.NewClient("test", quick())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var finished atomic.Int64
+	attempts := 0
+	stream, err := client.StreamInterceptor()(ctx, &grpc.StreamDesc{ServerStreams: true}, nil, "/a.B/C",
+		func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, o ...grpc.CallOption) (grpc.ClientStream, error) {
+			attempts++
+			if attempts == 1 {
+				return nil, down
+			}
+			s := &scriptedStream{ctx: ctx}
+			for _, o := range o {
+				if o, ok := o.(grpc.OnFinishCallOption); ok {
+					o.OnFinish(down)
+				}
+			}
+			return s, nil
+		}, grpcx.CallIdempotent(), grpc.OnFinish(func(error) { finished.Add(1) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.SendMsg("request"); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	eventually(t, "OnFinish has run", func() bool { return finished.Load() == 1 })
+	if s := client.Retry().Stats(); s.Calls() != 1 || s.Attempts != 2 {
+		t.Errorf("the retry counts %+v", s)
+	}
+}
+
+// A limit that passes while the caller is in Header once had the call ended by nobody, if the caller then left.
+func TestAHeaderBehindTheLimitDoesNotLoseTheCall(t *testing.T) {
+	for range 100 { // whoever is first to hear of the context: Header, or who watches over it
+		synctest.Test(t, func(t *testing.T) {
+			client := grpcx.NewClient("test", with(func(c *grpcx.ClientConfig) { c.AttemptTimeout = time.Second }))
+			ctx, cancel := context.WithCancel(t.Context())
+			var finished atomic.Int64
+			s := &playedStream{}
+			s.header = func() (metadata.MD, error) { <-s.ctx.Done(); return metadata.MD{}, nil }
+			stream := play(t, ctx, client, []*playedStream{s}, grpcx.CallIdempotent(), grpc.OnFinish(func(error) { finished.Add(1) }))
+			_, _ = stream.Header()
+			cancel()
+			synctest.Wait()
+			if n := finished.Load(); n != 1 {
+				t.Fatalf("OnFinish has run %d times", n)
+			}
+		})
+	}
+}
+
 // What comes when the limit has passed is no answer any more. It once was to the caller, while the breaker and OnFinish were
 // told of the limit.
 func TestAnAnswerBehindTheLimitIsNoneForAnybody(t *testing.T) {

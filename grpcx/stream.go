@@ -294,6 +294,10 @@ func (s *clientStream) again(err error) error {
 		if err = s.try(s.tries); err == nil {
 			decided = true
 			s.repeats.giveBack(rest)
+			a := s.attempt.Load()
+			if failed := a.missed(); failed != nil { // before that, so that nobody else could see to the end of the call
+				s.lost(a, failed)
+			}
 			return nil
 		}
 	}

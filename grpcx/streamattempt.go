@@ -215,13 +215,18 @@ func (a *streamAttempt) isFirst() bool {
 
 // missed returns how the attempt has failed before an answer came, nil if it has not.
 func (a *streamAttempt) missed() error {
-	a.mu.Lock()
-	expired, failed := a.phase == isExpired, a.failed
-	a.mu.Unlock()
-	if expired { // and who gives back what it holds is on his way
-		return a.fail(a.Err())
+	if a.hasExpired() { // and who sees to that is on his way
+		a.settle(a.Err())
 	}
-	return failed
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.failed
+}
+
+func (a *streamAttempt) hasExpired() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.phase == isExpired
 }
 
 // saidNothing reports whether no answer has come, so that another attempt may take the place of this one.
