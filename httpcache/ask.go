@@ -28,6 +28,9 @@ func (c *Cache) ask(q *question) (*http.Response, error) {
 	p := c.join(q, !conditional(q.req.Header) && !q.wishes.strict())
 	if !p.led {
 		resp, shared, err := c.follow(p, q)
+		if shared {
+			p.f.tellUsedUp(q.req.Context())
+		}
 		if shared || err != nil {
 			return resp, err
 		}
@@ -37,6 +40,7 @@ func (c *Cache) ask(q *question) (*http.Response, error) {
 		c.found(q.req.Context(), seawall.CacheError)
 		return nil, err
 	}
+	p.f.tellUsedUp(q.req.Context())
 	return c.lead(p, q)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/hop"
 )
 
 // fetch is one request to the origin and what comes of it. It runs in a goroutine and with a context of its own, so
@@ -25,6 +26,8 @@ type fetch struct {
 	own    bool          // the validators in the request are the caller's
 	// The context tells a deadline that does not end it, by which what is inside may have limited itself.
 	hurried bool
+	// The req's context, in which what is inside notes that it has repeated the request as often as may be.
+	repeats hop.Repeating
 
 	// Set before ready is closed, and not changed afterwards.
 	resp   *http.Response // the origin's, for the caller who began; nil if it has confirmed base
@@ -86,7 +89,8 @@ func (c *Cache) newFetch(q *question) *fetch {
 	if deadline, ok := q.req.Context().Deadline(); ok {
 		ctx, f.hurried = lifespan{ctx, deadline}, true
 	}
-	f.req = q.sent.Clone(ctx)
+	f.repeats.Context = ctx
+	f.req = q.sent.Clone(&f.repeats)
 	if q.req == q.sent {
 		f.fields = f.req.Header // a copy: the caller may use its request again before the fetch has ended
 	}
@@ -107,6 +111,13 @@ type lifespan struct {
 }
 
 func (l lifespan) Deadline() (time.Time, bool) { return l.deadline, true }
+
+// tellUsedUp notes for a caller who gets what came of the fetch that it was repeated as often as may be.
+func (f *fetch) tellUsedUp(caller context.Context) {
+	if f.repeats.UsedUp() {
+		hop.NoteUsedUp(caller)
+	}
+}
 
 // run sends the request, and takes in what is to be stored.
 func (c *Cache) run(f *fetch) {

@@ -13,7 +13,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/seawall-go/seawall/httpcache"
 	"github.com/seawall-go/seawall/httpx"
 	"github.com/seawall-go/seawall/retry"
 )
@@ -291,4 +293,54 @@ func TestPartsInsideOfPartsNoteInOnePlace(t *testing.T) {
 			t.Errorf("%d, Seawall-Pushback: %q", w.Code, got)
 		}
 	})
+}
+
+// T25, T71: two requests whose handlers ask for the same wait for one answer in the cache of the client; both say final.
+func TestAllThatWaitInACacheForOneAnswerSayThatItsAttemptsAreUsedUp(t *testing.T) {
+	var asked atomic.Int64
+	let := make(chan struct{})
+	base := roundTripper(func(*http.Request) (*http.Response, error) {
+		<-let
+		asked.Add(1)
+		resp := response(http.StatusServiceUnavailable, "down")
+		resp.Header = http.Header{"Cache-Control": {"max-age=60"}}
+		return resp, nil
+	})
+	cached := httpcache.New("prices", httpcache.Config{Registry: quiet()}, httpx.NewTransport("prices", httpx.ClientConfig{
+		Retry: retry.Config{Backoff: retry.Backoff{Base: time.Millisecond, Max: time.Millisecond}}, Registry: quiet(),
+	}, base))
+	defer cached.Close()
+	x := newRig(t, http1, httpx.ServerConfig{}, func(w http.ResponseWriter, r *http.Request) {
+		req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, "http://api.example/prices", http.NoBody)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		resp, err := cached.RoundTrip(req)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer resp.Body.Close()
+		w.WriteHeader(resp.StatusCode)
+	})
+	var all sync.WaitGroup
+	for range 5 {
+		all.Go(func() {
+			resp, _, err := x.get(t, "/")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if got := resp.Header.Get("Seawall-Pushback"); resp.StatusCode != http.StatusServiceUnavailable || got != "final" {
+				t.Errorf("%d, Seawall-Pushback: %q", resp.StatusCode, got)
+			}
+		})
+	}
+	waitFor(t, "all to wait", func() bool { return cached.Stats().Waiting == 5 })
+	close(let)
+	all.Wait()
+	if n := asked.Load(); n != 3 {
+		t.Errorf("asked %d times, want 3", n)
+	}
 }
