@@ -135,6 +135,8 @@ func (c AdmissionConfig) Validate() error {
 // A request has its slot until the handler has returned, the stream of its answer included, also by a panic or
 // runtime.Goexit. A status from 500 on, a panic and a time limit are failures; a client that left teaches nothing.
 //
+// A server that is told to stop is no matter of the gate: what refuses requests then is [Handler.Drain].
+//
 // Admit panics if cfg is not valid. It costs what the bulkhead does, and one allocation that the middlewares of this
 // package share.
 func Admit(name string, cfg AdmissionConfig) func(http.Handler) http.Handler {
