@@ -201,9 +201,14 @@ func KeyByAddr(r *http.Request) (string, bool) {
 }
 
 // KeyByField returns a [QuotaConfig] Key: the value of a header field, such as an API key that was checked before.
-// Requests without it, or with more than one value, share one quota.
+// Requests without it, or with more than one value, share one quota. KeyByField panics if the name is not that of an HTTP
+// field: no request would have it, and all clients would share one quota.
 func KeyByField(name string) func(*http.Request) (string, bool) {
-	name = http.CanonicalHeaderKey(strings.TrimSpace(name))
+	name = strings.TrimSpace(name)
+	if !isToken(name) {
+		panic(fmt.Sprintf("httpx: KeyByField: the name is %q, want that of an HTTP field", name))
+	}
+	name = http.CanonicalHeaderKey(name)
 	return func(r *http.Request) (string, bool) {
 		if values := r.Header[name]; len(values) == 1 {
 			return values[0], true

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -211,6 +212,21 @@ func TestAClientIsWhoeverHasItsAddress(t *testing.T) {
 		if key, ok := httpx.KeyByField("x-api-key")(r); !ok || (key == "a") != (len(values) == 1) {
 			t.Errorf("%q is %q", values, key)
 		}
+	}
+}
+
+// All clients shared one quota, by a field that none of them can send.
+func TestAKeyByAFieldThatCannotBeIsRefused(t *testing.T) {
+	for _, name := range []string{"", "X-Api-Key:", "X Api Key"} {
+		func() {
+			defer func() {
+				want := fmt.Sprintf("httpx: KeyByField: the name is %q, want that of an HTTP field", name)
+				if got := recover(); got != want {
+					t.Errorf("%q: %v, want %q", name, got, want)
+				}
+			}()
+			httpx.KeyByField(name)
+		}()
 	}
 }
 

@@ -17,8 +17,11 @@ import (
 //
 // Watch panics if every is not above 0, or the Set was made by [Parse].
 func (s *Set) Watch(ctx context.Context, every time.Duration) {
-	if every <= 0 || s.open == nil {
-		panic(fmt.Sprintf("policyfile: Watch: every is %v, want more than 0 and a set of Load", every))
+	if every <= 0 {
+		panic(fmt.Sprintf("policyfile: Watch: every is %v, want more than 0", every))
+	}
+	if s.open == nil {
+		panic("policyfile: Watch: the set was made by Parse, and has no file: see Update")
 	}
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()

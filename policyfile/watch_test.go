@@ -138,15 +138,15 @@ func TestWatchRefusesWhatCannotBe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, watch := range map[string]func(){
-		"no file":  func() { set.Watch(t.Context(), time.Second) },
-		"no time":  func() { loaded.Watch(t.Context(), 0) },
-		"negative": func() { loaded.Watch(t.Context(), -1) },
+	for want, watch := range map[string]func(){
+		"the set was made by Parse, and has no file: see Update": func() { set.Watch(t.Context(), time.Second) },
+		"every is 0s, want more than 0":                          func() { loaded.Watch(t.Context(), 0) },
+		"every is -1ns, want more than 0":                        func() { loaded.Watch(t.Context(), -1) },
 	} {
 		func() {
 			defer func() {
-				if text, ok := recover().(string); !ok || !strings.HasPrefix(text, "policyfile: Watch: ") {
-					t.Errorf("%s: panic is %v", name, text)
+				if got := recover(); got != "policyfile: Watch: "+want {
+					t.Errorf("panic is %v, want %q", got, want)
 				}
 			}()
 			watch()
