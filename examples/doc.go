@@ -1,5 +1,6 @@
 // Package examples holds small programs, one idea each, in folders of their own: go run ./examples/<name>.
 //
+//	service       how the parts go together in one service: begin here
 //	httpclient    a client that repeats what may be repeated, and stops asking a server that is down
 //	httpserver    priorities, a quota for each client, and a repeated order that is no second one
 //	reverseproxy  net/http's ReverseProxy between a handler and a transport of httpx

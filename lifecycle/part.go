@@ -171,7 +171,8 @@ func Worker(name string, run func(context.Context) error) Part {
 	return Part{Name: name, Stage: Working, Run: run}
 }
 
-// Flush is what is to be done last, such as the Shutdown of an exporter of telemetry.
+// Flush is what is to be done last, such as the Shutdown of an exporter of telemetry, or the Close of a cache or of a
+// connection that servers and workers have used.
 func Flush(name string, flush func(context.Context) error) Part {
 	return Part{Name: name, Stage: Flushing, Stop: flush}
 }

@@ -15,6 +15,13 @@ import (
 // takes up to two times every. The content is compared, not the time of the file, so it does not matter how it got
 // there.
 //
+// Where package lifecycle runs the program, it is a worker:
+//
+//	lifecycle.Worker("policies", func(ctx context.Context) error {
+//		set.Watch(ctx, 5*time.Second)
+//		return nil
+//	})
+//
 // Watch panics if every is not above 0, or the Set was made by [Parse].
 func (s *Set) Watch(ctx context.Context, every time.Duration) {
 	if every <= 0 {
