@@ -78,8 +78,9 @@ func halfBody(w http.ResponseWriter, _ *http.Request) {
 // site is a server that does what it is told, and a Transport to it that is watched.
 type site struct {
 	*httptest.Server
-	tr   *httpx.Transport
-	base *http.Transport
+	tr     *httpx.Transport
+	base   *http.Transport
+	unread bool // bodies of requests are left to the script
 
 	mu       sync.Mutex // guards the fields below
 	script   []act      // one for each request; the last one goes on
@@ -91,12 +92,17 @@ type site struct {
 }
 
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
+	var body []byte
+	if !s.unread {
+		body, _ = io.ReadAll(r.Body)
+	}
 	s.mu.Lock()
 	do := s.script[min(len(s.got), len(s.script)-1)]
 	s.got = append(s.got, strings.TrimSpace(r.Method+" "+r.Header.Get("Seawall-Attempt")+" "+string(body)))
 	s.mu.Unlock()
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	if !s.unread {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
 	do(w, r)
 }
 
@@ -135,9 +141,16 @@ const (
 
 func newSite(t *testing.T, p protocol, cfg httpx.ClientConfig, script ...act) *site {
 	t.Helper()
+	return newSiteWith(t, p, cfg, func(*site) {}, script...)
+}
+
+// newSiteWith lets a test set up the server, which speaks HTTP/2 if it has TLS and is told to, before it starts. A server with
+// a configuration of TLS has TLS.
+func newSiteWith(t *testing.T, p protocol, cfg httpx.ClientConfig, setUp func(*site), script ...act) *site {
+	t.Helper()
 	s := &site{script: script}
 	s.Server = httptest.NewUnstartedServer(s)
-	s.Config.ErrorLog = nil
+	s.Config.ErrorLog = discardLog
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		switch state {
 		case http.StateNew:
@@ -146,8 +159,9 @@ func newSite(t *testing.T, p protocol, cfg httpx.ClientConfig, script ...act) *s
 			s.conns.Add(-1)
 		}
 	}
-	if p == http2 {
-		s.EnableHTTP2 = true
+	s.EnableHTTP2 = p == http2
+	setUp(s)
+	if s.EnableHTTP2 || s.TLS != nil {
 		s.StartTLS()
 	} else {
 		s.Start()
@@ -574,73 +588,6 @@ func (row row) check(t *testing.T, s *site, req *http.Request) {
 	}
 }
 
-// A refused connection is the one case in which a POST is repeated, because nothing was sent.
-func TestARefusedConnectionIsTriedAgainWithAnyMethodAndBody(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	listener.Close()
-	for _, method := range []string{"GET", "POST"} {
-		for kind, give := range bodies {
-			t.Run(method+" "+kind, func(t *testing.T) {
-				cfg := quick()
-				tr := httpx.NewTransport("test", cfg, nil)
-				defer tr.CloseIdleConnections()
-				req := newRequest(t, method, "")
-				req.URL.Host = addr
-				body, _ := give(req)
-				resp, err := tr.RoundTrip(req)
-				if err == nil {
-					resp.Body.Close()
-					t.Fatal("somebody answered")
-				}
-				if n := tr.Retry().Stats().Attempts; n != 3 {
-					t.Errorf("%d attempts, want 3", n)
-				}
-				if body.closes.Load() != 1 || body.reads.Load() != 0 {
-					t.Errorf("the body was closed %d times, read %d times", body.closes.Load(), body.reads.Load())
-				}
-			})
-		}
-	}
-}
-
-func TestAPeerThatCannotBeTalkedToIsNotTriedAgain(t *testing.T) {
-	for _, row := range []struct {
-		name  string
-		start func(*httptest.Server)
-		url   func(string) string
-	}{
-		{"a certificate of nobody", (*httptest.Server).StartTLS, func(u string) string { return u }},
-		{"no TLS on the other side", (*httptest.Server).Start, func(u string) string {
-			return strings.Replace(u, "http:", "https:", 1)
-		}},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			server := httptest.NewUnstartedServer(http.HandlerFunc(status(200)))
-			server.Config.ErrorLog = discardLog
-			row.start(server)
-			defer server.Close()
-			tr := httpx.NewTransport("test", quick(), nil)
-			defer tr.CloseIdleConnections()
-			req, err := http.NewRequestWithContext(t.Context(), "GET", row.url(server.URL), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp, err := tr.RoundTrip(req)
-			if err == nil {
-				resp.Body.Close()
-				t.Fatal("it was answered")
-			}
-			if n := tr.Retry().Stats().Attempts; n != 1 {
-				t.Errorf("%d attempts, want 1; the error is %v", n, err)
-			}
-		})
-	}
-}
-
 // T20: a connection is used again after each discarded response.
 func TestAThousandRepeatedCallsNeedOneConnection(t *testing.T) {
 	calls := 1000
@@ -861,38 +808,5 @@ func TestTheCallersTraceGoesOn(t *testing.T) {
 	resp.Body.Close()
 	if wanted.Load() != 2 || got.Load() != 2 || wrote.Load() != 2 {
 		t.Errorf("saw %d, %d, %d of two attempts", wanted.Load(), got.Load(), wrote.Load())
-	}
-}
-
-// T64, the client's side: a server that refuses after Expect: 100-continue gets no body, and the next attempt is whole.
-func TestExpectContinuePassesThrough(t *testing.T) {
-	var requests, arrived atomic.Int64
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if requests.Add(1) == 1 {
-			w.WriteHeader(503)
-			return
-		}
-		n, _ := io.Copy(io.Discard, r.Body)
-		arrived.Store(n)
-	}))
-	defer server.Close()
-	base := &http.Transport{ExpectContinueTimeout: 5 * time.Second}
-	defer base.CloseIdleConnections()
-	tr := httpx.NewTransport("test", quick(), base)
-	req, err := http.NewRequestWithContext(t.Context(), "PUT", server.URL, strings.NewReader("upload"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	body := newCountedBody("upload")
-	req.Body = body
-	req.Header.Set("Expect", "100-continue")
-	resp, err := tr.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if body.reads.Load() != 0 || arrived.Load() != 6 || body.closes.Load() != 1 {
-		t.Errorf("the refused body was read %d times and closed %d times, %d bytes of the next one arrived",
-			body.reads.Load(), body.closes.Load(), arrived.Load())
 	}
 }

@@ -127,6 +127,10 @@ func unquoted(text string) string {
 // error has no type to know it by.
 const malformedAnswer = "malformed HTTP "
 
+// notHTTP2 is the text of net/http's error for a frame that no peer may send: what speaks something else, HTTP/1 mostly, is
+// taken for one. The error has no type either.
+const notHTTP2 = "http2: frame too large"
+
 func (e *transportError) Unwrap() error { return e.err }
 
 // Verdict says what the error means.
@@ -188,7 +192,7 @@ func hopeless(err error) bool {
 		return true
 	}
 	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
-		if strings.HasPrefix(inner.Error(), malformedAnswer) {
+		if text := inner.Error(); strings.HasPrefix(text, malformedAnswer) || text == notHTTP2 {
 			return true
 		}
 	}
