@@ -87,10 +87,18 @@ func (b *requestBody) lend(req *http.Request) (io.ReadCloser, error) {
 	return l, nil
 }
 
-// again is the GetBody of a request whose body is kept while it is sent: net/http sends it once more by itself where it
-// knows that the peer has done nothing, and tells nobody else of that.
+// rewinds reports whether a base may get the body anew within one attempt, and has to be watched at that: what is plain
+// needs no Close.
+func (b *requestBody) rewinds() bool {
+	return b != nil && !b.plain && (b.replay != nil || b.getBody != nil)
+}
+
+// again returns the body for a base that begins anew within one attempt.
 func (b *requestBody) again() (io.ReadCloser, error) {
-	if !b.replay.whole() {
+	switch {
+	case b.replay == nil:
+		return b.getBody()
+	case !b.replay.whole():
 		return nil, errOutgrown
 	}
 	return b.lend(nil)

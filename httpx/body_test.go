@@ -255,6 +255,75 @@ func TestABodyThatIsStillBeingSentIsNotClosedUnderTheTransport(t *testing.T) {
 	}
 }
 
+// T21: net/http's HTTP/2 gets the body anew after a refused stream, and if the caller leaves before that is sent again, it
+// forgets to close it: a file would stay open.
+func TestABodyThatTheBaseGotAnewAndForgotIsClosed(t *testing.T) {
+	for name, keep := range map[string]int{"with GetBody": 0, "streamed": 100} {
+		for _, end := range []string{"error", "panic", "unread", "sent", "answer"} {
+			t.Run(name+" "+end, func(t *testing.T) {
+				req := newRequest(t, "POST", "")
+				original, made := bodies[name](req)
+				cfg := quick()
+				cfg.ReplayBuffer = keep
+				var anew io.ReadCloser
+				tr := httpx.NewTransport("test", cfg, roundTripper(func(r *http.Request) (*http.Response, error) {
+					_, _ = io.ReadAll(r.Body)
+					r.Body.Close()
+					var err error
+					if anew, err = r.GetBody(); err != nil {
+						t.Fatal(err)
+					}
+					if end == "error" { // it begins anew more than once
+						if anew, err = r.GetBody(); err != nil {
+							t.Fatal(err)
+						}
+					}
+					switch end {
+					case "panic":
+						panic(end)
+					case "sent": // what has begun to send it closes it, as soon as it can
+						if text, err := io.ReadAll(anew); string(text) != "hello" || err != nil {
+							t.Errorf("%q, %v", text, err)
+						}
+						return nil, errors.New(end)
+					case "unread":
+						anew.Close()
+					case "answer":
+						return response(200, "good"), nil
+					}
+					return nil, errors.New(end)
+				}))
+				func() {
+					defer func() { _ = recover() }()
+					resp, err := tr.RoundTrip(req)
+					if err == nil {
+						resp.Body.Close()
+					}
+				}()
+				last := original
+				if all := made(); len(all) > 0 {
+					last = all[0]
+				}
+				if n := last.closes.Load(); (n == 0) != (end == "sent") {
+					t.Errorf("closed %d times", n)
+				}
+				if end != "sent" {
+					if n, err := anew.Read(make([]byte, 1)); n != 0 || err == nil {
+						t.Errorf("read %d bytes of a body that is closed, %v", n, err)
+					}
+				}
+				anew.Close()
+				anew.Close()
+				for _, body := range append(made(), original) {
+					if n := body.closes.Load(); n != 1 {
+						t.Errorf("closed %d times", n)
+					}
+				}
+			})
+		}
+	}
+}
+
 func TestAGetBodyThatFailsEndsTheCallAndNothingElse(t *testing.T) {
 	broken := errors.New("no body any more")
 	req := newRequest(t, "PUT", "")

@@ -151,8 +151,9 @@ func (x *exchange) prepare(ctx context.Context, s *scope) (*http.Request, error)
 	req.URL = &s.url
 	req.Header = x.outgoing(s, left, limited)
 	req.Body = body
-	if x.body != nil && x.body.replay != nil {
-		req.GetBody = x.body.again
+	if x.body.rewinds() {
+		s.rewinds = &rewinds{body: x.body}
+		req.GetBody = s.rewinds.GetBody
 	}
 	return req, nil
 }

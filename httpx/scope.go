@@ -41,6 +41,7 @@ type scope struct {
 	bounded  bool          // there is a total limit, and the caller's deadline is not nearer
 	endless  bool          // no limit ends the body
 
+	rewinds *rewinds                // nil if there is no body that the base may get anew
 	sending atomic.Pointer[sending] // nil until the base asks for a trace
 	std     atomic.Pointer[standard]
 }
@@ -199,6 +200,9 @@ func (s *scope) release(end error) {
 		s.x.opts.t.open.remove(s)
 	}
 	s.settle(end)
+	if s.rewinds != nil {
+		s.rewinds.drop()
+	}
 }
 
 // discard lets go of a response that is not returned: it reads what little there is to read, so that the connection can
