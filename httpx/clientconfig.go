@@ -67,6 +67,8 @@ type ClientConfig struct {
 	Settle Settle `json:"settle" yaml:"settle"`
 	// Keys says whether a POST or PATCH without an idempotency key gets a random one, which makes it repeatable. Default
 	// [NoKeys]: a server that does not look at the key would carry the request out twice.
+	// A key that is made is the same for all attempts of a request, and new for the next request: a handler whose own client
+	// may ask again sets one that follows from what it was asked, such as the key of its own request.
 	Keys Keys `json:"keys" yaml:"keys"`
 	// ReplayBuffer is how many bytes of a request body without a GetBody are kept while they are sent, so that the body can
 	// be sent again. Default 0, which is off; at most 1 GiB. A body that outgrows it is not sent again. Each request with
