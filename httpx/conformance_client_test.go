@@ -75,6 +75,18 @@ func halfBody(w http.ResponseWriter, _ *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
+// halfMeg answers with 512 KiB.
+func halfMeg(w http.ResponseWriter, _ *http.Request) {
+	_, _ = io.WriteString(w, strings.Repeat("x", 512<<10))
+}
+
+// someOf reads the begin of a body.
+func someOf(r io.Reader) ([]byte, error) {
+	some := make([]byte, 3)
+	_, err := io.ReadFull(r, some)
+	return some, err
+}
+
 // site is a server that does what it is told, and a Transport to it that is watched.
 type site struct {
 	*httptest.Server
@@ -112,7 +124,7 @@ func (s *site) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.contexts = append(s.contexts, r.Context())
 	s.mu.Unlock()
 	resp, err := s.base.RoundTrip(r)
-	if err == nil && resp.Body != http.NoBody && resp.StatusCode != 101 {
+	if err == nil && resp.ContentLength != 0 && resp.Body != http.NoBody && resp.StatusCode != 101 {
 		s.bodies.Add(1)
 		resp.Body = &watchedBody{ReadCloser: resp.Body, open: &s.bodies}
 	}
@@ -219,9 +231,11 @@ type row struct {
 	method string
 	key    bool // with an Idempotency-Key
 	body   string
+	stream bool // without a GetBody
 	ctx    func(context.Context) (context.Context, context.CancelFunc)
 	cfg    func(*httpx.ClientConfig)
 	script []act
+	read   func(io.Reader) ([]byte, error) // the response's body; nil to its end
 
 	status   int     // of the response; 0 for none
 	text     string  // of its body
@@ -406,6 +420,59 @@ var rows = []row{
 		cfg:     func(c *httpx.ClientConfig) { c.RateLimit = &ratelimit.Config{Rate: 0.001, Burst: 1} },
 		matches: []error{seawall.ErrRejected, ratelimit.ErrLimited}, not: callers, judged: "0 1 0 1 0", requests: []string{"GET"},
 	},
+	{
+		name: "closed early, a good answer", method: "GET", script: []act{halfMeg}, read: someOf,
+		status: 200, text: "xxx", judged: "1 0 0 0 0", requests: []string{"GET"},
+	},
+	{
+		name: "closed early, unavailable for good", method: "POST", body: "order", read: someOf,
+		script: []act{func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(503)
+			halfMeg(w, r)
+		}},
+		status: 503, text: "xxx", judged: "0 1 0 0 0", requests: []string{"POST  order"},
+	},
+	{
+		name: "read more slowly than an attempt may take", method: "GET", cfg: limited(short), script: []act{halfMeg}, // T23
+		read: func(r io.Reader) (text []byte, err error) {
+			for part := make([]byte, 64<<10); err == nil; {
+				time.Sleep(short / 6)
+				var n int
+				n, err = io.ReadFull(r, part)
+				text = append(text, part[:n]...)
+			}
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return text, err
+		},
+		status: 200, text: strings.Repeat("x", 512<<10), judged: "1 0 0 0 0", requests: []string{"GET"},
+	},
+	{
+		name: "a body that can only be streamed is sent once, PUT", method: "PUT", body: "seat", stream: true, script: []act{status(503)},
+		status: 503, text: "status 503", judged: "0 1 0 0 0", requests: []string{"PUT  seat"},
+	},
+	{
+		name: "a streamed body that is kept, PUT", method: "PUT", body: "seat", stream: true, script: []act{status(503), status(200)},
+		cfg:    func(c *httpx.ClientConfig) { c.ReplayBuffer = 100 },
+		status: 200, text: "status 200", judged: "1 1 0 0 0", requests: []string{"PUT  seat", "PUT 2 seat"},
+	},
+	{
+		name: "a redirect that keeps the method wants the body again, POST", method: "POST", body: "order", stream: true,
+		script: []act{hinted(307, "Location", "/next")}, status: 307, judged: "1 0 0 0 0", requests: []string{"POST  order"},
+	},
+	{
+		name: "a gateway's timeout", method: "GET", script: []act{status(504), status(200)},
+		status: 200, text: "status 200", judged: "1 1 0 0 0", requests: []string{"GET", "GET 2"},
+	},
+	{
+		name: "another failure of the server", method: "GET", script: []act{status(507)},
+		status: 507, text: "status 507", judged: "0 1 0 0 0", requests: []string{"GET"},
+	},
+	{
+		name: "a conflict of the first", method: "POST", key: true, body: "order", script: []act{status(409)},
+		status: 409, text: "status 409", judged: "1 0 0 0 0", requests: []string{"POST  order"},
+	},
 	{name: "no content", method: "DELETE", script: []act{status(204)}, status: 204, requests: []string{"DELETE"}},
 	{name: "HEAD", method: "HEAD", script: []act{status(200)}, status: 200, requests: []string{"HEAD"}},
 	{
@@ -543,6 +610,9 @@ func TestConformance(t *testing.T) {
 				} else {
 					req.Body, req.GetBody = body, func() (io.ReadCloser, error) { return newCountedBody(row.body), nil }
 				}
+				if row.stream {
+					req.GetBody = nil
+				}
 				if row.key {
 					req.Header.Set("Idempotency-Key", "k")
 				}
@@ -559,8 +629,17 @@ func (row row) check(t *testing.T, s *site, req *http.Request) {
 	if err == nil {
 		defer resp.Body.Close()
 		var read []byte
-		read, err = io.ReadAll(resp.Body)
+		readAll := io.ReadAll
+		if row.read != nil {
+			readAll = row.read
+		}
+		read, err = readAll(resp.Body)
 		code, text = resp.StatusCode, string(read)
+		empty := resp.ContentLength == 0 || row.method == http.MethodHead || code == 204 || code == 304
+		if (resp.Body == http.NoBody) != empty {
+			t.Errorf("the body of %d bytes is %T", resp.ContentLength, resp.Body)
+		}
+		resp.Body.Close()
 	}
 	if code != row.status || text != row.text {
 		t.Errorf("status %d, %d bytes; want %d, %d bytes; error %v", code, len(text), row.status, len(row.text), err)

@@ -107,11 +107,15 @@ func (x *exchange) try(ctx context.Context, s *scope) (verdict, err error) {
 		})
 		defer leave()
 	}
-	resp, err := x.send(s, req, first) //nolint:bodyclose // that is the scope's to do
+	resp, err := x.send(s, req, first)
 	if err != nil {
 		return nil, x.fail(s, err)
 	}
-	if resp.Body == nil {
+	switch {
+	case resp.Body == nil:
+		resp.Body = http.NoBody
+	case isEmpty(x.req, resp):
+		_ = resp.Body.Close() // there is nothing of which an error could tell
 		resp.Body = http.NoBody
 	}
 	resp.Request = x.given

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"reflect"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/mono"
@@ -19,11 +20,25 @@ func (e *bodyError) Unwrap() error { return e.err }
 // Verdict is a failure that is not repeated.
 func (*bodyError) Verdict() seawall.Verdict { return seawall.Verdict{Outcome: seawall.Failure} }
 
+// isEmpty reports whether a response has nothing to read, so that it has ended when its headers are there. Over HTTP/2
+// net/http has a body of its own for that: it is of no size, and so has no place for anything to be read.
+func isEmpty(req *http.Request, resp *http.Response) bool {
+	switch {
+	case resp.Body == http.NoBody, req.Method == http.MethodHead,
+		resp.StatusCode == http.StatusNoContent, resp.StatusCode == http.StatusNotModified:
+		return true
+	}
+	return resp.ContentLength == 0 && reflect.TypeOf(resp.Body).Size() == 0
+}
+
 // responseBody is the body of the response of a scope.
 type responseBody scope
 
 func (b *responseBody) Read(p []byte) (int, error) {
 	s := (*scope)(b)
+	if s.state()&whole != 0 { // it is closed below, which would be another answer than the first
+		return 0, io.EOF
+	}
 	// Who asks is there only if something else than this reader may end the body.
 	if s.watched() && s.set(reading)&deserted != 0 {
 		return 0, s.whyLeft()
@@ -39,6 +54,7 @@ func (b *responseBody) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	if err == io.EOF { //nolint:errorlint // see above
+		s.set(whole)
 		s.release(s.failed)
 		_ = s.shut()
 		return n, err

@@ -13,6 +13,7 @@ const (
 	attached                   // to the caller's context, for the body's sake
 	onList                     // among the open bodies
 	deserted                   // the body was given up: nobody reads it any more
+	whole                      // the body was read to its end
 	shut                       // the body is closed, or whoever has set this is about to do so
 	released                   // the attempt is over
 	endedBy                    // times the limitKind that has ended it
