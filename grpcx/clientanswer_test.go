@@ -239,6 +239,33 @@ func TestAStreamOfACallerWhoHasLeftIsNoAttempt(t *testing.T) {
 	}
 }
 
+// The total limit of a stream ended no wait for a slot if it was shorter than what the queue allows, and the caller had no
+// deadline: the call waited until a slot came free, for ever perhaps.
+func TestTheTotalLimitOfAStreamEndsItsWaitForASlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := grpcx.NewClient("test", with(func(c *grpcx.ClientConfig) {
+			c.Timeout, c.StreamBulkhead.Limit, c.StreamBulkhead.Queue.MaxWait = time.Second, 1, time.Hour
+		}))
+		held, cancel := context.WithCancel(t.Context())
+		play(t, held, client, []*playedStream{{}}, grpcx.CallTimeout(grpcx.Off), grpcx.CallAttemptTimeout(grpcx.Off))
+		time.AfterFunc(time.Minute, cancel) // so that the test ends without the limit as well
+		began := time.Now()
+		_, err := client.StreamInterceptor()(t.Context(), &grpc.StreamDesc{ServerStreams: true}, nil, "/a.B/C", inTurn(nil))
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("it took %v", took)
+		}
+		wantCode(t, err, codes.DeadlineExceeded)
+		wantIs(t, err, timeout.ErrExceeded)
+		if errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v is the caller's deadline", err)
+		}
+		cancel()
+		synctest.Wait()
+		wantTally(t, client, tally{Ignored: 2})
+		atRest(t, client)
+	})
+}
+
 // lookedAt is a reply that counts who looks at it.
 type lookedAt struct {
 	*echopb.EchoReply

@@ -134,7 +134,7 @@ func (e *callError) endedCode() codes.Code {
 	switch {
 	case errors.Is(e.ended, context.Canceled):
 		return codes.Canceled
-	case errors.Is(e.ended, context.DeadlineExceeded):
+	case errors.Is(e.ended, context.DeadlineExceeded), errors.Is(e.err, timeout.ErrExceeded): // a limit of ours in a queue
 		return codes.DeadlineExceeded
 	}
 	return codes.Unknown

@@ -62,7 +62,9 @@ func (s *clientStream) try(n int) error {
 		}
 	}()
 	g := &s.client.gates
-	if err := a.enter(s.opening, g.breakers.For(s.target.key), g.streams.For(s.target.key)); err != nil {
+	door := &entrance{opening: s.opening, limit: s.limits.total}
+	defer door.leave()
+	if err := a.enter(door, g.breakers.For(s.target.key), g.streams.For(s.target.key)); err != nil {
 		returned = true
 		a.end(err)
 		return err
