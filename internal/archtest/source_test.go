@@ -13,6 +13,7 @@ import (
 // are contexts themselves, and hold the one that they were derived from.
 var storesContext = map[string]string{
 	"fault.timed":         "the context of a call that a fault stretches: it carries the start to the end of the call",
+	"grpcx.entrance":      "the opening of a stream before the gates, whose total limit ends a wait there",
 	"grpcx.fresh":         "the context of a call that has only just begun, which spares its policies a look at the clock",
 	"grpcx.impatient":     "the context of a hedge before the gates, with a deadline that lets none of them wait",
 	"grpcx.inNoTime":      "the context of a tap, in which nothing may wait",
