@@ -44,7 +44,8 @@
 //
 // The hint is Retry-After, or else the t of a RateLimit whose r is 0; ClientConfig.Retry caps it. When no attempt is left,
 // the last answer is returned as it is: the response with its body unread and no error, or the error with the earlier
-// ones in its tree. A rejection by a policy matches seawall.ErrRejected.
+// ones in its tree. A rejection by a policy matches seawall.ErrRejected. A chain of one's own around a plain http.Client
+// judges answers by the same table with [CheckStatus].
 //
 // Layers do not multiply attempts: only the client next to the failure repeats a request, until it has no more attempts or
 // no more budget. A Transport around it does not begin again; that goes by the context of the request, so what is between

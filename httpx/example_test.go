@@ -109,6 +109,41 @@ func ExampleTransport_Chain() {
 	// total_too_short
 }
 
+// A chain of one's own around a plain client sees which answers are failures: what is not there opens no breaker.
+func ExampleCheckStatus() {
+	status := http.StatusNotFound
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	defer server.Close()
+	b := breaker.New("catalog", breaker.Config{MinCalls: 2})
+	ask := func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, http.NoBody)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		return httpx.CheckStatus(resp)
+	}
+
+	for range 2 {
+		err := b.Do(context.Background(), ask)
+		e, ok := errors.AsType[*httpx.StatusError](err)
+		fmt.Println(ok && e.Code == http.StatusNotFound, b.State())
+	}
+	status = http.StatusServiceUnavailable
+	for range 5 {
+		_ = b.Do(context.Background(), ask)
+	}
+	fmt.Println(b.State())
+	// Output:
+	// true closed
+	// true closed
+	// open
+}
+
 // A POST is repeated only if it says that it may be.
 func ExampleIdempotent() {
 	attempts := 0

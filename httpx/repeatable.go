@@ -35,20 +35,19 @@ func (x *exchange) judge(ctx context.Context, resp *http.Response) error {
 		return nil
 	}
 	pushback, trusted := x.pushback(resp)
-	var v seawall.Verdict
+	v, again := byStatus(resp.StatusCode)
 	switch code := resp.StatusCode; {
-	case asksForLess(code):
-		v.Outcome = seawall.Overload
 	case code == http.StatusConflict && x.started.Load() > 1 && (x.terms.key != "" || x.opts.hasKey(x.req)):
-		v.Outcome = seawall.Overload // the first of the attempts is still at work
+		v.Outcome, again = seawall.Overload, true // the first of the attempts is still at work
 	case code == http.StatusMisdirectedRequest && x.canDial() && x.body.repeatable() && x.told.Or(misdirected)&misdirected == 0:
 		return x.status(resp, seawall.Verdict{Outcome: seawall.Success, Repeat: seawall.RepeatAlways}, false)
-	case hasFailed(code):
-		v.Outcome = seawall.Failure
-	case code >= 500:
-		return x.status(resp, seawall.Verdict{Outcome: seawall.Failure}, false)
-	default:
+	}
+	switch {
+	case again:
+	case v.Outcome == seawall.Success:
 		return nil
+	default:
+		return x.status(resp, v, false)
 	}
 	refused, final := pushback == hop.Refused, pushback == hop.Final || x.told.Load()&usedUpInside != 0
 	if refused {

@@ -5,11 +5,12 @@ import (
 	"net/http"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/hop"
 )
 
-// StatusError is an answer that is no good, in the eyes of the policies: it is what the Classify and the OnRetry of
-// [ClientConfig.Retry] get for a status of 400 and above that the package's table has as a failure or an overload. Who
-// calls gets the response and no error; only where an attempt without a response followed, it is in the tree of that
+// StatusError is an answer with a status of 400 or above. [CheckStatus] makes one of any such answer. The Classify and the
+// OnRetry of [ClientConfig.Retry] get one where the package's table has the status as a failure or an overload: there who
+// calls gets the response and no error, and only where an attempt without a response followed, it is in the tree of that
 // error.
 //
 //	cfg.Retry.Classify = func(err error) seawall.Verdict {
@@ -20,7 +21,7 @@ import (
 //		return v
 //	}
 type StatusError struct {
-	Method string // of the request, such as GET
+	Method string // of the request, such as GET; empty if the response does not say which
 	Host   string // of its URL
 	Code   int    // the status, such as 503
 
@@ -28,9 +29,44 @@ type StatusError struct {
 	final   bool // the server, or a client further in, says that the request is not to be repeated
 }
 
+// CheckStatus returns the error that an answer is to a chain of one's own around an http.Client without policies, where a
+// chain sees only that there was no error: nil for a status below 400, and else a [*StatusError], by which the chain judges
+// as a client of this package does. 404 is an error that is a success to a breaker and is not repeated; 503 is a failure
+// that is, not before its Retry-After; 429 is an overload, and so on, as the package's table says, with what an answer from
+// an untrusted peer says of repeating it. Which request may be carried out twice, the chain decides: see
+// [seawall.NotIdempotent]. A 409 and a 421 are like any 4xx.
+//
+// The response stays as it is. Its body is neither read nor closed: the caller closes it, with an error as without. A client
+// of this package repeats by itself; in a chain with a retry around it, its requests would be repeated by both.
+func CheckStatus(resp *http.Response) error {
+	if resp.StatusCode < 400 {
+		return nil
+	}
+	e := &StatusError{Code: resp.StatusCode}
+	if req := resp.Request; req != nil && req.URL != nil {
+		e.Method, e.Host = method(req), req.URL.Host
+	}
+	v, again := byStatus(e.Code)
+	if again {
+		v.Repeat, v.After = seawall.RepeatIfIdempotent, hint(resp.Header)
+		switch resp.Header.Get(fieldPushback) {
+		case hop.Final:
+			v.Repeat, e.final = seawall.RepeatNever, true
+		case hop.Refused:
+			v.Outcome = seawall.Overload
+		}
+	}
+	e.verdict = v
+	return e
+}
+
 // Error returns such as: GET api.example: 503 Service Unavailable.
 func (e *StatusError) Error() string {
-	return fmt.Sprintf("%s %s: %d %s", e.Method, e.Host, e.Code, http.StatusText(e.Code))
+	text := fmt.Sprintf("%d %s", e.Code, http.StatusText(e.Code))
+	if e.Method != "" {
+		text = fmt.Sprintf("%s %s: %s", e.Method, e.Host, text)
+	}
+	return text
 }
 
 // Verdict says what the status means, with what the server says beside it, and whether the request may be repeated.
@@ -38,6 +74,18 @@ func (e *StatusError) Verdict() seawall.Verdict { return e.verdict }
 
 // StatusCode returns Code. By it events have the type "status" for the error.
 func (e *StatusError) StatusCode() int { return e.Code }
+
+// byStatus is the table of the package for a status of 400 or above, by itself: the outcome, and whether another attempt may
+// meet a better one.
+func byStatus(status int) (v seawall.Verdict, again bool) {
+	switch {
+	case asksForLess(status):
+		return seawall.Verdict{Outcome: seawall.Overload}, true
+	case status >= 500:
+		return seawall.Verdict{Outcome: seawall.Failure}, hasFailed(status)
+	}
+	return seawall.Verdict{Outcome: seawall.Success}, false
+}
 
 // asksForLess reports whether a status says that the client should ask for less.
 func asksForLess(status int) bool {

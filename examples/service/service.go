@@ -122,22 +122,8 @@ func get(ctx context.Context, client *http.Client, url string) (string, error) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = statusError(resp.StatusCode)
+	if err == nil {
+		err = httpx.CheckStatus(resp) // by which the chain knows what is a failure, and what is only not there
 	}
 	return strings.TrimSpace(string(body)), err
-}
-
-// statusError is an answer that is no good, and what it says about who gave it: that there is no such thing is an answer,
-// for which no breaker should open.
-type statusError int
-
-func (e statusError) Error() string { return fmt.Sprintf("status %d", int(e)) }
-
-// Verdict is how the policies of a chain judge it. Those of a client of httpx know statuses by themselves.
-func (e statusError) Verdict() seawall.Verdict {
-	if e < http.StatusInternalServerError {
-		return seawall.Verdict{Outcome: seawall.Success}
-	}
-	return seawall.Verdict{Outcome: seawall.Failure, Repeat: seawall.RepeatIfIdempotent}
 }
