@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/bulkhead"
 	"github.com/seawall-go/seawall/httpx"
 	"github.com/seawall-go/seawall/timeout"
 )
@@ -193,5 +195,95 @@ func TestABodyThatNoLimitReachesIsListed(t *testing.T) {
 		if open := tr.OpenBodies(); len(open) != 0 || inUse(tr) != 0 {
 			t.Errorf("%+v, %d slots in use", open, inUse(tr))
 		}
+	})
+}
+
+// Nothing said that the slots were held by bodies that nobody had closed.
+func TestAFullBulkheadSaysHowManyBodiesAreOpen(t *testing.T) {
+	base := roundTripper(func(*http.Request) (*http.Response, error) { return response(200, "x"), nil })
+	for name, configure := range map[string]func(*httpx.ClientConfig){
+		"full":          func(c *httpx.ClientConfig) { c.Bulkhead.Queue.Limit = bulkhead.NoQueue },
+		"queue_timeout": func(c *httpx.ClientConfig) { c.Bulkhead.Queue.MaxWait = time.Second },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			cfg := quick()
+			cfg.Timeout, cfg.Bulkhead.Limit = httpx.Off, 2
+			configure(&cfg)
+			tr := httpx.NewTransport("api", cfg, base)
+			ask := func(url string) (*http.Response, error) {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return tr.RoundTrip(req)
+			}
+			var held []*http.Response
+			for _, url := range []string{"http://b.example/", "http://a.example/?secret", "http://a.example/?secret"} {
+				resp, err := ask(url)
+				if err != nil {
+					t.Fatal(err)
+				}
+				held = append(held, resp)
+			}
+			_, err := ask("http://a.example/?secret")
+			rejected, ok := errors.AsType[*seawall.RejectedError](err)
+			if !ok || string(rejected.Reason) != name || !errors.Is(err, bulkhead.ErrFull) || !errors.Is(err, seawall.ErrRejected) {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if want := "; response bodies open: 2, see Transport.OpenBodies"; !strings.HasSuffix(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%s: %v", name, err)
+			}
+			if v := seawall.Classify(err); v.Outcome != seawall.Ignored || v.Repeat != seawall.RepeatNever {
+				t.Errorf("%s: %+v", name, v)
+			}
+			for _, resp := range held {
+				resp.Body.Close()
+			}
+			resp, err := ask("http://a.example/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+		})
+	}
+}
+
+// Where slots are given back at the headers, open bodies are not why all are taken.
+func TestAFullBulkheadDoesNotBlameBodiesThatHoldNoSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := quick()
+		cfg.Timeout, cfg.Settle, cfg.Bulkhead.Limit, cfg.Bulkhead.Queue.Limit = httpx.Off, httpx.AtHeaders, 1, bulkhead.NoQueue
+		let := make(chan struct{})
+		tr := httpx.NewTransport("api", cfg, roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/slow" {
+				<-let
+			}
+			return response(200, "x"), nil
+		}))
+		ask := func(path string) (*http.Response, error) {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://a.example"+path, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return tr.RoundTrip(req)
+		}
+		open, err := ask("/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer open.Body.Close()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			if resp, err := ask("/slow"); err == nil {
+				resp.Body.Close()
+			}
+		}()
+		synctest.Wait()
+		if _, err := ask("/"); !errors.Is(err, bulkhead.ErrFull) || strings.Contains(err.Error(), "OpenBodies") || len(tr.OpenBodies()) != 1 {
+			t.Errorf("%v, open: %d", err, len(tr.OpenBodies()))
+		}
+		close(let)
+		<-ended
 	})
 }

@@ -28,14 +28,15 @@ type exchange struct {
 
 	started atomic.Int32
 	running atomic.Int32
-	told    atomic.Uint32 // misdirected, usedUpInside
+	told    atomic.Uint32 // misdirected, usedUpInside, noSlot
 	first   scope         // of the first attempt, which is the only one of most calls
 }
 
-// What an exchange was told by the server, or by a client that is part of the base.
+// What an exchange was told by the server, by a client that is part of the base, or by a gate.
 const (
 	misdirected  uint32 = 1 << iota // by a 421: from then on attempts have connections of their own
 	usedUpInside                    // the base has repeated the request as often as may be
+	noSlot                          // the limit of the host let no attempt in
 )
 
 // detach makes a copy of the request for attempts that run side by side: those that have lost their race may look at it

@@ -212,8 +212,12 @@ func (h *hosts) enter(ctx context.Context, k hostKey, s *scope, wait bool) (err 
 	} else {
 		s.slot, err = h.bulkheads.For(k).Acquire(ctx)
 	}
-	if err != nil || h.limits == nil {
+	if err != nil {
+		s.x.told.Or(noSlot)
 		return err
+	}
+	if h.limits == nil {
+		return nil
 	}
 	token, err := h.limits.Acquire(ctx, k)
 	token.Done(nil) // it is spent: nothing inside refuses

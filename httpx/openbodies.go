@@ -1,11 +1,14 @@
 package httpx
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
@@ -77,3 +80,51 @@ func (o *openBodies) list() (list []OpenBody) {
 	slices.SortFunc(list, func(a, b OpenBody) int { return a.Since.Compare(b.Since) })
 	return list
 }
+
+// of counts those of one host that hold a slot.
+func (o *openBodies) of(k hostKey) (n int) {
+	for i := range o.places {
+		if s := o.places[i].Load(); s != nil && s.holdsSlotOf(k) {
+			n++
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for s := range o.others {
+		if s.holdsSlotOf(k) {
+			n++
+		}
+	}
+	return n
+}
+
+// holdsSlotOf reports whether an attempt with an open body holds a slot of a host.
+func (s *scope) holdsSlotOf(k hostKey) bool { return s.x.host == k && s.x.opts.Settle == AtEnd }
+
+// explain adds to an error that is a rejection for want of a slot how many slots are held by bodies that nobody has closed.
+func (o *openBodies) explain(k hostKey, err error) error {
+	rejected, ok := errors.AsType[*seawall.RejectedError](err)
+	if !ok {
+		return err
+	}
+	switch rejected.Reason {
+	case seawall.ReasonFull, seawall.ReasonQueueFull, seawall.ReasonQueueTimeout:
+		if n := o.of(k); n > 0 {
+			return &heldError{err, n}
+		}
+	}
+	return err
+}
+
+// heldError is a rejection while response bodies hold slots.
+type heldError struct {
+	error
+	open int
+}
+
+// Error returns such as: bulkhead "api[https://api.example]": full; response bodies open: 3, see Transport.OpenBodies.
+func (e *heldError) Error() string {
+	return fmt.Sprintf("%v; response bodies open: %d, see Transport.OpenBodies", e.error, e.open)
+}
+
+func (e *heldError) Unwrap() error { return e.error }

@@ -107,6 +107,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if s != nil { // also with an error: that is for the policies, and the last response is the caller's
 		return s.resp, nil
 	}
+	if x.told.Load()&noSlot != 0 { // not sooner: retries and hedges know a gate's own error by its type
+		err = t.open.explain(x.host, err)
+	}
 	return nil, markTimeout(err)
 }
 
@@ -217,7 +220,7 @@ func (t *Transport) Hedges() iter.Seq2[string, *hedge.Hedge] {
 
 // OpenBodies returns the responses that were returned, and whose bodies are neither closed nor read to their end, the
 // oldest first: those that no limit of the client's ends, either because there is none, or because the base does not look
-// at the context of its requests.
+// at the context of its requests. While there are any of a host, a rejection for want of a slot there says how many.
 func (t *Transport) OpenBodies() []OpenBody { return t.open.list() }
 
 // named puts the names of hosts in the place of their keys.
