@@ -40,7 +40,7 @@ type ClientConfig struct {
 	// Hedge starts a second attempt of a unary call of an idempotent method that is late. Default nil, which is off; an
 	// empty one is the default of [hedge.Config]. The estimate of the latency is one for each entry of Methods, and one for
 	// the rest. Without a Budget of its own it shares that of Retry. The attempts run in goroutines of their own, each with
-	// a reply of its own.
+	// a reply of its own; the request is not to be changed after the call, as an attempt that has lost may still read it.
 	Hedge *hedge.Config `json:"hedge,omitempty" yaml:"hedge,omitempty"`
 	// Breaker sets the circuit breakers: one for each target and group of methods. Its Slow.Over is by default nine
 	// tenths of AttemptTimeout here, and [breaker.NoSlowCalls] where AttemptTimeout is Off or above its default. The time

@@ -157,7 +157,9 @@ func TestABodyThatPanicsAtItsCloseHoldsNoSlot(t *testing.T) {
 			resp.Body = panickingBody{strings.NewReader("x")}
 			return resp, nil
 		}))
-		resp, err := tr.RoundTrip(newRequest(t, "GET", ""))
+		req := newRequest(t, "GET", "")
+		req.Header.Set("Upgrade", "echo")
+		resp, err := tr.RoundTrip(req)
 		if err != nil {
 			t.Fatal(err)
 		}

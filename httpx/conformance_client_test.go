@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"net/http/httputil"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -832,6 +834,41 @@ func TestAProtocolSwitchWorksThroughTheClient(t *testing.T) {
 	}
 	if line, err := bufio.NewReader(rw).ReadString('\n'); line != "HELLO\n" {
 		t.Errorf("read %q, %v", line, err)
+	}
+}
+
+// httputil.ReverseProxy refuses to pass on such an answer, and does not close it.
+func TestAProtocolSwitchThatNobodyAskedForHoldsNoSlotBehindAProxy(t *testing.T) {
+	s := newSite(t, http1, quick(), func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		_, _ = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"))
+		_, _ = conn.Read(make([]byte, 1)) // until the client closes
+	})
+	defer s.rest(t)
+	to, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said error
+	proxy := &httputil.ReverseProxy{
+		Transport: s.tr, Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(to) },
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+			said = err
+			w.WriteHeader(http.StatusBadGateway)
+		},
+	}
+	rec := httptest.NewRecorder()
+	proxy.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))
+	if rec.Code != http.StatusBadGateway || said == nil || !strings.Contains(said.Error(), "101 Switching Protocols, for which the request did not ask") {
+		t.Errorf("%d: %v", rec.Code, said)
+	}
+	if len(s.got) != 1 {
+		t.Errorf("it was asked %d times, want once: the next answer would be no other", len(s.got))
 	}
 }
 

@@ -30,6 +30,7 @@
 //	                                                               connection of its own
 //	other statuses from 500 on                         failure     no
 //	certificates, TLS, an answer that is not HTTP      failure     no
+//	101 to a request without an Upgrade                failure     no
 //	the response breaks off behind its headers         failure     no
 //	the caller's deadline has passed                   failure     no
 //	the caller has left, or a policy has refused       ignored     no

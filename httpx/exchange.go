@@ -112,6 +112,12 @@ func (x *exchange) try(ctx context.Context, s *scope) (verdict, err error) {
 	if err != nil {
 		return nil, x.fail(s, err)
 	}
+	if resp.StatusCode == http.StatusSwitchingProtocols && x.req.Header.Get("Upgrade") == "" {
+		if resp.Body != nil {
+			_ = resp.Body.Close()
+		}
+		return nil, x.fail(s, errUnasked)
+	}
 	switch {
 	case resp.Body == nil:
 		resp.Body = http.NoBody

@@ -184,10 +184,14 @@ func (e *timedOut) Unwrap() error { return e.error }
 // Timeout is true.
 func (*timedOut) Timeout() bool { return true }
 
+// errUnasked ends an attempt instead of a response that nobody expects to hold an open connection: httputil.ReverseProxy, for
+// one, refuses to pass it on, and does not close it.
+var errUnasked = errors.New("answered with 101 Switching Protocols, for which the request did not ask")
+
 // hopeless reports whether the next attempt would end in the same way: the two sides do not speak the same protocol, or
 // do not accept each other.
 func hopeless(err error) bool {
-	if errors.Is(err, http.ErrSchemeMismatch) || is[textproto.ProtocolError](err) {
+	if errors.Is(err, errUnasked) || errors.Is(err, http.ErrSchemeMismatch) || is[textproto.ProtocolError](err) {
 		return true
 	}
 	for inner := err; inner != nil; inner = errors.Unwrap(inner) {

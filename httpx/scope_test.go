@@ -269,7 +269,9 @@ func TestAnUpgradedConnectionCanBeWrittenToAndIsLeftAloneByTheLimits(t *testing.
 				}
 				return resp, nil
 			}))
-			resp, err := tr.RoundTrip(newRequest(t, "GET", ""))
+			req := newRequest(t, "GET", "")
+			req.Header.Set("Upgrade", "echo")
+			resp, err := tr.RoundTrip(req)
 			if err != nil {
 				t.Fatal(err)
 			}
