@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
@@ -85,8 +86,13 @@ func KeyByAddr(ctx context.Context, _ string) (key string, ok bool) {
 }
 
 // KeyByMetadata returns a QuotaConfig.Key: the value of a name in the metadata, such as an API key that was checked
-// before. Calls without it, or with more than one value, share one quota.
+// before; upper case is lower case. Calls without it, or with more than one value, share one quota. KeyByMetadata panics if
+// the name cannot be in metadata: no call would have it, and all clients would share one quota.
 func KeyByMetadata(name string) func(ctx context.Context, method string) (key string, ok bool) {
+	name = strings.ToLower(strings.TrimSpace(name))
+	if name != ":authority" && (name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "") {
+		panic(fmt.Sprintf("grpcx: KeyByMetadata: the name is %q, want that of a pair of metadata", name))
+	}
 	return func(ctx context.Context, _ string) (string, bool) {
 		if values := metadata.ValueFromIncomingContext(ctx, name); len(values) == 1 {
 			return values[0], true

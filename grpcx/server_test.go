@@ -534,6 +534,28 @@ func TestQuotaGetsBackWhatTheAdmissionRefuses(t *testing.T) {
 	wantCode(t, kinds["unary"](t.Context(), r.client), codes.ResourceExhausted)
 }
 
+// All clients shared one quota, by a name that none of them can send.
+func TestAKeyByANameThatCannotBeInMetadataIsRefused(t *testing.T) {
+	for _, name := range []string{"", "x-api-key:", "x api key", ":path", "schlüssel"} {
+		func() {
+			defer func() {
+				want := fmt.Sprintf("grpcx: KeyByMetadata: the name is %q, want that of a pair of metadata", name)
+				if got := recover(); got != want {
+					t.Errorf("%q: %v, want %q", name, got, want)
+				}
+			}()
+			grpcx.KeyByMetadata(name)
+		}()
+	}
+	md := metadata.Pairs("x-api-key", "a", ":authority", "b", "id-bin", "c", "a.b_c", "d")
+	ctx := metadata.NewIncomingContext(t.Context(), md)
+	for name, want := range map[string]string{" X-Api-Key ": "a", ":authority": "b", "id-bin": "c", "a.b_c": "d"} {
+		if key, ok := grpcx.KeyByMetadata(name)(ctx, ""); key != want || !ok {
+			t.Errorf("%q: %q, %t, want %q", name, key, ok, want)
+		}
+	}
+}
+
 // One client's quota is not another's.
 func TestQuotaIsByClient(t *testing.T) {
 	var cfg grpcx.ServerConfig
