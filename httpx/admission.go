@@ -167,6 +167,7 @@ func newAdmission(name string, cfg AdmissionConfig) *admission {
 }
 
 func (a *admission) wrap(next http.Handler) http.Handler {
+	need("Admit", next)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w, offered := share(rw)
 		if w.admitted { // by a gate further out, which the writer tells of the answer

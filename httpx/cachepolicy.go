@@ -98,11 +98,12 @@ func (p CachePolicy) Apply(h http.Header) error {
 
 // Handler returns next with a policy for those of its answers for which it sets no Cache-Control itself: for answers to
 // GET and HEAD below 400 this one, and for errors no-store, whatever was asked. Where the policy would give a Set-Cookie
-// to many, the answer is not kept. Handler panics if the policy is not valid.
+// to many, the answer is not kept. Handler panics if the policy is not valid, or next is nil.
 func (p CachePolicy) Handler(next http.Handler) http.Handler {
 	if err := p.Validate(); err != nil {
 		panic(err.Error())
 	}
+	need("CachePolicy.Handler", next)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w, offered := share(rw)
 		outer := w.caches

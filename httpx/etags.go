@@ -58,6 +58,7 @@ func ETags(cfg ETagConfig) func(http.Handler) http.Handler {
 	}
 	cfg = cfg.withDefaults()
 	return func(next http.Handler) http.Handler {
+		need("ETags", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method != http.MethodGet && r.Method != http.MethodHead || r.Header["Upgrade"] != nil {
 				next.ServeHTTP(w, r)

@@ -54,9 +54,7 @@ func NewHandler(name string, cfg ServerConfig, next http.Handler) *Handler {
 	if err := cfg.Validate(); err != nil {
 		panic(err.Error())
 	}
-	if next == nil {
-		panic("httpx: NewHandler: the handler is nil")
-	}
+	need("NewHandler", next)
 	cfg = cfg.withDefaults()
 	h := &Handler{name: name}
 	h.cfg.Store(&cfg)
@@ -80,6 +78,13 @@ func NewHandler(name string, cfg ServerConfig, next http.Handler) *Handler {
 	h.serve = h.recovery.wrap(h.exempt(next, h.inbound.wrap(described(h.refuseDraining(chain)))))
 	seawall.Register(cfg.Registry, handlerKind, &h.name, h)
 	return h
+}
+
+// need panics if a handler is nil: else the first request would, and be answered with a 500.
+func need(who string, next http.Handler) {
+	if next == nil {
+		panic("httpx: " + who + ": the handler is nil")
+	}
 }
 
 // exempt lets health checks pass.

@@ -93,8 +93,9 @@ func NewIdempotency(name string, cfg IdempotencyConfig) *Idempotency {
 }
 
 // Handler returns next behind the keys. Where two are nested, the outer one has a request with a key, and the inner one
-// lets it pass.
+// lets it pass. Handler panics if next is nil.
 func (k *Idempotency) Handler(next http.Handler) http.Handler {
+	need("Idempotency.Handler", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { k.serve(w, r, next) })
 }
 

@@ -97,6 +97,7 @@ func newInbound(name string, cfg InboundConfig) *inbound {
 func (in *inbound) Config() InboundConfig { return *in.cfg.Load() }
 
 func (in *inbound) wrap(next http.Handler) http.Handler {
+	need("Inbound", next)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if name := in.cfg.Load().Fields.Pushback; name != pushbackField(rw) {
 			var w *writer

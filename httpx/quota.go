@@ -140,6 +140,7 @@ func (q *quota) update(cfg QuotaConfig) error {
 }
 
 func (q *quota) wrap(next http.Handler) http.Handler {
+	need("Quota", next)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		s := q.settings.Load()
 		key, ok := q.keyOf(s.routes, r)

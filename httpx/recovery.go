@@ -35,6 +35,7 @@ type recovery struct {
 }
 
 func (p *recovery) wrap(next http.Handler) http.Handler {
+	need("Recover", next)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w, offered := share(rw)
 		defer func() {

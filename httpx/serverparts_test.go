@@ -388,3 +388,35 @@ func TestSeveralQuotasAreToldTogether(t *testing.T) {
 		t.Errorf("%d, %v", w.Code, w.Header())
 	}
 }
+
+// The first request was told, by a panic that named nothing.
+func TestMiddlewaresRefuseAHandlerThatIsNil(t *testing.T) {
+	trusted := func(*http.Request) bool { return true }
+	limit := ratelimit.Config{Rate: 1}
+	for want, build := range map[string]func(){
+		"NewHandler: the handler is nil": func() { httpx.NewHandler("x", httpx.ServerConfig{Registry: quiet()}, nil) },
+		"Recover: the handler is nil":    func() { httpx.Recover("x", httpx.RecoverConfig{Registry: quiet()})(nil) },
+		"Inbound: the handler is nil":    func() { httpx.Inbound("x", httpx.InboundConfig{Registry: quiet()})(nil) },
+		"Quota: the handler is nil":      func() { httpx.Quota("x", httpx.QuotaConfig{Limit: limit, Registry: quiet()})(nil) },
+		"Admit: the handler is nil":      func() { httpx.Admit("x", httpx.AdmissionConfig{Registry: quiet()})(nil) },
+		"TimeLimit: the handler is nil":  func() { httpx.TimeLimit("x", httpx.TimeLimitConfig{Registry: quiet()})(nil) },
+		"ETags: the handler is nil":      func() { httpx.ETags(httpx.ETagConfig{})(nil) },
+		"CachePolicy.Handler: the handler is nil": func() {
+			httpx.CachePolicy{}.Handler(nil)
+		},
+		"Idempotency.Handler: the handler is nil": func() {
+			httpx.NewIdempotency("x", httpx.IdempotencyConfig{Tenant: httpx.OneTenant, Registry: quiet()}).Handler(nil)
+		},
+		"TrustAny: function 1 of 1 is nil": func() { httpx.TrustAny(nil) },
+		"TrustAny: function 2 of 2 is nil": func() { httpx.TrustAny(trusted, nil) },
+	} {
+		func() {
+			defer func() {
+				if got := recover(); got != "httpx: "+want {
+					t.Errorf("%v, want %q", got, want)
+				}
+			}()
+			build()
+		}()
+	}
+}

@@ -134,6 +134,7 @@ func newTimeSettings(name string, cfg TimeLimitConfig) *timeSettings {
 func (t *timeLimit) Config() TimeLimitConfig { return t.settings.Load().TimeLimitConfig }
 
 func (t *timeLimit) wrap(next http.Handler) http.Handler {
+	need("TimeLimit", next)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		s, left := t.settings.Load(), forever
 		l := s.limits

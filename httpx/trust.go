@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -49,9 +50,14 @@ func TrustClientCert(identities ...string) func(*http.Request) bool {
 	}
 }
 
-// TrustAny trusts a peer that one of the functions trusts.
+// TrustAny trusts a peer that one of the functions trusts. TrustAny panics if one of them is nil.
 func TrustAny(functions ...func(*http.Request) bool) func(*http.Request) bool {
 	functions = slices.Clone(functions)
+	for i, trusts := range functions {
+		if trusts == nil {
+			panic(fmt.Sprintf("httpx: TrustAny: function %d of %d is nil", i+1, len(functions)))
+		}
+	}
 	return func(r *http.Request) bool {
 		return slices.ContainsFunc(functions, func(trusts func(*http.Request) bool) bool { return trusts(r) })
 	}
