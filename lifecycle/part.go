@@ -24,7 +24,7 @@ const (
 // Part is something that runs, or that has something to do at the end. [HTTP], [GRPC], [Worker] and [Flush] make the usual
 // ones; make others by hand, such as a hub of WebSockets, whose Stop sends its farewell.
 type Part struct {
-	// Name is a constant of the program, for errors and logs.
+	// Name is a constant of the program, for errors and logs. No two parts of a Run have the same.
 	Name string
 	// Stage is when it is stopped. Default [Serving].
 	Stage Stage
@@ -43,17 +43,21 @@ type Part struct {
 	deaf bool // a server whose listener is nil
 }
 
-// validate returns an error if a part has no name, no listener, or nothing to do.
+// validate returns an error if a part has no name or that of another one, no listener, or nothing to do.
 func validate(parts []Part) error {
+	names := map[string]bool{}
 	for i, p := range parts {
 		switch {
 		case p.Name == "":
 			return fmt.Errorf("lifecycle: part %d of %d has no name", i+1, len(parts))
+		case names[p.Name]:
+			return fmt.Errorf("lifecycle: two parts have the name %q: nobody could tell them apart", p.Name)
 		case p.deaf:
 			return fmt.Errorf("lifecycle: part %q has no listener: it is nil", p.Name)
 		case p.Run == nil && p.Drain == nil && p.Stop == nil && p.Kill == nil:
 			return fmt.Errorf("lifecycle: part %q has no function: nothing to run, and nothing to do at the end", p.Name)
 		}
+		names[p.Name] = true
 	}
 	return nil
 }

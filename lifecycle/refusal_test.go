@@ -11,7 +11,8 @@ import (
 
 // Run panicked for a StopTimeout that was shorter than a DrainDelay that nobody had set, and took a part without a name,
 // whose error then began with a colon, and a worker without a function, which never ran. A listener that was nil, because
-// nobody had looked at the error of Listen, was a panic of net/http in the middle of the run.
+// nobody had looked at the error of Listen, was a panic of net/http in the middle of the run. Of two parts of one name the error
+// and the report did not say which.
 func TestRunRefusesWhatCannotBeMeantWithAnErrorAndStartsNothing(t *testing.T) {
 	work := func(ctx context.Context) error { <-ctx.Done(); return nil }
 	for _, row := range []struct {
@@ -26,6 +27,7 @@ func TestRunRefusesWhatCannotBeMeantWithAnErrorAndStartsNothing(t *testing.T) {
 		},
 		{lifecycle.Config{FlushTimeout: -1}, lifecycle.Worker("w", work), "lifecycle: Config.FlushTimeout is -1ns, want 1ms to 1h"},
 		{lifecycle.Config{}, lifecycle.Worker("", work), "lifecycle: part 2 of 2 has no name"},
+		{lifecycle.Config{}, lifecycle.Worker("first", work), `lifecycle: two parts have the name "first": nobody could tell them apart`},
 		{lifecycle.Config{}, lifecycle.Worker("w", nil), `lifecycle: part "w" has no function: nothing to run, and nothing to do at the end`},
 		{lifecycle.Config{}, lifecycle.HTTP("api", &http.Server{}, nil), `lifecycle: part "api" has no listener: it is nil`},
 		{lifecycle.Config{}, lifecycle.HTTPS("api", &http.Server{}, nil), `lifecycle: part "api" has no listener: it is nil`},
