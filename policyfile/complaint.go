@@ -16,7 +16,10 @@ type complaint struct {
 	mentions []string // other paths in the text
 }
 
-var goName = regexp.MustCompile(`\b[A-Z]\w*(\.[A-Z]\w*)*`)
+var goName = regexp.MustCompile(`\b[A-Z]\w*(\.[A-Z]\w*|\[\d+\]|\["([^"\\]|\\.)*"\])*`)
+
+// sentence is an error of Validate: the field, a verb, and what the field is or has.
+var sentence = regexp.MustCompile(`(?s)^(.*?) (is|has) (.*)$`)
 
 // constants are Go's names of values of enumerations, which occur in the texts of errors.
 var constants = map[string]string{
@@ -25,37 +28,42 @@ var constants = map[string]string{
 	"NoBudget":   "funding: none",
 }
 
-func complaintOf(err error, s settings) complaint {
+func complaintOf(err error, s subject) complaint {
+	err = firstOf(err)
 	t := s.config().Type()
-	head, tail, found := strings.Cut(err.Error(), " is ")
-	if !found {
-		return complaint{text: "is refused: " + err.Error()}
+	c := complaint{text: "is refused: " + err.Error()}
+	parts := sentence.FindStringSubmatch(err.Error())
+	if parts == nil {
+		return c
 	}
-	var c complaint
+	head, verb, tail := parts[1], parts[2], parts[3]
+	found := true
 	for _, name := range goName.FindAllString(head, -1) {
-		path, ok := resolve(t, c.path, name)
-		if !ok {
-			return complaint{text: "is refused: " + err.Error()}
+		var path string
+		if path, found = resolve(t, c.path, name); found {
+			c.path = path
 		}
-		c.path = path
 	}
-	if at(s.config(), c.path).Type() == budgetConfigType {
+	if !found {
+		return c
+	}
+	if v := at(s.config(), c.path); v.IsValid() && v.Type() == budgetConfigType {
 		if _, rest, ok := strings.Cut(tail, "}, want zero "); ok { // the numbers as Go prints them
 			tail = "set, want nothing " + rest
 		}
 		tail = strings.Replace(tail, "set, want nil ", "set, want nothing ", 1)
 	}
 	inside, _ := cutLast(c.path)
-	c.text = "is " + goName.ReplaceAllStringFunc(tail, func(name string) string {
+	c.text = verb + " " + goName.ReplaceAllStringFunc(tail, func(name string) string {
 		for _, from := range []string{c.path, inside, ""} {
 			if path, ok := resolve(t, from, name); ok {
 				c.mentions = append(c.mentions, path)
 				return path
 			}
 		}
-		for _, w := range s.kind().words() {
-			if w.constant == name && (w.key == c.path || slices.Contains(c.mentions, w.key)) {
-				return w.text
+		for _, path := range append([]string{c.path}, c.mentions...) {
+			if text := s.wordFor(name, path); text != "" {
+				return text
 			}
 		}
 		if text, ok := constants[name]; ok {
@@ -70,19 +78,23 @@ func complaintOf(err error, s settings) complaint {
 func resolve(t reflect.Type, from, name string) (path string, ok bool) {
 	path = from
 	for _, key := range split(from) {
-		if !isStruct(t) {
+		if t = stepType(t, key); t == nil {
 			return "", false
 		}
-		i := slices.IndexFunc(fieldsOf(t), func(f field) bool { return f.key == key })
-		t = t.Field(fieldsOf(t)[i].index).Type
 	}
-	names := strings.Split(name, ".")
-	if names[0] == t.Name() {
+	t = behind(t)
+	names := split(name)
+	if own, _, _ := strings.Cut(t.Name(), "["); names[0] == own { // without the arguments of a generic type
 		if names = names[1:]; len(names) == 0 {
 			return "", false
 		}
 	}
 	for _, name := range names {
+		t = behind(t)
+		if name[0] == '[' && isCollection(t) {
+			path, t = join(path, itemKey(name)), t.Elem()
+			continue
+		}
 		if !isStruct(t) {
 			return "", false
 		}
@@ -109,50 +121,56 @@ func budgetFieldOf(t reflect.Type) string {
 	return ""
 }
 
-func split(path string) []string {
-	if path == "" {
-		return nil
+// firstOf returns the first of errors that are joined: the others come up once it is mended.
+func firstOf(err error) error {
+	for {
+		joined, ok := err.(interface{ Unwrap() []error })
+		if !ok || len(joined.Unwrap()) == 0 {
+			return err
+		}
+		err = joined.Unwrap()[0]
 	}
-	return strings.Split(path, ".")
 }
 
-// cutLast returns what is before the last key of a path, and that key.
-func cutLast(path string) (before, last string) {
-	if i := strings.LastIndexByte(path, '.'); i >= 0 {
-		return path[:i], path[i+1:]
-	}
-	return "", path
-}
-
-// at returns the value at a path of a Config.
-func at(config reflect.Value, path string) reflect.Value {
-	for _, key := range split(path) {
-		fields := fieldsOf(config.Type())
-		i := slices.IndexFunc(fields, func(f field) bool { return f.key == key })
-		config = config.Field(fields[i].index)
-	}
-	return config
-}
-
-// complaints returns everything that is wrong with settings, and what is left of them without that: nil if they cannot
-// be mended. Validate tells one thing at a time, so what it tells is taken out, and it is asked again; what is wrong
+// complaints returns everything that is wrong with settings, and what is left of them without that, if they can be
+// mended. Validate tells one thing at a time, so what it tells is taken out, and it is asked again; what is wrong
 // only with the default in its place does not count.
-func complaints(s settings) (all []complaint, mended settings) {
+func complaints[S copied[S]](s S) (all []complaint, mended S, ok bool) {
 	s = s.clone()
 	reset := map[string]bool{}
 	for {
 		err := s.validate()
 		if err == nil {
-			return all, s
+			return all, s, true
 		}
 		c := complaintOf(err, s)
-		if !slices.ContainsFunc(c.mentions, func(path string) bool { return reset[path] }) && !reset[c.path] {
+		if !slices.ContainsFunc(append(c.mentions, c.path), func(path string) bool { return within(reset, path) }) {
 			all = append(all, c)
 		}
-		if c.path == "" || reset[c.path] || at(s.config(), c.path).IsZero() {
-			return all, nil
+		path := c.path
+		for path != "" && !mendable(s, path) {
+			path, _ = cutLast(path)
 		}
-		reset[c.path] = true
-		at(s.config(), c.path).SetZero()
+		if path == "" || len(all) > maxProblems {
+			return all, s, false
+		}
+		reset[path] = true
+		edit(s.config(), split(path), reflect.Value.SetZero)
 	}
+}
+
+// mendable reports whether the default in the place of the value at a path would be another one.
+func mendable(s subject, path string) bool {
+	v := at(s.config(), path)
+	return v.IsValid() && !v.IsZero()
+}
+
+// within reports whether one of the paths is a path or leads to it.
+func within(paths map[string]bool, path string) bool {
+	for ; path != ""; path, _ = cutLast(path) {
+		if paths[path] {
+			return true
+		}
+	}
+	return false
 }

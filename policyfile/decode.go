@@ -8,12 +8,13 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// decoder fills the Config of one policy.
+// decoder fills a Config.
 type decoder struct {
 	*reader
-	at    string // the path of the policy
-	kind  kind
-	lines map[string]int // of the keys that were given, by their path in the Config
+	at     string // the path of the Config in the file
+	words  vocabulary
+	lines  map[string]int // of the keys that were given, by their path in the Config
+	shares bool           // whether a budget can be named in the place of its numbers
 	// budget is set if the file names a shared one in the place of its numbers.
 	budget *yaml.Node
 	zeros  []zero
@@ -62,18 +63,22 @@ func (d *decoder) path(path string) string {
 }
 
 func (d *decoder) value(v reflect.Value, path string, e entry) {
-	if v.Type() == budgetConfigType && isText(e.value) {
+	if d.shares && v.Type() == budgetConfigType && isText(e.value) {
 		d.budget = e.value
 		return
 	}
-	if isStruct(v.Type()) {
+	switch {
+	case isStruct(v.Type()):
 		want := "a mapping"
-		if v.Type() == budgetConfigType {
+		if d.shares && v.Type() == budgetConfigType {
 			want = "a mapping, or the name of a budget"
 		}
 		if entries, ok := d.mapping(e.value, d.path(path), want); ok {
 			d.fill(v, path, entries, nil)
 		}
+		return
+	case isCollection(v.Type()):
+		d.collection(v, path, e)
 		return
 	}
 	if why := d.scalar(v, path, e.value); why != "" {
@@ -91,7 +96,7 @@ func (d *decoder) misread(c complaint) bool {
 
 // scalar sets a single value, or returns what is wanted instead.
 func (d *decoder) scalar(v reflect.Value, path string, n *yaml.Node) (want string) {
-	words := wordsOf(d.kind.words(), path)
+	words := d.words.wordsAt(path)
 	want = describeType(v.Type(), words)
 	if n.Kind != yaml.ScalarNode || n.Style&yaml.TaggedStyle != 0 || isNull(n) {
 		return want
@@ -108,30 +113,33 @@ func (d *decoder) scalar(v reflect.Value, path string, n *yaml.Node) (want strin
 	for _, w := range words {
 		if w.value < 0 && w.is(v) { // a number that hides what it means
 			v.SetZero()
-			return cmp.Or(rangeOf(d.kind, path), want)
+			return cmp.Or(d.words.rangeAt(path), want)
 		}
 	}
 	if number(v) && v.IsZero() {
-		d.zeros = append(d.zeros, zero{path, n.Value})
+		d.zeros = append(d.zeros, zero{path, n.Value, v.Type()})
 	}
 	return ""
 }
 
 // zero is a key with the value 0.
-type zero struct{ path, text string }
+type zero struct {
+	path, text string
+	of         reflect.Type
+}
 
 // refuseZeros makes problems of zeros that would not be zeros: they look like a value, and mean the default. It looks
 // at the defaults of valid settings.
-func (d *decoder) refuseZeros(s settings) {
+func (d *decoder) refuseZeros(s subject) {
 	if len(d.zeros) == 0 {
 		return
 	}
-	resolved := s.resolved().config()
+	isZero := s.zeros()
 	for _, z := range d.zeros {
-		if at(resolved, z.path).IsZero() {
+		if isZero(z.path) {
 			continue
 		}
-		want := cmp.Or(rangeOf(d.kind, z.path), describeType(at(resolved, z.path).Type(), wordsOf(d.kind.words(), z.path)))
+		want := cmp.Or(d.words.rangeAt(z.path), describeType(z.of, d.words.wordsAt(z.path)))
 		d.add(d.lines[z.path], d.path(z.path), "is %s, want %s; leave it out for the default", z.text, want)
 	}
 }
@@ -157,4 +165,14 @@ func wordsOf(words []word, path string) (found []word) {
 		}
 	}
 	return found
+}
+
+// wordFor returns the word of a key that stands for a constant, or nothing.
+func wordFor(words []word, constant, path string) string {
+	for _, w := range words {
+		if w.key == path && w.constant == constant {
+			return w.text
+		}
+	}
+	return ""
 }

@@ -53,14 +53,6 @@ func walkLeaves(path string, v reflect.Value, yield func(leaf) bool) bool {
 	return true
 }
 
-// join makes a path longer by a key.
-func join(path, key string) string {
-	if path == "" {
-		return key
-	}
-	return path + "." + key
-}
-
 // isStruct reports whether a value of the type has keys of its own, and no text.
 func isStruct(t reflect.Type) bool { return t.Kind() == reflect.Struct && !hasText(t) }
 

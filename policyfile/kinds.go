@@ -75,8 +75,15 @@ func kindKeys() []string {
 	return keys
 }
 
+// vocabulary is what the values of a Config's keys may be.
+type vocabulary interface {
+	wordsAt(path string) []word
+	rangeAt(path string) string // in the words of the Config's own Validate; empty if it does not say
+}
+
 // kind is a kind of policy, as a file knows it.
 type kind interface {
+	vocabulary
 	key() string     // in the file
 	shown() string   // in the registry, logs and errors
 	words() []word   // of its keys
@@ -91,13 +98,28 @@ type word struct {
 	value    float64
 }
 
-// settings are a Config of whatever kind.
-type settings interface {
-	kind() kind
+// subject is a Config that is checked.
+type subject interface {
 	// config is the Config, which can be changed through it.
 	config() reflect.Value
-	clone() settings
 	validate() error
+	// wordFor returns the word that a key has for a constant of Go, or nothing.
+	wordFor(constant, path string) string
+	// zeros tells of a key whether 0 is its default, or means 0. The subject must be valid.
+	zeros() func(path string) bool
+}
+
+// copied is a subject that a check may change a copy of.
+type copied[S any] interface {
+	subject
+	clone() S
+}
+
+// settings are a policy's Config of whatever kind.
+type settings interface {
+	subject
+	kind() kind
+	clone() settings
 	// equal is about what a file can say, and the shared budget.
 	equal(other settings) bool
 	// resolved returns a copy with the defaults filled in. The settings must be valid.
@@ -157,10 +179,12 @@ type policyKind[C interface{ Validate() error }, P seawall.Policy] struct {
 	change   func(P, C) error
 }
 
-func (k *policyKind[C, P]) key() string     { return k.name }
-func (k *policyKind[C, P]) shown() string   { return k.nameSeen }
-func (k *policyKind[C, P]) words() []word   { return k.known }
-func (k *policyKind[C, P]) blank() settings { return &policySettings[C, P]{of: k} }
+func (k *policyKind[C, P]) key() string                { return k.name }
+func (k *policyKind[C, P]) shown() string              { return k.nameSeen }
+func (k *policyKind[C, P]) words() []word              { return k.known }
+func (k *policyKind[C, P]) wordsAt(path string) []word { return wordsOf(k.known, path) }
+func (k *policyKind[C, P]) rangeAt(path string) string { return rangeOf(k, path) }
+func (k *policyKind[C, P]) blank() settings            { return &policySettings[C, P]{of: k} }
 
 type policySettings[C interface{ Validate() error }, P seawall.Policy] struct {
 	of  *policyKind[C, P]
@@ -170,6 +194,15 @@ type policySettings[C interface{ Validate() error }, P seawall.Policy] struct {
 func (s *policySettings[C, P]) kind() kind            { return s.of }
 func (s *policySettings[C, P]) config() reflect.Value { return reflect.ValueOf(&s.cfg).Elem() }
 func (s *policySettings[C, P]) validate() error       { return s.cfg.Validate() }
+
+func (s *policySettings[C, P]) wordFor(constant, path string) string {
+	return wordFor(s.of.known, constant, path)
+}
+
+func (s *policySettings[C, P]) zeros() func(path string) bool {
+	resolved := s.resolved().config()
+	return func(path string) bool { return at(resolved, path).IsZero() }
+}
 
 func (s *policySettings[C, P]) clone() settings {
 	c := *s

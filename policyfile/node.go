@@ -35,8 +35,8 @@ type reader struct {
 	visits int
 }
 
-// parse makes nodes of a file. It returns nil if there are none.
-func (r *reader) parse(data []byte) *yaml.Node {
+// parse makes nodes of a file that is to be what is wanted. It returns nil if there are none.
+func (r *reader) parse(data []byte, want string) *yaml.Node {
 	if len(data) > maxSize {
 		r.add(0, "", "is longer than %d bytes", maxSize)
 		return nil
@@ -49,7 +49,7 @@ func (r *reader) parse(data []byte) *yaml.Node {
 			line, text = e.Mark.Line, strings.TrimPrefix(e.Message, "yaml: ")
 			switch {
 			case text == "no documents in stream":
-				text = "is empty, want a mapping with chains"
+				text = "is empty, want " + want
 			case strings.HasPrefix(text, "found character that cannot start") && indentedByTab(data, line):
 				text = "is indented with a tab, want spaces"
 			case e.ContextMsg != "":

@@ -129,6 +129,11 @@ func quote(text string) string {
 	if isPlain(text) {
 		return text
 	}
+	return quoted(text)
+}
+
+// quoted returns a text in the quotes that YAML and JSON share.
+func quoted(text string) string {
 	quoted, err := json.Marshal(text)
 	if err != nil {
 		panic("policyfile: " + err.Error()) // a string always has a form

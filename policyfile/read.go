@@ -38,7 +38,7 @@ func read(file string, data []byte, opts Options) (*documentReader, error) {
 		detached: opts.Registry.Detached(),
 		taken:    map[id]taken{},
 	}
-	if root := r.parse(data); root != nil {
+	if root := r.parse(data, "a mapping with chains"); root != nil {
 		r.top(root)
 	}
 	return r, r.err()
@@ -98,7 +98,7 @@ func (r *documentReader) readBudgets(e entry) {
 			continue
 		}
 		s := budgetKind.blank()
-		d := &decoder{reader: &r.reader, at: path, kind: s.kind(), lines: map[string]int{}}
+		d := &decoder{reader: &r.reader, at: path, words: s.kind(), lines: map[string]int{}}
 		if !isNull(e.value) {
 			entries, ok := r.mapping(e.value, path, "a mapping with ratio and burst")
 			if !ok {
@@ -106,37 +106,11 @@ func (r *documentReader) readBudgets(e entry) {
 			}
 			d.fill(s.config(), "", entries, nil)
 		}
-		if r.check(d, s, e.line) {
+		if check(d, s, e.line, seeBind) {
 			cfg := s.config().Interface().(seawall.BudgetConfig)
 			r.budgets = append(r.budgets, &budgetSpec{e.key, cfg, seawall.NewBudget(cfg)})
 		}
 	}
-}
-
-// check reports what is wrong with settings, each thing at the line of its key.
-func (r *documentReader) check(d *decoder, s settings, line int) (ok bool) {
-	all, mended := complaints(s)
-	for _, c := range all {
-		if d.misread(c) {
-			continue
-		}
-		at := line
-		for path := c.path; path != ""; path, _ = cutLast(path) {
-			if given, ok := d.lines[path]; ok {
-				at = given
-				break
-			}
-		}
-		text := c.text
-		if c.path == "" {
-			text += " (see policyfile.Bind)" // keys that a file can have are found
-		}
-		r.add(at, d.path(c.path), "%s", text)
-	}
-	if mended != nil {
-		d.refuseZeros(mended)
-	}
-	return len(all) == 0
 }
 
 func (r *documentReader) readChain(e entry) {

@@ -29,7 +29,7 @@ func (r *documentReader) readPolicy(c *chainSpec, item *yaml.Node, path string) 
 		return
 	}
 	p := &policySpec{name: c.name, settings: k.blank()}
-	d := &decoder{reader: &r.reader, at: join(path, e.key), kind: k, lines: map[string]int{}}
+	d := &decoder{reader: &r.reader, at: join(path, e.key), words: k, lines: map[string]int{}, shares: true}
 	if e.value != nil && !isNull(e.value) {
 		entries, ok := r.mapping(e.value, d.at, "a mapping with the settings of a policy")
 		if !ok {
@@ -76,5 +76,5 @@ func (r *documentReader) complete(c *chainSpec, p *policySpec, d *decoder, line 
 	if v, ok := fieldOf(p.settings, registryType); ok && v.IsNil() {
 		v.Set(reflect.ValueOf(registry))
 	}
-	r.check(d, p.settings, line)
+	check(d, p.settings, line, seeBind)
 }

@@ -41,14 +41,7 @@ func fillFunctions(config reflect.Value) {
 // gives the key an impossible value. If that makes another key necessary, it tries what that may be.
 func rangeOf(k kind, path string) string {
 	s, _ := sample(k, 1)
-	switch v := at(s.config(), path); {
-	case v.CanInt():
-		v.SetInt(math.MinInt64 >> (64 - v.Type().Bits()))
-	case v.CanUint():
-		v.SetUint(math.MaxUint64 >> (64 - v.Type().Bits()))
-	case v.CanFloat():
-		v.SetFloat(math.NaN())
-	}
+	spoil(at(s.config(), path))
 	needed := wantOf(s)
 	if needed.path == path || needed.path == "" {
 		return needed.want
@@ -66,10 +59,22 @@ func rangeOf(k kind, path string) string {
 	return ""
 }
 
+// spoil sets a number to an impossible value.
+func spoil(v reflect.Value) {
+	switch {
+	case v.CanInt():
+		v.SetInt(math.MinInt64 >> (64 - v.Type().Bits()))
+	case v.CanUint():
+		v.SetUint(math.MaxUint64 >> (64 - v.Type().Bits()))
+	case v.CanFloat():
+		v.SetFloat(math.NaN())
+	}
+}
+
 // wanted is what Validate wants of a key.
 type wanted struct{ path, want string }
 
-func wantOf(s settings) wanted {
+func wantOf(s subject) wanted {
 	err := s.validate()
 	if err == nil {
 		return wanted{}

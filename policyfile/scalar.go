@@ -2,6 +2,7 @@ package policyfile
 
 import (
 	"encoding"
+	"encoding/json"
 	"math"
 	"reflect"
 	"strconv"
@@ -13,7 +14,7 @@ import (
 
 // number reports whether a zero is what a key that is left out would be, though it looks like a value.
 func number(v reflect.Value) bool {
-	return !hasText(v.Type()) && (v.CanInt() || v.CanUint() || v.CanFloat())
+	return !hasText(v.Type()) && !readsJSON(v.Type()) && (v.CanInt() || v.CanUint() || v.CanFloat())
 }
 
 // setScalar sets what the text of a node says, if it says something of v's type.
@@ -22,6 +23,8 @@ func setScalar(v reflect.Value, n *yaml.Node) bool {
 	switch {
 	case hasText(v.Type()):
 		return v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(n.Value)) == nil
+	case readsJSON(v.Type()):
+		return v.Addr().Interface().(json.Unmarshaler).UnmarshalJSON([]byte(jsonText(n))) == nil
 	case v.Type() == durationType:
 		length, err := time.ParseDuration(n.Value)
 		if err != nil || tag != "!!str" {
@@ -62,6 +65,19 @@ func setScalar(v reflect.Value, n *yaml.Node) bool {
 	return true
 }
 
+// readsJSON reports whether values of the type are numbers that have names in JSON only, such as a codes.Code of gRPC.
+func readsJSON(t reflect.Type) bool {
+	return t.Kind() != reflect.Struct && reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
+}
+
+// jsonText returns a number as it is, and all else as a text.
+func jsonText(n *yaml.Node) string {
+	if number := decimal(n.Value); n.ShortTag() == "!!int" && number != "" {
+		return number
+	}
+	return quoted(n.Value)
+}
+
 // decimal returns the digits of a number that all readers of YAML and JSON take for the same.
 func decimal(text string) string {
 	digits := strings.TrimLeft(text, "+-")
@@ -77,6 +93,8 @@ func describeType(t reflect.Type, words []word) string {
 	switch v := reflect.New(t).Elem(); {
 	case hasText(t):
 		text = "one of " + strings.Join(textsOf(t), ", ")
+	case readsJSON(t):
+		text = "a " + t.String()
 	case t == durationType:
 		text = "a duration such as 500ms"
 	case v.CanInt() || v.CanUint():
