@@ -13,6 +13,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/hop"
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
@@ -38,6 +39,7 @@ type flight[V any] struct {
 	lent     bool                  // the second layer had the base
 	err      error                 // of the load
 	panicked *seawall.AttemptPanic // is err as well
+	usedUp   bool                  // what it asks has repeated the load as often as may be
 }
 
 // flights are the loads under way, and the writes of Config.Store.
@@ -170,7 +172,9 @@ func (c *Cache[K, V]) obtain(ctx context.Context, cfg *Config[K, V], key K, f *f
 	if f.base != nil {
 		l.known = f.base.about.validator
 	}
-	value, err := load(context.WithValue(ctx, loadingKey{}, l), key)
+	repeats := hop.Repeating{Context: context.WithValue(ctx, loadingKey{}, l)}
+	defer func() { f.usedUp = repeats.UsedUp() }()
+	value, err := load(&repeats, key)
 	return c.made(cfg, key, f, from, value, err, l.of(key))
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/hop"
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
@@ -159,13 +160,17 @@ func (c *Cache[K, V]) leave(ctx context.Context, a *asked[K, V]) (Result[V], err
 // landed answers with what a flight has brought.
 func (c *Cache[K, V]) landed(ctx context.Context, f *flight[V], a *asked[K, V]) (Result[V], error) {
 	now := mono.Now()
+	if f.err == nil && !a.mine && a.since > f.entry.stamp && c.marks.judge(f.entry.stamp, f.entry.about.tags) != kept {
+		// The load had begun before something was invalidated that the call came after.
+		return c.look(ctx, a.key, a.load, c.quietly(a.key))
+	}
+	if f.usedUp {
+		hop.NoteUsedUp(ctx)
+	}
 	switch {
 	case f.panicked != nil && a.mine:
 		c.failed(ctx)
 		panic(f.panicked)
-	case f.err == nil && !a.mine && a.since > f.entry.stamp && c.marks.judge(f.entry.stamp, f.entry.about.tags) != kept:
-		// The load had begun before something was invalidated that the call came after.
-		return c.look(ctx, a.key, a.load, c.quietly(a.key))
 	case f.err == nil:
 		c.missed(ctx)
 		state := Loaded

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/seawall-go/seawall"
+	"github.com/seawall-go/seawall/internal/hop"
 	"github.com/seawall-go/seawall/internal/mono"
 )
 
@@ -210,7 +211,13 @@ func (c *Cache[K, V]) loadMany(ctx context.Context, cfg *Config[K, V], missing [
 		cache: c, outer: loadingOf(ctx), each: map[any]*about{},
 		many: func(key any) bool { k, ok := key.(K); return ok && slices.Contains(keys, k) },
 	}
-	values, err := load(context.WithValue(ctx, loadingKey{}, l), slices.Clone(keys))
+	repeats := hop.Repeating{Context: context.WithValue(ctx, loadingKey{}, l)}
+	defer func() {
+		for _, o := range missing {
+			o.f.usedUp = repeats.UsedUp()
+		}
+	}()
+	values, err := load(&repeats, slices.Clone(keys))
 	for _, o := range missing {
 		value, ok := values[o.key]
 		oneErr := err
