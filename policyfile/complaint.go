@@ -19,7 +19,7 @@ type complaint struct {
 var goName = regexp.MustCompile(`\b[A-Z]\w*(\.[A-Z]\w*|\[\d+\]|\["([^"\\]|\\.)*"\])*`)
 
 // sentence is an error of Validate: the field, a verb, and what the field is or has.
-var sentence = regexp.MustCompile(`(?s)^(.*?) (is|has) (.*)$`)
+var sentence = regexp.MustCompile(`^(.*?) (is|has) (.*)$`)
 
 // constants are Go's names of values of enumerations, which occur in the texts of errors.
 var constants = map[string]string{
@@ -29,10 +29,10 @@ var constants = map[string]string{
 }
 
 func complaintOf(err error, s subject) complaint {
-	err = firstOf(err)
+	line := firstLine(err)
 	t := s.config().Type()
-	c := complaint{text: "is refused: " + err.Error()}
-	parts := sentence.FindStringSubmatch(err.Error())
+	c := complaint{text: "is refused: " + line}
+	parts := sentence.FindStringSubmatch(line)
 	if parts == nil {
 		return c
 	}
@@ -121,15 +121,10 @@ func budgetFieldOf(t reflect.Type) string {
 	return ""
 }
 
-// firstOf returns the first of errors that are joined: the others come up once it is mended.
-func firstOf(err error) error {
-	for {
-		joined, ok := err.(interface{ Unwrap() []error })
-		if !ok || len(joined.Unwrap()) == 0 {
-			return err
-		}
-		err = joined.Unwrap()[0]
-	}
+// firstLine is the first of errors that are joined: the others come up once it is mended.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
 }
 
 // complaints returns everything that is wrong with settings, and what is left of them without that, if they can be

@@ -35,6 +35,10 @@
 //
 // Functions cannot be in a file: a program gives them by [Bind].
 //
+// # Other Configs
+//
+// [Decode] reads any one Config, such as that of an HTTP client, from a section of a file by the same rules.
+//
 // # Errors
 //
 // Everything that is wrong is told at once, in an [*Error], each [Problem] with its line, the path of the key, the

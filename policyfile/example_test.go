@@ -14,6 +14,7 @@ import (
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/degrade"
+	"github.com/seawall-go/seawall/health"
 	"github.com/seawall-go/seawall/policyfile"
 )
 
@@ -299,4 +300,26 @@ func ExampleSet_Findings() {
 		fmt.Println(f.Chain, f.Rule, f.Policies)
 	}
 	// Output: search nested_retry [retry "outer" retry "inner"]
+}
+
+func ExampleDecode() {
+	file := []byte(`
+health:
+  interval: 2s
+  jitter: none
+`)
+	cfg, err := policyfile.Decode(file, "health", health.Config{Registry: silent()})
+	fmt.Println(cfg.Interval, cfg.Jitter == health.NoJitter, err)
+
+	_, err = policyfile.Decode([]byte("health:\n  intervall: 2s\n  timeout: 5"), "health", health.Config{})
+	if e, ok := errors.AsType[*policyfile.Error](err); ok {
+		for _, p := range e.Problems {
+			text, _, _ := strings.Cut(p.Text, " (")
+			fmt.Println(p.Line, p.Path, text)
+		}
+	}
+	// Output:
+	// 2s true <nil>
+	// 2 health.intervall is unknown: did you mean interval?
+	// 3 health.timeout is 5, want a duration such as 500ms
 }

@@ -72,7 +72,7 @@ func (s *loose[C]) wordsAt(path string) []word {
 	if err == nil {
 		return nil
 	}
-	constant := constantIn.FindStringSubmatch(firstOf(err).Error())
+	constant := constantIn.FindStringSubmatch(firstLine(err))
 	w := word{key: key, value: -1}
 	if constant == nil || wantOf(s.with(path, spoil)).path != path || wantOf(s.with(path, w.set)).path == path {
 		return nil

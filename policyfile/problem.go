@@ -9,7 +9,7 @@ import (
 
 // Problem is one thing that is wrong with a file.
 type Problem struct {
-	File string // its name as it was given to Load; empty for Parse
+	File string // its name as it was given to Load; empty for Parse and Decode
 	Line int    // counted from 1; 0 if the problem has no place in the file
 	Path string // such as chains.payments[2].breaker.failure_rate; empty for the file as a whole
 	Text string // what is wrong, such as: is 1.5, want 0.000001 to 1
