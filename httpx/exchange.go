@@ -127,6 +127,9 @@ func (x *exchange) try(ctx context.Context, s *scope) (verdict, err error) {
 	}
 	resp.Request = x.given
 	verdict = x.judge(ctx, resp)
+	if x.opts.Classify != nil && resp.StatusCode != http.StatusSwitchingProtocols {
+		verdict = x.classify(resp, verdict)
+	}
 	if !s.answer(resp, verdict) {
 		_ = s.shut()
 		return nil, x.fail(s, s.exceeded())

@@ -8,7 +8,7 @@ import (
 	"github.com/seawall-go/seawall/internal/hop"
 )
 
-// StatusError is an answer with a status of 400 or above. [CheckStatus] makes one of any such answer. The Classify and the
+// StatusError is an answer with a status of 400 or above, or one that [ClientConfig.Classify] finds no good. [CheckStatus] makes one of any such answer. The Classify and the
 // OnRetry of [ClientConfig.Retry] get one where the package's table has the status as a failure or an overload: there who
 // calls gets the response and no error, and only where an attempt without a response followed, it is in the tree of that
 // error.
@@ -65,6 +65,9 @@ func (e *StatusError) Error() string {
 	text := fmt.Sprintf("%d %s", e.Code, http.StatusText(e.Code))
 	if e.Method != "" {
 		text = fmt.Sprintf("%s %s: %s", e.Method, e.Host, text)
+	}
+	if e.Code < 400 {
+		text += ", which Classify finds no good"
 	}
 	return text
 }
