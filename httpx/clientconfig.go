@@ -39,7 +39,7 @@ type ClientConfig struct {
 	Retry retry.Config `json:"retry" yaml:"retry"`
 	// Hedge starts a second attempt of an idempotent request that is late, with an estimate of the latency for each host.
 	// Default nil, which is off; an empty one is the default of [hedge.Config]. Without a Budget of its own it shares that
-	// of Retry.
+	// of Retry. Which requests are hedged is up to HedgeIf, and for one call to [WithoutHedges].
 	Hedge *hedge.Config `json:"hedge,omitempty" yaml:"hedge,omitempty"`
 	// HedgeOtherConn gives each hedge a connection of its own, with the price of a handshake: over HTTP/2 both attempts
 	// would share one socket, and be stuck together. Default false. It works with an *http.Transport as base that has no
@@ -77,6 +77,12 @@ type ClientConfig struct {
 	// Fields names the fields by which facts are sent.
 	Fields Fields `json:"fields" yaml:"fields"`
 
+	// HedgeIf says whether a request is hedged, for clients whose reads are to be quicker, but whose writes are not to be
+	// sent twice for that. Default nil: each one that may be is. It is asked once for each request that may be hedged: it is
+	// idempotent, may have a second attempt, and its body, if any, can be made anew. What it says no to is repeated as ever,
+	// and its latency does not count for the estimate of Hedge. It must not change the request, nor read its body. Before
+	// it nothing was sent, so a panic of it is the caller's and leaves nothing behind. Without Hedge it means nothing.
+	HedgeIf func(*http.Request) bool `json:"-" yaml:"-"`
 	// TrustPeer says whether the server of a request is believed when it says that it has refused the request before it
 	// did anything (Seawall-Pushback: refused): then even a POST is repeated. From the answers of others the field is
 	// removed, unless it says final: whoever trusts a proxy would believe what its origin says. Default: none is. It is

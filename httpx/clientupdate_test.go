@@ -125,7 +125,7 @@ func TestEveryFieldOfAClientCounts(t *testing.T) {
 		t.Error("the defaults differ from the zero value")
 	}
 	kinds := reflect.TypeFor[httpx.ClientConfig]().NumField()
-	if kinds != 19 { // those above, TrustPeer, Classify and Registry
+	if kinds != 20 { // those above, HedgeIf, TrustPeer, Classify and Registry
 		t.Errorf("%d fields: does Equal know all of them?", kinds)
 	}
 }

@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/seawall-go/seawall"
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/bulkhead"
+	"github.com/seawall-go/seawall/hedge"
 	"github.com/seawall-go/seawall/httpx"
 	"github.com/seawall-go/seawall/retry"
 	"github.com/seawall-go/seawall/timeout"
@@ -216,6 +218,46 @@ func ExampleWithAttempts() {
 	resp.Body.Close()
 	fmt.Println(resp.StatusCode, "after", attempts)
 	// Output: 503 after 1
+}
+
+// Reads are hedged and writes are not. One read is told to wait.
+func ExampleWithoutHedges() {
+	var asked atomic.Int64
+	base := roundTripper(func(r *http.Request) (*http.Response, error) {
+		if asked.Add(1) == 1 { // the first attempt is late
+			select {
+			case <-time.After(200 * time.Millisecond):
+			case <-r.Context().Done():
+			}
+		}
+		return response(http.StatusOK, ""), nil
+	})
+	client := &http.Client{Transport: httpx.NewTransport("seats", httpx.ClientConfig{
+		Hedge:   &hedge.Config{Delay: time.Millisecond},
+		HedgeIf: func(r *http.Request) bool { return r.Method == http.MethodGet },
+	}, base)}
+	ask := func(ctx context.Context, method string) {
+		asked.Store(0)
+		req, err := http.NewRequestWithContext(ctx, method, "http://seats.example/", nil)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		resp.Body.Close()
+		fmt.Println(method, "sent", asked.Load(), "times")
+	}
+	ask(context.Background(), http.MethodGet)
+	ask(context.Background(), http.MethodPut)
+	ask(httpx.WithoutHedges(context.Background()), http.MethodGet)
+	// Output:
+	// GET sent 2 times
+	// PUT sent 1 times
+	// GET sent 1 times
 }
 
 // WithTimeout is a limit for one call, longer or shorter than the client's.

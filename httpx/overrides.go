@@ -8,6 +8,7 @@ import (
 // overrides is what a context says about its requests.
 type overrides struct {
 	idempotent     bool
+	unhedged       bool
 	attempts       int           // 0 for the client's
 	timeout        time.Duration // 0 for the client's, or Off
 	attemptTimeout time.Duration // 0 for the client's, or Off
@@ -41,6 +42,12 @@ func Idempotent(ctx context.Context) context.Context {
 // The importance of requests is set by [seawall.WithPriority].
 func WithAttempts(ctx context.Context, n int) context.Context {
 	return override(ctx, func(o *overrides) { o.attempts = max(1, n) })
+}
+
+// WithoutHedges returns a context whose requests are not hedged, also those that [ClientConfig.HedgeIf] would say yes to:
+// what is late is waited for, and repeated only if it fails.
+func WithoutHedges(ctx context.Context) context.Context {
+	return override(ctx, func(o *overrides) { o.unhedged = true })
 }
 
 // WithTimeout returns a context whose requests have a total limit of d, or none with [Off], in the place of that of

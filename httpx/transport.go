@@ -123,7 +123,7 @@ func (t *Transport) call(ctx context.Context, x *exchange) (*scope, error) {
 	}
 	chain, untimed := t.calls, t.untimed
 	var limit *timeout.ExceededError // in the place of the client's
-	if t.hosts.hedges != nil && x.mayRace() {
+	if t.hosts.hedges != nil && !says.unhedged && x.mayRace() {
 		x.hedged = true
 		x.detach()
 		h := t.hosts.hedges.For(x.host)
@@ -157,9 +157,11 @@ func (t *Transport) call(ctx context.Context, x *exchange) (*scope, error) {
 	return s, err
 }
 
-// mayRace reports whether attempts of a request may run side by side: each has a body of its own, and two do not hurt.
+// mayRace reports whether attempts of a request may run side by side: each has a body of its own, two do not hurt, and
+// HedgeIf, which is asked only then, does not mind.
 func (x *exchange) mayRace() bool {
-	return x.idempotent && x.terms.most != 1 && x.body.copies() && seawall.IsIdempotent(x.req.Context())
+	return x.idempotent && x.terms.most != 1 && x.body.copies() && seawall.IsIdempotent(x.req.Context()) &&
+		(x.opts.HedgeIf == nil || x.opts.HedgeIf(x.given))
 }
 
 // CloseIdleConnections closes the idle connections of the base, if it can do that.

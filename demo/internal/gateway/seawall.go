@@ -17,8 +17,8 @@ import (
 	"github.com/seawall-go/seawall/retry"
 )
 
-// Seawall asks the inventory service through package httpx, a second time where the answer is late, and answers for a seat
-// map from its last good copy when there is no other answer in time. While the service is in trouble it does not even ask
+// Seawall asks the inventory service through package httpx, a second time where a seat map is late, and answers for one from
+// its last good copy when there is no other answer in time. While the service is in trouble it does not even ask
 // for what it has a young copy of.
 type Seawall struct {
 	remote    remote
@@ -46,8 +46,8 @@ const (
 func NewSeawall(base string, transport http.RoundTripper, registry *seawall.Registry) *Seawall {
 	s := &Seawall{}
 	s.transport = httpx.NewTransport("inventory", httpx.ClientConfig{
-		// An attempt has no limit of its own: a read has ReadWithin, and a hold that is late gets a second attempt beside the
-		// first. Cut off after a third of the second, it would be refused late.
+		// An attempt has no limit of its own: a read has ReadWithin, and a hold that was cut off after a third of the second
+		// would be refused late.
 		Timeout: time.Second, AttemptTimeout: httpx.Off,
 		Retry: retry.Config{Backoff: retry.Backoff{Base: 20 * time.Millisecond, Max: 200 * time.Millisecond}},
 		// A copy may be 15 s old, and a fault of 12 s leaves three seconds for the way back to fresh ones: so it asks again
@@ -58,8 +58,9 @@ func NewSeawall(base string, transport http.RoundTripper, registry *seawall.Regi
 			OpenFor: 500 * time.Millisecond, OpenGrowth: 2, MaxOpenFor: time.Second, MaxRetryAfter: time.Second,
 			Ramp: breaker.Ramp{Start: breaker.NoRamp},
 		},
-		// Within the budget of the retries. Holds as well: the order's id makes two of them one.
+		// Within the budget of the retries. Seat maps only: a hold changes something, and is not sent twice to be quicker.
 		Hedge:     &hedge.Config{},
+		HedgeIf:   func(r *http.Request) bool { return r.Method == http.MethodGet },
 		Bulkhead:  bulkhead.Config{Limit: 64, Queue: bulkhead.Queue{Limit: bulkhead.NoQueue}},
 		TrustPeer: httpx.TrustLoopback,
 		Registry:  registry,
