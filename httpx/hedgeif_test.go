@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -178,18 +179,18 @@ func TestHedgeIfThatPanicsLeavesNothingBehindAndMayUseTheClient(t *testing.T) {
 
 func TestAnUpdateSaysWhatIsHedgedFromThenOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		begun := 0
+		var begun atomic.Int64
 		tr := httpx.NewTransport("test", readsHedged(), roundTripper(func(r *http.Request) (*http.Response, error) {
-			begun++
+			begun.Add(1)
 			return after(1500*time.Millisecond, 200, true)(r)
 		}))
-		attempts := func() int {
-			begun = 0
+		attempts := func() int64 {
+			begun.Store(0)
 			if code, err := to(t, tr, "http://a.example/"); code != 200 || err != nil {
 				t.Fatal(code, err)
 			}
 			synctest.Wait()
-			return begun
+			return begun.Load()
 		}
 		if n := attempts(); n != 2 {
 			t.Errorf("%d attempts before the update, want 2", n)
