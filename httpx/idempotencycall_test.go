@@ -134,7 +134,8 @@ func TestAStoreThatIgnoresItsContextHoldsAtMost64Goroutines(t *testing.T) {
 				t.Fatalf("request %d: %d after %v, want 503 after %v", i, w.Code, time.Since(start), want)
 			}
 		}
-		if n := runtime.NumGoroutine() - before; calls.Load() != 64 || n != 64 || keys.Stats().Overdue != 64 {
+		// One of an earlier test may have ended meanwhile.
+		if n := runtime.NumGoroutine() - before; calls.Load() != 64 || n > 64 || keys.Stats().Overdue != 64 {
 			t.Errorf("%d calls, %d goroutines, %+v", calls.Load(), n, keys.Stats())
 		}
 		close(release)
