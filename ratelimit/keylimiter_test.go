@@ -115,6 +115,36 @@ func TestKeyWhoseModeWasSetByHandIsNotForgotten(t *testing.T) {
 	})
 }
 
+// T76: a key can be forgotten while its group is off, for another one whose mode is set by hand. What a chain held of it
+// let everything through from then on, whatever the mode of the group.
+func TestHolderOfAKeyThatWasForgottenWhileItsGroupWasOffIsLimitedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup(ratelimit.GroupConfig[string]{Limiter: ratelimit.Config{Rate: 0.001, Burst: 1}, MaxKeys: 1})
+		take(t, g.For("held"), 1)
+		held := g.For("held")
+		time.Sleep(time.Hour) // its bucket is full
+		for _, err := range []error{
+			g.SetMode(seawall.Off), g.For("other").SetMode(seawall.ForcedOpen), g.SetMode(seawall.Off),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if g.Stats().Forgotten != 1 {
+			t.Fatal("it was not forgotten: this shows nothing")
+		}
+		take(t, held, 3) // off is off for it as well
+		if err := g.SetMode(seawall.Enforce); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		take(t, held, 1)
+		if _, err := held.Acquire(t.Context()); !errors.Is(err, ratelimit.ErrLimited) {
+			t.Errorf("a second call, with a burst of 1: %v", err)
+		}
+	})
+}
+
 func TestKeysOfAGroupAreFoundAndNotMade(t *testing.T) {
 	g := newGroup(ratelimit.GroupConfig[string]{Limiter: ratelimit.Config{Rate: 0.001, Burst: 5}, Label: same})
 	a := g.For("a")

@@ -219,6 +219,12 @@ func (l *Limiter) forget(now time.Duration) time.Duration {
 	defer l.mu.Unlock()
 	idleAt := l.idleAtLocked(now)
 	l.forgotten = idleAt <= now
+	if s := l.settings.Load(); l.forgotten && s.Mode == seawall.Off {
+		// In that mode no call looks whether it was forgotten: who holds the key would never be limited again.
+		asking := &settings{s.Config}
+		asking.Mode = seawall.Enforce
+		l.settings.Store(asking)
+	}
 	return idleAt
 }
 
