@@ -68,7 +68,7 @@ func run(ctx context.Context, out io.Writer) error {
 	ctx, end := context.WithCancel(ctx) // in a program the end comes by a signal
 	defer end()
 	report, err := lifecycle.Run(ctx, lifecycle.Config{Health: shop.health, DrainDelay: lifecycle.NoDelay},
-		lifecycle.HTTP("shop", &http.Server{Handler: shop.handler, ReadHeaderTimeout: 5 * time.Second}, listener),
+		lifecycle.HTTP("shop", &http.Server{Handler: shop.handler, ReadHeaderTimeout: 5 * time.Second}, listener, shop.handler.Drain),
 		lifecycle.Worker("customers", func(ctx context.Context) error {
 			defer end()
 			return customers{out, "http://" + listener.Addr().String()}.come(ctx, catalog, prices)

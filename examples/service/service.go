@@ -32,7 +32,7 @@ type service struct {
 	catalog *http.Client      // through pages, and behind them retries, a breaker and a bulkhead
 	prices  *policyfile.Chain // what guards a call of the price service
 	health  *health.Health
-	handler http.Handler
+	handler *httpx.Handler
 	orders  atomic.Int64
 }
 
