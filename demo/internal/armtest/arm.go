@@ -213,7 +213,7 @@ func (a *arm) Status() measure.Status {
 // Now is the clock of the ledger.
 func (a *arm) Now() time.Time { return time.Now().Add(ahead) }
 
-// Operations are none.
+// Operations are those of Bugs.Pages: none without it.
 func (a *arm) Operations() []runner.Page {
 	if a.bugs.Pages != nil {
 		return a.bugs.Pages(a.o)
