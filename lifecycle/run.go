@@ -34,8 +34,8 @@ const afterKill = 500 * time.Millisecond
 
 // Run runs the parts until the end begins, and then ends them in order; see the package's text. It returns when all parts
 // have ended or were cut off. The error joins those of the parts that failed, and is nil if none did: an end that was
-// asked for is none. If cfg is not valid, two parts have one name, or a part has no name or nothing to do, Run starts nothing
-// and returns an error that says so.
+// asked for is none. If cfg is not valid, two parts have one name, or a part has no name, no listener or nothing to do, Run
+// starts nothing and returns an error that says so.
 //
 // The contexts of the parts have the values of ctx, but do not end with it: its end begins the same end as a signal.
 func Run(ctx context.Context, cfg Config, parts ...Part) (Report, error) {
