@@ -3,7 +3,6 @@ package httpx
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -37,22 +36,25 @@ func Refuse(w http.ResponseWriter, err error) {
 
 // mayHaveBegun reports whether an error has in its tree a call of several attempts of which one was not refused.
 func mayHaveBegun(err error) bool {
-	var several bool
+	var several, whyFirst bool // Why, if there is one, is no attempt, and comes before them
 	var inner []error
-	var why error
 	switch e := err.(type) { //nolint:errorlint // the tree is walked, and each error in it asked for itself
 	case *retry.Error:
-		several, inner, why = e.Attempts > 1, e.Unwrap(), e.Why
+		several, whyFirst, inner = e.Attempts > 1, e.Why != nil, e.Unwrap()
 	case *hedge.Error:
-		several, inner, why = e.Attempts > 1, e.Unwrap(), e.Why
+		several, whyFirst, inner = e.Attempts > 1, e.Why != nil, e.Unwrap()
 	case interface{ Unwrap() []error }:
 		inner = e.Unwrap()
 	case interface{ Unwrap() error }:
 		inner = []error{e.Unwrap()}
 	}
-	return slices.ContainsFunc(inner, func(e error) bool {
-		return mayHaveBegun(e) || several && e != why && !errors.Is(e, seawall.ErrRejected) //nolint:errorlint // which one, not of what kind
-	})
+	for i, e := range inner {
+		attempt := several && !(whyFirst && i == 0)
+		if mayHaveBegun(e) || attempt && !errors.Is(e, seawall.ErrRejected) {
+			return true
+		}
+	}
+	return false
 }
 
 // pushbackField returns the name of the field in which an answer says what a repeat of its request would do: the one that

@@ -113,3 +113,33 @@ func TestRefuseSaysRefusedOnlyIfEachAttemptWas(t *testing.T) {
 		}
 	})
 }
+
+// fields is an error that cannot be compared, as those of validators are.
+type fields []string
+
+func (f fields) Error() string { return strings.Join(f, ", ") }
+
+// The cause of the caller's context ends the retry, and may be an error of any type: Refuse compared it with the attempts'.
+func TestRefuseDoesNotPanicForACauseThatCannotBeCompared(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	lost, n := errors.New("connection reset by peer"), 0
+	err := retry.New("db", retry.Config{Registry: quiet(), Backoff: retry.Backoff{Base: time.Millisecond}, Classify: func(error) seawall.Verdict {
+		return seawall.Verdict{Outcome: seawall.Failure, Repeat: seawall.RepeatAlways}
+	}}).Do(ctx, func(context.Context) error {
+		if n++; n == 1 {
+			return lost
+		}
+		cancel(fields{"name", "age"})
+		return seawall.Reject("breaker", "db", seawall.ReasonOpen, breaker.ErrOpen, time.Second)
+	})
+	var e *retry.Error
+	if !errors.As(err, &e) || e.Attempts != 2 || !errors.As(e.Why, new(fields)) {
+		t.Fatalf("the call ends with %v, want two attempts and the cause", err)
+	}
+	w := httptest.NewRecorder()
+	httpx.Refuse(w, err)
+	if got := w.Header().Get("Seawall-Pushback"); got != "" || w.Code != http.StatusServiceUnavailable {
+		t.Errorf("%d, told %q, want a 503 that says nothing", w.Code, got)
+	}
+}
