@@ -90,10 +90,11 @@ type ClientConfig struct {
 	TrustPeer func(*http.Request) bool `json:"-" yaml:"-"`
 	// Classify judges a response, for APIs that tell what happened by more than the status; v is what the package's table
 	// says of it. Default nil: that stands. Of the body it may read the first 4 KiB, under the limit of the attempt, by
-	// reading from resp.Body; whoever gets the response finds the body whole. It must not keep or change resp. A request that cannot be
-	// sent again is not repeated, whatever it says, nor one that is not idempotent unless it says RepeatAlways, nor one of
-	// which the server says final. A 101 is not shown to it. It runs in the goroutine of the attempt, under no lock, and at the
-	// same time as others; a panic goes on to the caller. The verdicts of attempts without a response: see retry.Config.
+	// reading from resp.Body; whoever gets the response finds the body whole. It must not keep or change resp. A request
+	// that cannot be sent again is not repeated, whatever it says, nor one that is not idempotent unless it says
+	// RepeatAlways, nor one of which the server says final. A 101 is not shown to it. It runs in the goroutine of the
+	// attempt, under no lock, and at the same time as others; a panic goes on to the caller. The verdicts of attempts
+	// without a response: see retry.Config.
 	Classify func(resp *http.Response, v seawall.Verdict) seawall.Verdict `json:"-" yaml:"-"`
 	// Registry is where the policies enter themselves, unless their own Config names another. Default
 	// [seawall.DefaultRegistry].

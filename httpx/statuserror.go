@@ -8,10 +8,10 @@ import (
 	"github.com/seawall-go/seawall/internal/hop"
 )
 
-// StatusError is an answer with a status of 400 or above, or one that [ClientConfig.Classify] finds no good. [CheckStatus] makes one of any such answer. The Classify and the
-// OnRetry of [ClientConfig.Retry] get one where the package's table has the status as a failure or an overload: there who
-// calls gets the response and no error, and only where an attempt without a response followed, it is in the tree of that
-// error.
+// StatusError is an answer with a status of 400 or above, which [CheckStatus] makes one of, or an answer that
+// [ClientConfig.Classify] finds no good. The Classify and the OnRetry of [ClientConfig.Retry] get one where that, or the
+// package's table, has the answer as a failure or an overload: there who calls gets the response and no error, and only
+// where an attempt without a response followed, it is in the tree of that error.
 //
 //	cfg.Retry.Classify = func(err error) seawall.Verdict {
 //		v := seawall.Classify(err)
