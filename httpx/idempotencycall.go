@@ -11,8 +11,10 @@ import (
 	"github.com/seawall-go/seawall/internal/events"
 )
 
-// mostOverdue is how many calls of a store may go on after their time until no more are made. Each holds a goroutine, and a
-// store that lets so many wait does not answer the next one either.
+// mostOverdue is how many calls of a store may go on after their time until no request begins one. Each holds a goroutine,
+// and a store that lets so many wait does not answer the next one either. What ends a request is called all the same, and is
+// bounded by those that have begun: a store that goes on later keeps the answer then, without which a repeat would run the
+// handler again.
 const mostOverdue = 64
 
 var errStoreStuck = errors.New("httpx: calls of the store of idempotency keys do not end")
@@ -38,9 +40,6 @@ func (s *storeCall) decide() bool { return s.decided.CompareAndSwap(false, true)
 func (k *Idempotency) call(
 	ctx context.Context, store func(context.Context) (Claim, error), undo func(Claim, error),
 ) (Claim, error) {
-	if k.overdue.Load() >= mostOverdue {
-		return Claim{}, errStoreStuck
-	}
 	s := &storeCall{ended: make(chan struct{})}
 	go k.run(ctx, s, store, undo) // ends when the store does
 	select {

@@ -151,6 +151,49 @@ func TestAStoreThatIgnoresItsContextHoldsAtMost64Goroutines(t *testing.T) {
 	})
 }
 
+// The bound is on what begins. A handler that has run tells the store so however many calls are stuck there: when the store
+// goes on it has the answer, without which a repeat would run the handler again behind the lease.
+func TestAHandlerThatRanTellsAStoreThatIsStuckAllTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var stuck atomic.Bool
+		release, back := make(chan struct{}), make(chan struct{})
+		keys := httpx.NewIdempotency("orders", httpx.IdempotencyConfig{
+			Tenant: httpx.OneTenant, Lease: time.Hour, Registry: quiet(),
+			Store: &deafStore{httpx.NewMemoryStore(httpx.MemoryStoreConfig{}), func(string) time.Duration {
+				if stuck.Load() {
+					<-release
+				}
+				return 0
+			}},
+		})
+		runs := 0
+		h := keys.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			runs++
+			<-back
+			w.WriteHeader(http.StatusCreated)
+		}))
+		answered := make(chan int, 1)
+		go func() { answered <- keyed(h, "charge").Code }()
+		synctest.Wait()
+		stuck.Store(true)
+		for i := range 64 {
+			if w := keyed(h, fmt.Sprint(i)); w.Code != http.StatusServiceUnavailable {
+				t.Fatalf("request %d: %d", i, w.Code)
+			}
+		}
+		close(back)
+		if code := <-answered; code != http.StatusCreated || keys.Stats().Overdue != 65 {
+			t.Errorf("it is answered with %d, %+v", code, keys.Stats())
+		}
+		stuck.Store(false)
+		close(release)
+		time.Sleep(2 * time.Hour) // behind the lease
+		if w := keyed(h, "charge"); w.Code != http.StatusCreated || runs != 1 {
+			t.Errorf("a repeat gets %d, and the handler ran %d times", w.Code, runs)
+		}
+	})
+}
+
 // A client that leaves does not wait for a store either, and leaves no claim behind.
 func TestAClientThatLeavesADeafStoreLeavesNoClaimBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

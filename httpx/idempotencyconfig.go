@@ -34,7 +34,8 @@ type IdempotencyConfig struct {
 	// of the answer is kept.
 	MaxAnswer int `json:"max_answer" yaml:"max_answer"`
 	// StoreTimeout is how long a call of the store may take. Default 1 s; 1 ms to 1 min. Then it counts as failed, also if
-	// the store goes on with it. Of calls that go on so, up to 64 are left alone; after that no more are made until they end.
+	// the store goes on with it. As long as 64 calls go on so, no request begins one: it is as if the store had failed at
+	// once. Requests that have begun tell the store how they ended all the same.
 	StoreTimeout time.Duration `json:"store_timeout" yaml:"store_timeout"`
 	// OnStoreError says what becomes of a request with a key when the store cannot be asked. Default [StoreErrorRefuse].
 	OnStoreError StoreErrorAction `json:"on_store_error" yaml:"on_store_error"`

@@ -163,7 +163,9 @@ func asksForRepeat(status int) bool {
 func (c *keyedRequest) begin() (claim Claim, err error) {
 	ctx, cancel := context.WithTimeout(c.r.Context(), c.cfg.StoreTimeout)
 	defer cancel()
-	claim, err = c.k.call(ctx, func(ctx context.Context) (Claim, error) { return c.k.store.Begin(ctx, c.lease) }, c.undo)
+	if err = errStoreStuck; c.k.overdue.Load() < mostOverdue {
+		claim, err = c.k.call(ctx, func(ctx context.Context) (Claim, error) { return c.k.store.Begin(ctx, c.lease) }, c.undo)
+	}
 	switch {
 	case err != nil:
 	case claim.State < ClaimNew || claim.State > ClaimConflict:
