@@ -213,17 +213,30 @@ func TestLifecycleDrainsAHandlerWhenItsServerIsToldToStop(t *testing.T) {
 		}()
 		var slow sync.WaitGroup
 		slow.Go(func() { want("/slow", http.StatusOK) })
-		<-begun
+		waitFor(t, "the slow request", isClosed(begun))
 		want("/", http.StatusOK)
 		cancel()
-		<-signalled
+		waitFor(t, "the signal", isClosed(signalled))
 		want("/", http.StatusOK)
 		if s := h.Snapshot().State; s != "serving" {
 			t.Errorf("during the delay it is %q", s)
 		}
 		slow.Wait()
+		waitFor(t, "the end", func() bool { return len(ended) == 1 })
 		if report := <-ended; len(report.Cut) > 0 || h.Stats().Drained != 1 {
 			t.Errorf("%+v, %+v", report, h.Stats())
 		}
 	})
+}
+
+// isClosed returns what tells whether a channel on which nothing is sent is closed.
+func isClosed(c <-chan struct{}) func() bool {
+	return func() bool {
+		select {
+		case <-c:
+			return true
+		default:
+			return false
+		}
+	}
 }
