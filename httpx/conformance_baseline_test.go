@@ -157,8 +157,8 @@ func (s *ward) left(limit time.Duration, conns int64) (left []string) {
 	if len(left) > 0 {
 		return left
 	}
-	s.client.CloseIdleConnections()
 	until(func() (l []string) {
+		s.client.CloseIdleConnections() // again and again: the client may not have seen yet that a connection is idle
 		if n := s.conns.Load(); n != 0 {
 			l = append(l, fmt.Sprint(n, " connections are open"))
 		}
