@@ -116,7 +116,7 @@ func TestCheckStatusOpensABreakerForFailuresAlone(t *testing.T) {
 		for status, want := range map[int]breaker.State{
 			http.StatusNotFound: breaker.Closed, http.StatusTooManyRequests: breaker.Closed, http.StatusServiceUnavailable: breaker.Open,
 		} {
-			b := breaker.New("api", breaker.Config{MinCalls: 3, Registry: quiet()})
+			b := breaker.New("api", breaker.Config{MinCalls: 3, OpenFor: time.Minute, Registry: quiet()})
 			asked := 0
 			chain := seawall.Chain(retry.New("api", retry.Config{MaxAttempts: 2, Registry: quiet()}), b)
 			for range 5 {
