@@ -28,6 +28,8 @@ import (
 func TestServerThatDrainsRefusesWhatComesThenAndServesTheRest(t *testing.T) {
 	onBoth(t, func(t *testing.T, p protocol) {
 		begun, release := make(chan struct{}, 2), make(chan struct{})
+		letGo := sync.OnceFunc(func() { close(release) })
+		defer letGo()
 		x := newRig(t, p, one(1, time.Minute), func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/slow" {
 				begun <- struct{}{}
@@ -45,7 +47,7 @@ func TestServerThatDrainsRefusesWhatComesThenAndServesTheRest(t *testing.T) {
 			}
 		}
 		early.Go(slow)
-		<-begun
+		waitFor(t, "the first one", func() bool { return len(begun) == 1 })
 		early.Go(slow) // waits in the queue
 		waitFor(t, "the queue", func() bool { return x.h.Stats().Admission.Waiting == 1 })
 		if p == http1 { // the connections of these two are in use: another one is kept open
@@ -83,7 +85,7 @@ func TestServerThatDrainsRefusesWhatComesThenAndServesTheRest(t *testing.T) {
 		if resp, body, err := x.get(t, "/livez"); err != nil || resp.StatusCode != http.StatusOK || body != "served /livez" {
 			t.Errorf("a health check gets %v, %q, %v", resp, body, err)
 		}
-		close(release)
+		letGo()
 		early.Wait()
 		x.rest(t)
 		if s := x.h.Stats(); s.Drained != 2 || s.Admission.Rejected.Total() != 0 {
@@ -174,6 +176,8 @@ func TestLifecycleDrainsAHandlerWhenItsServerIsToldToStop(t *testing.T) {
 			t.Fatal(err)
 		}
 		begun, release := make(chan struct{}), make(chan struct{})
+		letGo := sync.OnceFunc(func() { close(release) })
+		defer letGo()
 		h := httpx.NewHandler("api", httpx.ServerConfig{Registry: quiet()}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/slow" {
 				close(begun)
@@ -197,15 +201,29 @@ func TestLifecycleDrainsAHandlerWhenItsServerIsToldToStop(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		signalled, ended := make(chan struct{}), make(chan lifecycle.Report, 1)
+		const delay = time.Second
+		var signal time.Time
+		signalled, seen, ended := make(chan struct{}), make(chan struct{}), make(chan lifecycle.Report, 1)
 		go func() {
-			report, err := lifecycle.Run(ctx, lifecycle.Config{DrainDelay: time.Second, Registry: quiet()},
-				lifecycle.HTTP("api", server, listener, h.Drain, func() {
+			report, err := lifecycle.Run(ctx, lifecycle.Config{DrainDelay: delay, Registry: quiet()},
+				lifecycle.HTTP("api", server, listener, func() {
+					if after := time.Since(signal); after < delay {
+						t.Errorf("told to stop %v after the signal, want %v", after, delay)
+					}
+					select { // a machine that stands still for longer than the delay makes no difference
+					case <-seen:
+					case <-time.After(10 * time.Second):
+						t.Error("nobody has seen how the server was during the delay")
+					}
+				}, h.Drain, func() {
 					want("/", http.StatusServiceUnavailable)
 					want("/livez", http.StatusOK)
-					close(release)
+					letGo()
 				}),
-				lifecycle.Part{Name: "signal", Drain: func() { close(signalled) }})
+				lifecycle.Part{Name: "signal", Drain: func() {
+					signal = time.Now()
+					close(signalled)
+				}})
 			if err != nil {
 				t.Error(err)
 			}
@@ -221,6 +239,7 @@ func TestLifecycleDrainsAHandlerWhenItsServerIsToldToStop(t *testing.T) {
 		if s := h.Snapshot().State; s != "serving" {
 			t.Errorf("during the delay it is %q", s)
 		}
+		close(seen)
 		slow.Wait()
 		waitFor(t, "the end", func() bool { return len(ended) == 1 })
 		if report := <-ended; len(report.Cut) > 0 || h.Stats().Drained != 1 {

@@ -49,11 +49,11 @@ func (s stuck) UnaryCall(context.Context, *grpc_testing.SimpleRequest) (*grpc_te
 	return &grpc_testing.SimpleResponse{}, nil
 }
 
-// run runs a part until stop, and returns its report by a channel.
-func run(t *testing.T, cfg lifecycle.Config, p lifecycle.Part) (stop func(), ended chan lifecycle.Report) {
+// run runs a part. The function that it returns ends it, and returns its report.
+func run(t *testing.T, cfg lifecycle.Config, p lifecycle.Part) (end func() lifecycle.Report) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cfg.DrainDelay, cfg.Registry = lifecycle.NoDelay, silent()
-	ended = make(chan lifecycle.Report, 1)
+	ended := make(chan lifecycle.Report, 1)
 	go func() {
 		report, err := lifecycle.Run(ctx, cfg, p)
 		if err != nil {
@@ -61,7 +61,17 @@ func run(t *testing.T, cfg lifecycle.Config, p lifecycle.Part) (stop func(), end
 		}
 		ended <- report
 	}()
-	return cancel, ended
+	return func() lifecycle.Report {
+		t.Helper()
+		cancel()
+		select {
+		case report := <-ended:
+			return report
+		case <-time.After(time.Minute):
+			t.Fatal("the run does not end")
+			return lifecycle.Report{}
+		}
+	}
 }
 
 // wait waits until a call has come to its handler.
@@ -91,16 +101,18 @@ func TestOpenWatchHoldsUpNoEnd(t *testing.T) {
 	l, server := listen(t), grpc.NewServer()
 	ready := health.New("shop", health.Config{Registry: silent(), IgnoreGates: true})
 	mirror := grpcx.RegisterHealth(server, ready)
-	stop, ended := run(t, lifecycle.Config{Health: ready, StopTimeout: 20 * time.Second}, lifecycle.GRPC("rpc", server, l, mirror.Shutdown))
-	watch, err := healthpb.NewHealthClient(dial(t, l)).Watch(t.Context(), &healthpb.HealthCheckRequest{})
+	end := run(t, lifecycle.Config{Health: ready, StopTimeout: 20 * time.Second},
+		lifecycle.GRPC("rpc", server, l, mirror.Shutdown))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // longer than the end may take: what hangs fails
+	defer cancel()
+	watch, err := healthpb.NewHealthClient(dial(t, l)).Watch(ctx, &healthpb.HealthCheckRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := watch.Recv(); err != nil {
 		t.Fatal(err)
 	}
-	stop()
-	if report := <-ended; len(report.Cut) > 0 {
+	if report := end(); len(report.Cut) > 0 {
 		t.Errorf("cut off: %q", report.Cut)
 	}
 }
@@ -108,8 +120,9 @@ func TestOpenWatchHoldsUpNoEnd(t *testing.T) {
 func TestStuckCallOfGRPCIsCutOffAndNamed(t *testing.T) {
 	l, server := listen(t), grpc.NewServer()
 	s := stuck{entered: make(chan struct{}), release: make(chan struct{})}
+	defer close(s.release)
 	grpc_testing.RegisterTestServiceServer(server, s)
-	stop, ended := run(t, lifecycle.Config{StopTimeout: 200 * time.Millisecond}, lifecycle.GRPC("rpc", server, l, nil))
+	end := run(t, lifecycle.Config{StopTimeout: 200 * time.Millisecond}, lifecycle.GRPC("rpc", server, l, nil))
 	called := make(chan error, 1)
 	client := grpc_testing.NewTestServiceClient(dial(t, l))
 	go func() {
@@ -117,8 +130,7 @@ func TestStuckCallOfGRPCIsCutOffAndNamed(t *testing.T) {
 		called <- err
 	}()
 	wait(t, s.entered, called)
-	stop()
-	if report := <-ended; !slices.Equal(report.Cut, []string{"rpc"}) {
+	if report := end(); !slices.Equal(report.Cut, []string{"rpc"}) {
 		t.Errorf("cut off: %q, want rpc", report.Cut)
 	}
 	select {
@@ -129,17 +141,17 @@ func TestStuckCallOfGRPCIsCutOffAndNamed(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Error("the client still waits for a server that has ended")
 	}
-	close(s.release)
 }
 
 func TestStuckRequestOfHTTPIsCutOffAndItsClientToldSo(t *testing.T) {
 	l := listen(t)
 	entered, release := make(chan struct{}), make(chan struct{})
+	defer close(release)
 	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		close(entered)
 		<-release
 	})}
-	stop, ended := run(t, lifecycle.Config{StopTimeout: 200 * time.Millisecond}, lifecycle.HTTP("web", server, l))
+	end := run(t, lifecycle.Config{StopTimeout: 200 * time.Millisecond}, lifecycle.HTTP("web", server, l))
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	called := make(chan error, 1)
@@ -157,8 +169,7 @@ func TestStuckRequestOfHTTPIsCutOffAndItsClientToldSo(t *testing.T) {
 		called <- err
 	}()
 	wait(t, entered, called)
-	stop()
-	if report := <-ended; !slices.Equal(report.Cut, []string{"web"}) {
+	if report := end(); !slices.Equal(report.Cut, []string{"web"}) {
 		t.Errorf("cut off: %q, want web", report.Cut)
 	}
 	select {
@@ -169,7 +180,6 @@ func TestStuckRequestOfHTTPIsCutOffAndItsClientToldSo(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Error("the client still waits for a server that has ended")
 	}
-	close(release)
 }
 
 var errAnswered = errors.New("there is an answer")
