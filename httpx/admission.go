@@ -106,9 +106,11 @@ func (c AdmissionConfig) Validate() error {
 	fixed, adaptive := !c.Fixed.Equal(bulkhead.Config{}), !c.Adaptive.Equal(bulkhead.AdaptiveConfig{})
 	switch {
 	case c.Gate != nil && (fixed || adaptive || c.isFixed()):
-		return fmt.Errorf("httpx: AdmissionConfig.Gate is %v, want none, or Fixed and Adaptive zero: a gate of one's own takes their place", c.Gate)
+		return fmt.Errorf("httpx: AdmissionConfig.Gate is %v, want none, or Fixed and Adaptive zero: a gate of one's own takes their place",
+			c.Gate)
 	case c.isFixed() && adaptive:
-		return fmt.Errorf("httpx: AdmissionConfig.Fixed.Limit is %d, want 0, or Adaptive zero: a limit is fixed or adaptive", c.Fixed.Limit)
+		return fmt.Errorf("httpx: AdmissionConfig.Fixed.Limit is %d, want 0, or Adaptive zero: a limit is fixed or adaptive",
+			c.Fixed.Limit)
 	case fixed && !c.isFixed():
 		return fmt.Errorf("httpx: AdmissionConfig.Fixed.Limit is 0, want at least 1 where Fixed is set")
 	case int(c.Latency) >= len(latencyNames):

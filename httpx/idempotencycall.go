@@ -78,7 +78,9 @@ func (k *Idempotency) run(
 			defer k.overdue.Add(-1)
 			if v != nil { // nobody is there to panic, and it must not end the program
 				stack := debug.Stack()
-				events.Shield(k.registry.Logger(), idempotencyKind, k.name, func() { logPanic(k.registry, k.name, nil, v, stack) })
+				events.Shield(k.registry.Logger(), idempotencyKind, k.name, func() {
+					logPanic(k.registry, k.name, nil, v, stack)
+				})
 			}
 		}
 	}()

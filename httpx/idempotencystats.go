@@ -28,7 +28,7 @@ type IdempotencyStats struct {
 	Freed         int64 // those of New that left no answer to keep
 	BodiesDropped int64 // answers that were kept without their body
 	LeasesLost    int64 // handlers that came back after another owner could begin
-	StoreErrors   int64 // calls of the store that failed, or did not end in time
+	StoreErrors   int64 // calls of the store that failed, did not end in time, or were not begun for 64 others that go on
 	Overdue       int64 // calls of the store that go on after their time, at this instant
 }
 

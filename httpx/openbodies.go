@@ -102,6 +102,7 @@ func (o *openBodies) of(k hostKey) (n int) {
 func (s *scope) holdsSlotOf(k hostKey) bool { return s.x.host == k && s.x.opts.Settle == AtEnd }
 
 // explain adds to an error that is a rejection for want of a slot how many slots are held by bodies that nobody has closed.
+// It looks at each body on the list, at those in the map under its lock. By default there are none, see OpenBody.
 func (o *openBodies) explain(k hostKey, err error) error {
 	rejected, ok := errors.AsType[*seawall.RejectedError](err)
 	if !ok {

@@ -15,10 +15,10 @@ import (
 
 // Refuse answers a request that a gate has rejected, for a handler that has started nothing: with a 503, a Retry-After
 // not before the one of err, Seawall-Pushback: refused and Cache-Control: no-store. A client of this package then knows
-// that it may repeat even a POST. It is for a handler whose own dependency is behind an open breaker or a full bulkhead. If a
-// client has used up its attempts for the request before, the answer says final instead. If err is that of a call of several
-// attempts, of which only some were refused, as where a breaker opens between them, the others may have been carried out: then
-// the answer does not say refused, and only what may be done twice is repeated.
+// that it may repeat even a POST. It is for a handler whose own dependency is behind an open breaker or a full bulkhead. If
+// a client has used up its attempts for the request before, the answer says final instead. If err is that of a call of
+// several attempts, of which only some were refused, as where a breaker opens between them, the others may have been
+// carried out: then the answer does not say refused, and only what may be done twice is repeated.
 //
 //	if errors.Is(err, seawall.ErrRejected) {
 //		httpx.Refuse(w, err)

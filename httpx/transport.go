@@ -222,7 +222,8 @@ func (t *Transport) Hedges() iter.Seq2[string, *hedge.Hedge] {
 
 // OpenBodies returns the responses that were returned, and whose bodies are neither closed nor read to their end, the
 // oldest first: those that no limit of the client's ends, either because there is none, or because the base does not look
-// at the context of its requests. While there are any of a host, a rejection for want of a slot there says how many.
+// at the context of its requests. While there are any of a host, a rejection for want of a slot there says how many, for
+// which it looks at all of them.
 func (t *Transport) OpenBodies() []OpenBody { return t.open.list() }
 
 // named puts the names of hosts in the place of their keys.

@@ -57,7 +57,8 @@ func (c Config) Validate() error {
 	}
 	full := c.withDefaults()
 	if c.DrainDelay == 0 && full.StopTimeout > 0 && full.StopTimeout <= full.DrainDelay {
-		return fmt.Errorf("lifecycle: Config.StopTimeout is %v, want more than DrainDelay, which is %v by default: set that as well, or to NoDelay",
+		return fmt.Errorf("lifecycle: Config.StopTimeout is %v, want more than DrainDelay, which is %v by default: "+
+			"set that as well, or to NoDelay",
 			full.StopTimeout, full.DrainDelay)
 	}
 	if full.StopTimeout <= full.DrainDelay || full.StopTimeout > 24*time.Hour {
