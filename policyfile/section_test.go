@@ -305,6 +305,32 @@ type needy struct {
 
 func (needy) Validate() error { return errors.New("needy.Func is nil, want a function") }
 
+// A Config whose Unlimited is not -1 says ", or Unlimited" as well. The word would stand for a number that is refused.
+func TestWordOfAConstantThatIsNotMinusOneIsNotOffered(t *testing.T) {
+	_, err := policyfile.Decode([]byte("a: {depth: unlimited}"), "a", deep{})
+	if want := `line 1: a.depth is "unlimited", want a whole number`; err == nil || err.Error() != want {
+		t.Errorf("error is %v, want %s", err, want)
+	}
+	for depth, ok := range map[string]bool{"5": true, "1000000": true, "-1": false, "10": false} {
+		cfg, err := policyfile.Decode([]byte("a: {depth: "+depth+"}"), "a", deep{})
+		if (err == nil) != ok || ok && fmt.Sprint(cfg.Depth) != depth {
+			t.Errorf("%s: %+v, %v", depth, cfg, err)
+		}
+	}
+}
+
+// deep has a number for Unlimited that is not -1.
+type deep struct {
+	Depth int `yaml:"depth"`
+}
+
+func (d deep) Validate() error {
+	if d.Depth < 0 || d.Depth > 9 && d.Depth != 1_000_000 {
+		return fmt.Errorf("deep.Depth is %d, want 1 to 9, or Unlimited", d.Depth)
+	}
+	return nil
+}
+
 func TestDecodePanicsForWhatIsNoConfig(t *testing.T) {
 	defer func() {
 		if v := recover(); v != "policyfile: Decode: C is int, want a struct" {
