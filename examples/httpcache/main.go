@@ -34,8 +34,9 @@ func run(ctx context.Context, out io.Writer) error {
 	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
 		if r.URL.Path == "/prices" {
-			// Fresh for a second, and good for an hour when there is trouble.
-			w.Header().Set("Cache-Control", "max-age=1, stale-if-error=3600")
+			// Fresh for two seconds, and good for an hour when there is trouble. Date has whole seconds: of one second a moment
+			// may be left.
+			w.Header().Set("Cache-Control", "max-age=2, stale-if-error=3600")
 		} else {
 			w.Header().Set("Cache-Control", "no-cache") // to be validated each time
 		}
@@ -88,7 +89,7 @@ func run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 
-	time.Sleep(1100 * time.Millisecond) // prices are stale now
+	time.Sleep(2100 * time.Millisecond) // prices are stale now
 	before = requests.Load()
 	for range 20 {
 		all.Go(func() { _, _, _ = get(ctx, client, origin.URL+"/prices") })
@@ -98,7 +99,7 @@ func run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 
-	time.Sleep(1100 * time.Millisecond)
+	time.Sleep(2100 * time.Millisecond)
 	origin.Close()
 	for range 100 { // until the breaker has seen enough
 		if _, _, err := get(ctx, client, origin.URL+"/prices"); err != nil {

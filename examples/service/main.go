@@ -46,7 +46,7 @@ func newDependency(says string) *dependency {
 			w.WriteHeader(http.StatusInternalServerError)
 			return
 		}
-		w.Header().Set("Cache-Control", "max-age=1")
+		w.Header().Set("Cache-Control", "max-age=2") // Date has whole seconds: of one second a moment may be left
 		_, _ = io.WriteString(w, says)
 	}))
 	return d
@@ -105,7 +105,7 @@ func (c customers) come(ctx context.Context, catalog, prices *dependency) error 
 	c.say("requests: catalog %d, prices %d\n", catalog.asked.Load(), prices.asked.Load())
 	catalog.down.Store(true)
 	prices.down.Store(true)
-	time.Sleep(1100 * time.Millisecond) // until the page is stale
+	time.Sleep(2100 * time.Millisecond) // until the page is stale
 	c.say("both are down\n")
 	for _, q := range []struct{ method, path, key string }{
 		{http.MethodGet, "/products/mug", ""},
