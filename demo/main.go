@@ -18,9 +18,9 @@ import (
 	"github.com/seawall-go/seawall/demo/internal/wire"
 )
 
-// threads is how many threads run Go code at once, at least, unless GOMAXPROCS says. On two cores, with as many threads, one in five hundred
-// customers of the retry storm was sent more than 10 ms late; with eight, one in a thousand or two. A guess at the cause:
-// what waits in a system call keeps its thread's place for a while, and the customers' clock needs one.
+// threads is how many threads run Go code at once, at least, unless GOMAXPROCS says. On two cores, with as many threads,
+// one in five hundred customers of the retry storm was sent more than 10 ms late; with eight, one in a thousand or two. A
+// guess at the cause: what waits in a system call keeps its thread's place for a while, and the customers' clock needs one.
 const threads = 8
 
 // garbage is the garbage collector's target, unless GOGC sets another. With it 0 to 3 in ten thousand were sent late.
