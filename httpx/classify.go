@@ -67,9 +67,9 @@ func (p *peek) Read(b []byte) (int, error) {
 // Close does nothing: the body is still to be read.
 func (*peek) Close() error { return nil }
 
-// body returns the body as if nobody had read from it.
+// body returns the body as if nobody had read from it. By http.NoBody the attempt knows that it ends with the headers.
 func (p *peek) body() io.ReadCloser {
-	if len(p.kept) == 0 && p.err == nil {
+	if p.from == http.NoBody || len(p.kept) == 0 && p.err == nil {
 		return p.from
 	}
 	return &peeked{peek: p}

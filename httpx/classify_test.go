@@ -59,6 +59,29 @@ func TestAClassifierThatReadsTheBodyTakesNothingOfItFromTheCaller(t *testing.T) 
 	}
 }
 
+// T23: nobody need close what has no body, also if the classifier has looked for one. With that the attempt was not over.
+func TestAClassifierThatFindsNoBodyLeavesNoneToClose(t *testing.T) {
+	for _, status := range []int{200, 204, 400, 503} {
+		cfg := quick()
+		cfg.Classify = func(resp *http.Response, v seawall.Verdict) seawall.Verdict {
+			if text, err := io.ReadAll(resp.Body); len(text) > 0 || err != nil {
+				t.Errorf("%d: read %q, %v", status, text, err)
+			}
+			return v
+		}
+		tr := httpx.NewTransport("test", cfg, roundTripper(func(*http.Request) (*http.Response, error) {
+			return response(status, ""), nil
+		}))
+		resp, err := tr.RoundTrip(newRequest(t, "GET", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.Body != http.NoBody || inUse(tr) != 0 || len(tr.OpenBodies()) != 0 {
+			t.Errorf("%d: the body is %T, %d slots in use, open: %+v", status, resp.Body, inUse(tr), tr.OpenBodies())
+		}
+	}
+}
+
 // T63
 func TestAnOverloadThatOnlyTheBodyTellsOfIsRepeatedAsOne(t *testing.T) {
 	for _, row := range []struct {

@@ -44,8 +44,8 @@ func equal[C interface{ Equal(C) bool }](a, b *C) bool {
 // Update changes the configuration while requests run. It validates first, and changes all or nothing. A request that has
 // begun goes on with the limits that it met. The policies keep their state, as their own Update says. MaxHosts cannot
 // change, nor whether there are hedges, adaptive limits and rate limits; the registries stay those of NewTransport.
-// HedgeIf, TrustPeer and Classify are those of cfg, so a file is best read into what [Transport.Config] returns. A change is logged as
-// seawall.config.updated, unless only functions have changed, which do not compare.
+// HedgeIf, TrustPeer and Classify are those of cfg, so a file is best read into what [Transport.Config] returns. A change
+// is logged as seawall.config.updated, unless only functions have changed, which do not compare.
 func (t *Transport) Update(cfg ClientConfig) error {
 	if err := cfg.Validate(); err != nil {
 		return err

@@ -74,8 +74,8 @@
 //
 // [NewHandler] puts recovery from panics, quotas, admission and a time limit around an http.Handler, and believes the
 // fields of peers that it is told to trust. Each of them is there as a middleware of its own: [Recover], [Inbound],
-// [Quota], [Admit] and [TimeLimit]; the middlewares of one request share one writer. A middleware panics if it is given a nil
-// handler.
+// [Quota], [Admit] and [TimeLimit]; the middlewares of one request share one writer. A middleware panics if it is given a
+// nil handler.
 //
 //	what happened                                  the client gets       the admission learns
 //	the client is above its quota                  429, refused          nothing

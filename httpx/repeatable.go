@@ -184,8 +184,8 @@ func (e *timedOut) Unwrap() error { return e.error }
 // Timeout is true.
 func (*timedOut) Timeout() bool { return true }
 
-// errUnasked ends an attempt instead of a response that nobody expects to hold an open connection: httputil.ReverseProxy, for
-// one, refuses to pass it on, and does not close it.
+// errUnasked ends an attempt instead of a response that nobody expects to hold an open connection: httputil.ReverseProxy,
+// for one, refuses to pass it on, and does not close it.
 var errUnasked = errors.New("answered with 101 Switching Protocols, for which the request did not ask")
 
 // hopeless reports whether the next attempt would end in the same way: the two sides do not speak the same protocol, or
