@@ -193,7 +193,7 @@ func TestOneCallDownAStackOfServicesIsRepeatedAtTheEndOnly(t *testing.T) {
 // may be repeated.
 func TestOnlyAnAnswerThatIsNoGoodAfterRepeatsSaysFinal(t *testing.T) {
 	var asked atomic.Int64
-	client := &http.Client{Transport: httpx.NewTransport("test", httpx.ClientConfig{Registry: quiet()}, down(&asked))}
+	var client *http.Client
 	once := httpx.WithAttempts
 	for name, row := range map[string]struct {
 		serve http.HandlerFunc
@@ -231,6 +231,8 @@ func TestOnlyAnAnswerThatIsNoGoodAfterRepeatsSaysFinal(t *testing.T) {
 	} {
 		h := httpx.NewHandler("test", httpx.ServerConfig{Registry: quiet()}, row.serve)
 		synctest.Test(t, func(t *testing.T) {
+			// Of its own: what others have failed at neither opens its breaker nor takes from its budget.
+			client = &http.Client{Transport: httpx.NewTransport("test", httpx.ClientConfig{Registry: quiet()}, down(&asked))}
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 			if got := w.Header().Get("Seawall-Pushback"); got != row.want {
