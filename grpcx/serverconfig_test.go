@@ -190,6 +190,23 @@ func TestPeerIsTrustedByItsAddress(t *testing.T) {
 	grpcx.TrustCIDR("10.0.0.0/99")
 }
 
+// The first call was told, by a panic that named nothing.
+func TestTrustAnyRefusesAFunctionThatIsNil(t *testing.T) {
+	for want, functions := range map[string][]func(context.Context) bool{
+		"grpcx: TrustAny: function 1 of 1 is nil": {nil},
+		"grpcx: TrustAny: function 2 of 2 is nil": {grpcx.TrustAll, nil},
+	} {
+		func() {
+			defer func() {
+				if got := recover(); got != want {
+					t.Errorf("%v, want %q", got, want)
+				}
+			}()
+			grpcx.TrustAny(functions...)
+		}()
+	}
+}
+
 // T32: a certificate that was not verified is worth nothing.
 func TestPeerIsTrustedByItsVerifiedCertificate(t *testing.T) {
 	leaf := &x509.Certificate{URIs: []*url.URL{{Scheme: "spiffe", Host: "prod.example", Path: "/gateway"}}, DNSNames: []string{"gateway.internal"}}

@@ -2,6 +2,7 @@ package grpcx
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -53,9 +54,14 @@ func TrustClientCert(identities ...string) func(context.Context) bool {
 	}
 }
 
-// TrustAny trusts a peer that one of the functions trusts.
+// TrustAny trusts a peer that one of the functions trusts. TrustAny panics if one of them is nil.
 func TrustAny(functions ...func(context.Context) bool) func(context.Context) bool {
 	functions = slices.Clone(functions)
+	for i, trusts := range functions {
+		if trusts == nil {
+			panic(fmt.Sprintf("grpcx: TrustAny: function %d of %d is nil", i+1, len(functions)))
+		}
+	}
 	return func(ctx context.Context) bool {
 		return slices.ContainsFunc(functions, func(trusts func(context.Context) bool) bool { return trusts(ctx) })
 	}
