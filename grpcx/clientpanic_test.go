@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -30,61 +31,65 @@ func TestPanicAtTheEndOfAStreamThatNobodyReadsDoesNotEndTheProgram(t *testing.T)
 		"no policy": {func(*grpcx.ClientConfig) {}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			log := newLogged()
-			cfg := quick()
-			cfg.AttemptTimeout, cfg.Registry = 50*time.Millisecond, &log.Registry
-			c.change(&cfg)
-			client, stub := pair(t, cfg, &echo{
-				collect: func(_ int, stream grpc.ClientStreamingServer[echopb.EchoRequest, echopb.EchoReply]) error {
-					<-stream.Context().Done()
-					return stream.Context().Err()
-				},
-			})
-			var finished atomic.Int64
-			stream, err := stub.Collect(t.Context(), grpc.OnFinish(func(error) {
-				finished.Add(1)
-				panic("ouch")
-			}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := stream.CloseSend(); err != nil { // from here on there is the limit of the attempt
-				t.Fatal(err)
-			}
-			atRest(t, client)
-			eventually(t, "the call has its end", func() bool { return finished.Load() == 1 })
-			logged := func() []map[string]any { return log.lines(t, "seawall.listener.panicked") }
-			eventually(t, "each panic is logged", func() bool { return len(logged()) == c.panics+1 })
-			for _, line := range logged() {
-				if line["kind"] != "client" || line["name"] != "test" || line["panic"] != "ouch" {
-					t.Errorf("logged was %v", line)
+			synctest.Test(t, func(t *testing.T) { // so that the limit passes neither early nor late
+				log := newLogged()
+				cfg := quick()
+				cfg.AttemptTimeout, cfg.Registry = 50*time.Millisecond, &log.Registry
+				c.change(&cfg)
+				client, stub := pair(t, cfg, &echo{
+					collect: func(_ int, stream grpc.ClientStreamingServer[echopb.EchoRequest, echopb.EchoReply]) error {
+						<-stream.Context().Done()
+						return stream.Context().Err()
+					},
+				})
+				var finished atomic.Int64
+				stream, err := stub.Collect(t.Context(), grpc.OnFinish(func(error) {
+					finished.Add(1)
+					panic("ouch")
+				}))
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-			wantTally(t, client, tally{Failures: 1})
+				if err := stream.CloseSend(); err != nil { // from here on there is the limit of the attempt
+					t.Fatal(err)
+				}
+				atRest(t, client)
+				eventually(t, "the call has its end", func() bool { return finished.Load() == 1 })
+				logged := func() []map[string]any { return log.lines(t, "seawall.listener.panicked") }
+				eventually(t, "each panic is logged", func() bool { return len(logged()) == c.panics+1 })
+				for _, line := range logged() {
+					if line["kind"] != "client" || line["name"] != "test" || line["panic"] != "ouch" {
+						t.Errorf("logged was %v", line)
+					}
+				}
+				wantTally(t, client, tally{Failures: 1})
+			})
 		})
 	}
 }
 
 // T2: a call that was left by its caller between two attempts ends on a goroutine of ours as well.
 func TestPanicAtTheEndOfAStreamWithoutAnAttemptDoesNotEndTheProgram(t *testing.T) {
-	log := newLogged()
-	cfg := quick()
-	cfg.AttemptTimeout, cfg.Registry = 50*time.Millisecond, &log.Registry
-	client, stub := pair(t, cfg, &echo{
-		list: func(_ int, _ *echopb.EchoRequest, stream grpc.ServerStreamingServer[echopb.EchoReply]) error {
-			<-stream.Context().Done()
-			return stream.Context().Err()
-		},
+	synctest.Test(t, func(t *testing.T) {
+		log := newLogged()
+		cfg := quick()
+		cfg.AttemptTimeout, cfg.Registry = 50*time.Millisecond, &log.Registry
+		client, stub := pair(t, cfg, &echo{
+			list: func(_ int, _ *echopb.EchoRequest, stream grpc.ServerStreamingServer[echopb.EchoReply]) error {
+				<-stream.Context().Done()
+				return stream.Context().Err()
+			},
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		if _, err := stub.List(ctx, &echopb.EchoRequest{}, grpc.OnFinish(func(error) { panic("ouch") })); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the attempt has failed", func() bool { return tallyOf(client).Failures == 1 })
+		cancel()
+		eventually(t, "the panic is logged", func() bool { return len(log.lines(t, "seawall.listener.panicked")) == 1 })
+		atRest(t, client)
 	})
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	if _, err := stub.List(ctx, &echopb.EchoRequest{}, grpc.OnFinish(func(error) { panic("ouch") })); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the attempt has failed", func() bool { return tallyOf(client).Failures == 1 })
-	cancel()
-	eventually(t, "the panic is logged", func() bool { return len(log.lines(t, "seawall.listener.panicked")) == 1 })
-	atRest(t, client)
 }
 
 // T2: a function of the configuration that panics at the end of an attempt does not keep its slot.

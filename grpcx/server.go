@@ -52,8 +52,8 @@ func ServerOptions(name string, cfg ServerConfig) []grpc.ServerOption {
 //
 // A stream is admitted once, holds one slot to its end, and has one outcome.
 //
-// A Server is safe for concurrent use. A unary call costs about a microsecond and seven allocations more than without it, most of
-// which is the context of its limit of time, and one allocation with Timeout [Off] and [NoMargin].
+// A Server is safe for concurrent use. A unary call costs about a microsecond and seven allocations more than without it,
+// most of which is the context of its limit of time, and one allocation with Timeout [Off] and [NoMargin].
 type Server struct {
 	name     string
 	settings atomic.Pointer[serverSettings] // written under mu

@@ -28,7 +28,9 @@ import (
 	"github.com/seawall-go/seawall/retry"
 )
 
-// soak is a client and a server of which everything goes wrong at once, as a seed says, but for the instants.
+// soak is a client and a server of which everything goes wrong at once, as a seed says, but for the instants and what the
+// handlers do. It is about real sockets, and in a bubble of testing/synctest no time passes while somebody waits for one. So
+// it sleeps in real time, for short: that makes load, and no check counts on how long it takes.
 type soak struct {
 	seed    uint64
 	client  *grpcx.Client

@@ -30,8 +30,8 @@
 //
 // The text of an error goes into no metric and no attribute: where events say of what type an error is, as error_type, it
 // is one of a closed list: panic, timeout, rejected, canceled, overload, network, status (an answer that says an error,
-// such as HTTP 503 or the UNAVAILABLE of gRPC) and other. One that is several is the first of them. The names and attributes of all events are in
-// docs/events.txt.
+// such as HTTP 503 or the UNAVAILABLE of gRPC) and other. One that is several is the first of them. The names and
+// attributes of all events are in docs/events.txt.
 //
 // # Bounds
 //

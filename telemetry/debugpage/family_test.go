@@ -94,7 +94,7 @@ func TestOpenKeyDoesNotHideInAFamilyThatLooksWell(t *testing.T) {
 
 func TestFamilyWithoutLabelsSaysHowManyOfItsKeysAreOpen(t *testing.T) {
 	registry := silent()
-	g := breaker.NewGroup("users", breaker.GroupConfig[int]{Registry: registry, Breaker: breaker.Config{MinCalls: 2}})
+	g := breaker.NewGroup("users", breaker.GroupConfig[int]{Registry: registry, Breaker: breaker.Config{MinCalls: 2, OpenFor: time.Hour, MaxOpenFor: time.Hour}})
 	for key := range 3 {
 		for range 2 {
 			_ = g.For(key).Do(t.Context(), func(context.Context) error {
