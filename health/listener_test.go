@@ -124,38 +124,41 @@ func TestListenerThatBlocksDoesNotPileUpEventsWithoutEnd(t *testing.T) {
 func TestFollowerThatFailsKeepsNoOtherFromTheLatest(t *testing.T) {
 	for name, fails := range map[string]func(){"panic": func() { panic("ouch") }, "Goexit": runtime.Goexit, "": func() {}} {
 		t.Run(name, func(t *testing.T) {
-			h := health.New("test", health.Config{Registry: silent()})
-			var seen []string
-			running := false
-			defer h.OnChange(func() {
-				if running {
-					t.Error("it runs twice at once")
+			synctest.Test(t, func(t *testing.T) {
+				h := health.New("test", health.Config{Registry: silent()})
+				var seen []string
+				running := false
+				defer h.OnChange(func() {
+					if running {
+						t.Error("it runs twice at once")
+					}
+					running = true
+					defer func() { running = false }()
+					if len(seen) == 0 {
+						seen = append(seen, "")
+						h.Start() // a change within
+					}
+					seen = append(seen, h.Phase().String())
+					fails()
+				})()
+				second := ""
+				defer h.OnChange(func() { second = h.Phase().String() })()
+				for _, change := range []func(){h.Start, h.Drain} { // each may end its goroutine
+					done := make(chan struct{})
+					go func() {
+						defer close(done)
+						change()
+					}()
+					<-done
+					synctest.Wait() // what checks the gates may be the one that tells
 				}
-				running = true
-				defer func() { running = false }()
-				if len(seen) == 0 {
-					seen = append(seen, "")
-					h.Start() // a change within
+				if !slices.Contains(seen, "draining") || second != "draining" {
+					t.Errorf("the one that fails saw %q, the other one %q", seen, second)
 				}
-				seen = append(seen, h.Phase().String())
-				fails()
-			})()
-			second := ""
-			defer h.OnChange(func() { second = h.Phase().String() })()
-			for _, change := range []func(){h.Start, h.Drain} { // each may end its goroutine
-				done := make(chan struct{})
-				go func() {
-					defer close(done)
-					change()
-				}()
-				<-done
-			}
-			if !slices.Contains(seen, "draining") || second != "draining" {
-				t.Errorf("the one that fails saw %q, the other one %q", seen, second)
-			}
-			if err := h.Stop(t.Context()); err != nil {
-				t.Error(err)
-			}
+				if err := h.Stop(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
 		})
 	}
 }
